@@ -1,0 +1,13 @@
+//! The log, as the runtime sees it: synchronous, batch-wise traits of bytes. Owns the traits, their errors and the
+//! engines behind them; the only room that may name a Kafka library. Must not know tasks, stores, processors or serdes,
+//! and the traits must not show which engine stands behind them.
+
+mod error;
+mod traits;
+
+pub use error::{ClientError, ProducerError};
+pub use traits::{
+    Admin, CommittedOffset, Consumer, Group, GroupEvent, GroupMetadata, Isolation, Log, NewTopic,
+    OutgoingRecord, PolledBatch, Producer, ProducerSettings, StartAt, TopicDescription, TopicHandle,
+    Watermarks,
+};

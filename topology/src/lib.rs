@@ -1,0 +1,18 @@
+//! # candlewick
+//!
+//! Stream processing with the semantics of Kafka Streams: a topology of stateful operators, declared in Rust, that runs
+//! unmodified on Apache Kafka, on an embedded log, and in a test driver.
+
+pub mod client;
+mod record;
+mod serde;
+mod time;
+
+pub use record::{
+    Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,
+};
+pub use serde::{
+    BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde,
+    Utf8, VoidSerde,
+};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp, millis};

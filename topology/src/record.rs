@@ -1,0 +1,267 @@
+//! Records as they travel: typed between processors, raw bytes between the log and the tasks, and the names of
+//! topics, partitions and tasks. Knows bytes and time only; no serde, no store, no client.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::time::Timestamp;
+
+/// A typed record between two processors: what a source decoded or a processor forwards.
+///
+/// Headers are carried along; a record without headers costs one word for them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record<K, V> {
+    /// The key. Use `Option<K>` where a topic carries null keys.
+    pub key: K,
+    /// The value. Use `Option<V>` where a topic carries null values.
+    pub value: V,
+    /// Event time.
+    pub timestamp: Timestamp,
+    /// Headers in their order of arrival.
+    pub headers: Headers,
+}
+
+impl<K, V> Record<K, V> {
+    /// A record without headers.
+    pub fn new(key: K, value: V, timestamp: Timestamp) -> Self {
+        Self { key, value, timestamp, headers: Headers::default() }
+    }
+
+    /// The same key, time and headers with another value.
+    pub fn with_value<W>(self, value: W) -> Record<K, W> {
+        Record { key: self.key, value, timestamp: self.timestamp, headers: self.headers }
+    }
+
+    /// The same value, time and headers with another key.
+    pub fn with_key<L>(self, key: L) -> Record<L, V> {
+        Record { key, value: self.value, timestamp: self.timestamp, headers: self.headers }
+    }
+}
+
+/// Record headers: names with optional bytes, in order, duplicates allowed. Empty ones allocate nothing.
+///
+/// ```
+/// use candlewick::Headers;
+/// let mut headers = Headers::default();
+/// headers.push("trace", Some(b"1".as_slice().into()));
+/// assert_eq!(headers.iter().count(), 1);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Option<Box<Vec<Header>>>);
+
+/// One header: a name and optional bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The header's name.
+    pub name: Arc<str>,
+    /// Its bytes; `None` is a null value, not an empty one.
+    pub value: Option<Bytes>,
+}
+
+impl Headers {
+    /// Adds a header at the end.
+    pub fn push(&mut self, name: impl Into<Arc<str>>, value: Option<Bytes>) {
+        self.0.get_or_insert_default().push(Header { name: name.into(), value });
+    }
+
+    /// All headers in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Header> {
+        self.0.iter().flat_map(|list| list.iter())
+    }
+
+    /// Whether there is no header.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.as_ref().is_none_or(|list| list.is_empty())
+    }
+
+    /// The last header of this name.
+    #[must_use]
+    pub fn last(&self, name: &str) -> Option<&Header> {
+        self.0.as_ref()?.iter().rev().find(|header| &*header.name == name)
+    }
+
+    /// Removes every header of this name.
+    pub fn remove(&mut self, name: &str) {
+        if let Some(list) = &mut self.0 {
+            list.retain(|header| &*header.name != name);
+        }
+    }
+}
+
+/// A partition's number within its topic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition(pub i32);
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A topic's partition. The name is shared: cloning costs a reference count.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicPartition {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The partition.
+    pub partition: Partition,
+}
+
+impl TopicPartition {
+    /// The partition `partition` of `topic`.
+    pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
+        Self { topic: topic.into(), partition: Partition(partition) }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.topic, self.partition)
+    }
+}
+
+/// A task: one partition of one sub-topology, written `0_3` as in Kafka Streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TaskId {
+    /// The sub-topology's number.
+    pub sub_topology: u32,
+    /// The partition of its source topics.
+    pub partition: Partition,
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.sub_topology, self.partition)
+    }
+}
+
+/// Where the record in process came from: shown to handlers, processors and dead letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordMetadata {
+    /// The source topic and partition.
+    pub source: TopicPartition,
+    /// The record's offset in it.
+    pub offset: i64,
+}
+
+/// A stretch of a [`RecordRun`]'s bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    len: u32,
+}
+
+/// One record of a run: numbers, and where its key and value lie in the run's bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunEntry {
+    /// The record's offset.
+    pub offset: i64,
+    /// The record's time as the log stores it.
+    pub timestamp: Timestamp,
+    key: Option<Span>,
+    value: Option<Span>,
+    /// Headers, usually none.
+    pub headers: Headers,
+}
+
+/// A run of records of one partition, in offset order, whose keys and values share one buffer:
+/// a poll of a thousand records costs two allocations, not two thousand.
+///
+/// ```
+/// use candlewick::{Headers, RecordRun, Timestamp, TopicPartition};
+/// let mut run = RecordRun::new(TopicPartition::new("trades", 0));
+/// run.push(7, Timestamp(1), Some(b"BTC"), None, Headers::default());
+/// let record = run.get(0).expect("one record");
+/// assert_eq!((record.offset, record.key, record.value), (7, Some(&b"BTC"[..]), None));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordRun {
+    /// The partition all records of the run come from.
+    pub source: TopicPartition,
+    data: Vec<u8>,
+    entries: Vec<RunEntry>,
+}
+
+/// A borrowed record of a run. `None` is null, not empty: a tombstone stays a tombstone to the end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RawRecord<'a> {
+    /// The record's offset.
+    pub offset: i64,
+    /// The record's time as the log stores it.
+    pub timestamp: Timestamp,
+    /// The key's bytes.
+    pub key: Option<&'a [u8]>,
+    /// The value's bytes.
+    pub value: Option<&'a [u8]>,
+    /// The headers.
+    pub headers: &'a Headers,
+}
+
+impl RecordRun {
+    /// An empty run of `source`.
+    #[must_use]
+    pub fn new(source: TopicPartition) -> Self {
+        Self { source, data: Vec::new(), entries: Vec::new() }
+    }
+
+    /// Appends a record; its key and value are copied into the run's buffer.
+    pub fn push(
+        &mut self,
+        offset: i64,
+        timestamp: Timestamp,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: Headers,
+    ) {
+        let key = key.map(|bytes| self.store(bytes));
+        let value = value.map(|bytes| self.store(bytes));
+        self.entries.push(RunEntry { offset, timestamp, key, value, headers });
+    }
+
+    fn store(&mut self, bytes: &[u8]) -> Span {
+        let start = u32::try_from(self.data.len()).expect("a run is cut before 4 GiB by the poll budget");
+        let len = u32::try_from(bytes.len()).expect("a record is smaller than 4 GiB in every log");
+        self.data.extend_from_slice(bytes);
+        Span { start, len }
+    }
+
+    /// How many records the run holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether the run holds no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Bytes of keys and values.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.data.len()
+    }
+
+    /// The record at `index`.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<RawRecord<'_>> {
+        let entry = self.entries.get(index)?;
+        let slice = |span: Span| &self.data[span.start as usize..(span.start + span.len) as usize];
+        Some(RawRecord {
+            offset: entry.offset,
+            timestamp: entry.timestamp,
+            key: entry.key.map(slice),
+            value: entry.value.map(slice),
+            headers: &entry.headers,
+        })
+    }
+
+    /// All records in order.
+    pub fn iter(&self) -> impl Iterator<Item = RawRecord<'_>> {
+        (0..self.len()).filter_map(|index| self.get(index))
+    }
+}

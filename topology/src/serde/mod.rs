@@ -1,0 +1,97 @@
+//! Serialization: how typed keys and values become bytes and back. Owns the [`Serde`] trait, the primitive, JSON and
+//! windowed-key formats and Kafka's partitioning hash. Must not know topic configuration, stores or clients.
+
+mod json;
+pub(crate) mod murmur2;
+mod nullable;
+mod primitive;
+
+pub use json::Json;
+pub use nullable::Nullable;
+pub use primitive::{BytesSerde, F64Serde, I32Serde, I64Serde, StringSerde, Utf8, VoidSerde};
+
+/// Why bytes could not become a value, or a value bytes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SerdeError {
+    /// The bytes are not what the format asks for.
+    #[error("{format}: {reason}")]
+    Malformed {
+        /// The format that was expected.
+        format: &'static str,
+        /// What is wrong with the bytes.
+        reason: String,
+    },
+    /// A null where the type has no null. Declare the stream with `Option<_>` and [`Nullable`] to admit it.
+    #[error("null {what}: declare the type as Option<_> with a Nullable serde to admit nulls")]
+    Null {
+        /// Key or value.
+        what: &'static str,
+    },
+    /// Another library's error.
+    #[error("{format}: {source}")]
+    Source {
+        /// The format that was expected.
+        format: &'static str,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Turns values of `T` into bytes and back.
+///
+/// `topic` names the topic the bytes are read from or written to: a registry serde derives its subject from it.
+///
+/// ```
+/// use candlewick::{Serde, StringSerde};
+/// let mut out = Vec::new();
+/// StringSerde.serialize("prices", &"BTC".to_string(), &mut out).expect("strings always serialize");
+/// assert_eq!(StringSerde.deserialize("prices", &out).expect("valid UTF-8"), "BTC");
+/// ```
+pub trait Serde<T>: Send + Sync + 'static {
+    /// Appends the bytes of `value` to `out`. Never called for a value that [`is_null`](Self::is_null).
+    ///
+    /// # Errors
+    /// When the value has no representation in this format.
+    fn serialize(&self, topic: &str, value: &T, out: &mut Vec<u8>) -> Result<(), SerdeError>;
+
+    /// Reads a value.
+    ///
+    /// # Errors
+    /// When the bytes are not in this format.
+    fn deserialize(&self, topic: &str, bytes: &[u8]) -> Result<T, SerdeError>;
+
+    /// Whether this value stands for null: no bytes at all, a tombstone in a compacted topic.
+    fn is_null(&self, value: &T) -> bool {
+        let _ = value;
+        false
+    }
+
+    /// The value that stands for null, where the type has one.
+    fn null(&self) -> Option<T> {
+        None
+    }
+}
+
+/// Types with a serde everybody expects, so that options need not name it.
+pub trait DefaultSerde: Sized {
+    /// The serde used when none is named.
+    type Serde: Serde<Self>;
+
+    /// Makes it.
+    fn default_serde() -> Self::Serde;
+}
+
+/// Reads a value where null is possible.
+pub(crate) fn read<T: 'static>(
+    serde: &dyn Serde<T>,
+    topic: &str,
+    what: &'static str,
+    bytes: Option<&[u8]>,
+) -> Result<T, SerdeError> {
+    match bytes {
+        Some(bytes) => serde.deserialize(topic, bytes),
+        None => serde.null().ok_or(SerdeError::Null { what }),
+    }
+}

@@ -1,0 +1,137 @@
+//! Kafka's primitive formats, byte for byte as the JVM's serializers write them. Knows nothing but bytes.
+
+use bytes::Bytes;
+
+use super::{DefaultSerde, Serde, SerdeError};
+
+/// UTF-8 text (Kafka's `StringSerializer`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StringSerde;
+
+/// UTF-8 text for any string type: `Utf8` works for each `T: AsRef<str> + From<&str>`, such as an inline string.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Utf8;
+
+/// 64-bit big-endian integer (Kafka's `LongSerializer`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct I64Serde;
+
+/// 32-bit big-endian integer (Kafka's `IntegerSerializer`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct I32Serde;
+
+/// 64-bit big-endian IEEE 754 number (Kafka's `DoubleSerializer`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct F64Serde;
+
+/// Bytes as they are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BytesSerde;
+
+/// Nothing: the unit value, always null in the log.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VoidSerde;
+
+fn utf8(bytes: &[u8]) -> Result<&str, SerdeError> {
+    std::str::from_utf8(bytes)
+        .map_err(|source| SerdeError::Source { format: "UTF-8", source: Box::new(source) })
+}
+
+impl Serde<String> for StringSerde {
+    fn serialize(&self, _: &str, value: &String, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        out.extend_from_slice(value.as_bytes());
+        Ok(())
+    }
+
+    fn deserialize(&self, _: &str, bytes: &[u8]) -> Result<String, SerdeError> {
+        utf8(bytes).map(str::to_owned)
+    }
+}
+
+impl<T> Serde<T> for Utf8
+where
+    T: AsRef<str> + for<'a> From<&'a str> + 'static,
+{
+    fn serialize(&self, _: &str, value: &T, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        out.extend_from_slice(value.as_ref().as_bytes());
+        Ok(())
+    }
+
+    fn deserialize(&self, _: &str, bytes: &[u8]) -> Result<T, SerdeError> {
+        utf8(bytes).map(T::from)
+    }
+}
+
+macro_rules! big_endian {
+    ($serde:ty, $number:ty, $format:literal) => {
+        impl Serde<$number> for $serde {
+            fn serialize(&self, _: &str, value: &$number, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+                out.extend_from_slice(&value.to_be_bytes());
+                Ok(())
+            }
+
+            fn deserialize(&self, _: &str, bytes: &[u8]) -> Result<$number, SerdeError> {
+                let bytes = bytes.try_into().map_err(|_| SerdeError::Malformed {
+                    format: $format,
+                    reason: format!("{} bytes instead of {}", bytes.len(), size_of::<$number>()),
+                })?;
+                Ok(<$number>::from_be_bytes(bytes))
+            }
+        }
+
+        impl DefaultSerde for $number {
+            type Serde = $serde;
+
+            fn default_serde() -> Self::Serde {
+                <$serde>::default()
+            }
+        }
+    };
+}
+
+big_endian!(I64Serde, i64, "64-bit integer");
+big_endian!(I32Serde, i32, "32-bit integer");
+big_endian!(F64Serde, f64, "64-bit float");
+
+impl Serde<Bytes> for BytesSerde {
+    fn serialize(&self, _: &str, value: &Bytes, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        out.extend_from_slice(value);
+        Ok(())
+    }
+
+    fn deserialize(&self, _: &str, bytes: &[u8]) -> Result<Bytes, SerdeError> {
+        Ok(Bytes::copy_from_slice(bytes))
+    }
+}
+
+impl Serde<()> for VoidSerde {
+    fn serialize(&self, _: &str, (): &(), _: &mut Vec<u8>) -> Result<(), SerdeError> {
+        Ok(())
+    }
+
+    fn deserialize(&self, _: &str, _: &[u8]) -> Result<(), SerdeError> {
+        Ok(())
+    }
+
+    fn is_null(&self, (): &()) -> bool {
+        true
+    }
+
+    fn null(&self) -> Option<()> {
+        Some(())
+    }
+}
+
+macro_rules! default_serde {
+    ($($value:ty => $serde:ident),*) => {$(
+        impl DefaultSerde for $value {
+            type Serde = $serde;
+
+            fn default_serde() -> Self::Serde {
+                $serde
+            }
+        }
+    )*};
+}
+
+default_serde!(String => StringSerde, Bytes => BytesSerde, () => VoidSerde);
