@@ -37,6 +37,12 @@ impl Timestamp {
     }
 }
 
+impl From<i64> for Timestamp {
+    fn from(millis: i64) -> Self {
+        Self(millis)
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)

@@ -74,6 +74,24 @@ pub trait Serde<T>: Send + Sync + 'static {
     }
 }
 
+impl<T: 'static> Serde<T> for std::sync::Arc<dyn Serde<T>> {
+    fn serialize(&self, topic: &str, value: &T, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        (**self).serialize(topic, value, out)
+    }
+
+    fn deserialize(&self, topic: &str, bytes: &[u8]) -> Result<T, SerdeError> {
+        (**self).deserialize(topic, bytes)
+    }
+
+    fn is_null(&self, value: &T) -> bool {
+        (**self).is_null(value)
+    }
+
+    fn null(&self) -> Option<T> {
+        (**self).null()
+    }
+}
+
 /// Types with a serde everybody expects, so that options need not name it.
 pub trait DefaultSerde: Sized {
     /// The serde used when none is named.

@@ -1,0 +1,113 @@
+//! The builder: the open end of a topology. `build` consumes it, so no stream outlives the graph it names.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::kstream::KStream;
+use super::ktable::KTable;
+use super::options::{Consumed, Materialized};
+use super::{Data, StoreKey};
+use crate::error::TopologyErrors;
+use crate::plan::{BuildOptions, Graph, NodeDecl, NodeId, NodeRole, Topology, TopicRef, TypeInfo};
+use crate::state::StoreBuilder;
+
+/// Declares a topology.
+///
+/// ```
+/// use candlewick::{Consumed, Produced, StreamsBuilder, TopologyErrors};
+/// # fn main() -> Result<(), TopologyErrors> {
+/// let builder = StreamsBuilder::new();
+/// builder
+///     .stream("words", Consumed::<String, String>::default())
+///     .filter(|_, word| !word.is_empty())
+///     .map_values(|word| word.to_uppercase())
+///     .to("shouts", Produced::default());
+/// let topology = builder.build()?;
+/// assert!(topology.describe().contains("KSTREAM-FILTER-0000000001"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Default)]
+pub struct StreamsBuilder {
+    pub(crate) graph: RefCell<Graph>,
+    /// What is known of each table (`TableInfo`); the type is known where the handle is.
+    pub(crate) tables: RefCell<Vec<Box<dyn Any>>>,
+    options: BuildOptions,
+}
+
+impl StreamsBuilder {
+    /// An empty builder; every store and internal topic must be named.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty builder with other options.
+    #[must_use]
+    pub fn with_options(options: BuildOptions) -> Self {
+        Self { options, ..Self::default() }
+    }
+
+    /// Reads one topic as a stream of records.
+    pub fn stream<K: Data, V: Data>(&self, topic: &str, consumed: Consumed<K, V>) -> KStream<'_, K, V> {
+        self.stream_of(&[topic], consumed)
+    }
+
+    /// Reads several topics as one stream. Their records come interleaved by time, as far as it is known.
+    pub fn stream_of<K: Data, V: Data>(&self, topics: &[&str], consumed: Consumed<K, V>) -> KStream<'_, K, V> {
+        let topics = topics.iter().map(|topic| TopicRef::External((*topic).into())).collect();
+        let node = self.add_source(topics, consumed);
+        KStream::new(self, node, false)
+    }
+
+    /// Reads a topic as a table: each record replaces its key's value, a null value deletes it.
+    pub fn table<K: StoreKey, V: Data>(
+        &self,
+        topic: &str,
+        consumed: Consumed<K, Option<V>>,
+        materialized: Materialized<K, V>,
+    ) -> KTable<'_, K, V> {
+        super::operation::table_source::table(self, topic, consumed, materialized)
+    }
+
+    /// Adds a store for processors to use, by the name it was built with.
+    pub fn add_store<S: 'static>(&self, store: StoreBuilder<S>) {
+        self.graph.borrow_mut().add_store(store.into());
+    }
+
+    /// Seals the topology.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each error naming its node.
+    pub fn build(self) -> Result<Topology, TopologyErrors> {
+        Topology::seal(self.graph.into_inner(), self.options)
+    }
+
+    pub(crate) fn next_name(&self, prefix: &str) -> Arc<str> {
+        self.graph.borrow_mut().next_name(prefix)
+    }
+
+    /// Adds a node whose input and output are records of these types.
+    pub(crate) fn add_node<I: 'static, O: 'static>(
+        &self,
+        name: Arc<str>,
+        parents: Vec<NodeId>,
+        role: NodeRole,
+        stores: Vec<Arc<str>>,
+    ) -> NodeId {
+        let input = (!parents.is_empty()).then(TypeInfo::of::<I>);
+        self.graph.borrow_mut().add(NodeDecl {
+            name,
+            parents,
+            input,
+            output: TypeInfo::of::<O>(),
+            role,
+            stores,
+            send_old: false,
+            old_from_parent: false,
+            flush_on_close: false,
+            grace_ms: None,
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! The stream handle. Its operations stand one per file in `operation`.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::Data;
+use super::builder::StreamsBuilder;
+use crate::plan::{MakeNode, NodeId, NodeRole};
+use crate::record::Record;
+
+/// A stream of records: a `Copy` handle, so that using it twice is fan-out.
+pub struct KStream<'b, K, V> {
+    pub(crate) builder: &'b StreamsBuilder,
+    pub(crate) node: NodeId,
+    /// The key may have changed since the records were partitioned by it.
+    pub(crate) rekeyed: bool,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Clone for KStream<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for KStream<'_, K, V> {}
+
+impl<'b, K, V> KStream<'b, K, V> {
+    pub(crate) fn new(builder: &'b StreamsBuilder, node: NodeId, rekeyed: bool) -> Self {
+        Self { builder, node, rekeyed, types: PhantomData }
+    }
+
+    /// Names the node that made this stream, in place of its generated name.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream("in", Consumed::<String, i64>::default()).filter(|_, n| *n > 0).named("positive");
+    /// assert!(builder.build().expect("valid").describe().contains("Processor: positive"));
+    /// ```
+    pub fn named(self, name: impl Into<Arc<str>>) -> Self {
+        self.builder.graph.borrow_mut().rename(self.node, name.into());
+        self
+    }
+}
+
+impl<'b, K: Data, V: Data> KStream<'b, K, V> {
+    /// Adds a processor node below this stream under a generated name.
+    pub(crate) fn then<K2: Data, V2: Data>(
+        self,
+        prefix: &str,
+        stores: Vec<Arc<str>>,
+        make: MakeNode,
+    ) -> KStream<'b, K2, V2> {
+        let name = self.builder.next_name(prefix);
+        self.then_named(name, stores, make)
+    }
+
+    pub(crate) fn then_named<K2: Data, V2: Data>(
+        self,
+        name: Arc<str>,
+        stores: Vec<Arc<str>>,
+        make: MakeNode,
+    ) -> KStream<'b, K2, V2> {
+        let role = NodeRole::Processor { make };
+        let node = self.builder.add_node::<Record<K, V>, Record<K2, V2>>(name, vec![self.node], role, stores);
+        KStream::new(self.builder, node, self.rekeyed)
+    }
+
+    /// The same stream, marked as no longer partitioned by its key.
+    pub(crate) fn rekeyed(mut self) -> Self {
+        self.rekeyed = true;
+        self
+    }
+}

@@ -1,0 +1,43 @@
+//! What users type: streams, tables, groups and windows as `Copy` handles that borrow the builder, and one option
+//! struct per operation. Makes declarations; runs nothing, opens nothing, and never meets `runtime`.
+
+mod builder;
+mod change;
+mod grouped_stream;
+mod grouped_table;
+mod joined;
+mod kstream;
+mod ktable;
+mod operation;
+mod options;
+mod repartition;
+mod sink;
+mod source;
+mod value_getter;
+mod windowed_stream;
+mod windows;
+
+pub use builder::StreamsBuilder;
+pub use change::Change;
+pub use grouped_stream::KGroupedStream;
+pub use grouped_table::KGroupedTable;
+pub use kstream::KStream;
+pub use ktable::KTable;
+pub use operation::split::{Branches, SplitStream};
+pub use operation::process::ProcessorStores;
+pub use operation::suppress::{Suppressed, Windowable};
+pub use options::{Consumed, Grouped, Materialized, Produced, Repartitioned};
+pub use joined::Joined;
+pub use source::{FailOnInvalidTimestamp, RecordTimestamp, TimestampExtractor, WallclockTimestamp};
+pub use windowed_stream::TimeWindowedKStream;
+pub use windows::{TimeWindows, Window, Windowed, WindowedSerde};
+
+/// What may travel as a key or value: anything that can be copied for a second child and moved with its task.
+pub trait Data: Clone + Send + 'static {}
+
+impl<T: Clone + Send + 'static> Data for T {}
+
+/// A key of a store: data that can be looked up.
+pub trait StoreKey: Data + Eq + std::hash::Hash {}
+
+impl<T: Data + Eq + std::hash::Hash> StoreKey for T {}

@@ -1,0 +1,211 @@
+//! `aggregate`, `count` and `reduce` of grouped streams, over all time.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::dsl::ktable::TableInfo;
+use crate::dsl::options::SharedSerde;
+use crate::dsl::value_getter::ValueGetter;
+use crate::dsl::{Change, Data, KGroupedStream, KTable, Materialized, StoreKey};
+use crate::error::ProcessError;
+use crate::plan::NodeRole;
+use crate::processor::{Context, DropReason, Processor, Typed};
+use crate::record::{Headers, Record};
+use crate::serde::Serde;
+use crate::state::{Dirty, Entry, KeyValueStore, StoreHandle};
+use crate::time::Timestamp;
+
+impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
+    /// Keeps an aggregate per key: `initialize` makes the first one, `add` changes it by each record. Records with a
+    /// null key or a null value are dropped. Where `A` is an `Option` and `add` leaves `None`, the key is deleted and
+    /// begins anew with its next record.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// let longest = builder
+    ///     .stream("words", Consumed::<String, String>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .aggregate(|| 0, |_, word, longest| *longest = word.len().max(*longest as usize) as i64,
+    ///         Materialized::named("longest"));
+    /// # let _ = longest;
+    /// # builder.build().expect("valid");
+    /// ```
+    pub fn aggregate<A: Data>(
+        self,
+        initialize: impl Fn() -> A + Send + Sync + 'static,
+        add: impl Fn(&K, &V, &mut A) + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<'b, K, A> {
+        let step = move |key: &K, value: &V, slot: &mut Option<A>| {
+            if let Some(aggregate) = slot {
+                add(key, value, aggregate);
+            }
+        };
+        self.aggregate_with("KSTREAM-AGGREGATE-", move || Some(initialize()), step, materialized)
+    }
+
+    /// Counts the records of each key.
+    pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, K, i64> {
+        let step = |_: &K, _: &V, slot: &mut Option<i64>| *slot.get_or_insert(0) += 1;
+        self.aggregate_with("KSTREAM-AGGREGATE-", || Some(0), step, materialized)
+    }
+
+    /// Keeps one value per key: the first one, then what `reducer` makes of it and each next one.
+    pub fn reduce(
+        self,
+        reducer: impl Fn(&V, &V) -> V + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<'b, K, V> {
+        let step = move |_: &K, value: &V, slot: &mut Option<V>| {
+            *slot = Some(match slot.as_ref() {
+                Some(before) => reducer(before, value),
+                None => value.clone(),
+            });
+        };
+        self.aggregate_with("KSTREAM-REDUCE-", || None, step, materialized)
+    }
+
+    fn aggregate_with<A: Data>(
+        self,
+        prefix: &str,
+        initial: impl Fn() -> Option<A> + Send + Sync + 'static,
+        step: impl Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<'b, K, A> {
+        let builder = self.stream.builder;
+        let store = materialized.store_name(builder, prefix);
+        let name = builder.next_name(prefix);
+        materialized.require_name(builder, &name, &store);
+        let stream = self.partitioned(materialized.name.as_ref(), &store);
+        builder.add_store(materialized.key_value_store(&store));
+        let info = TableInfo {
+            getter: Some(ValueGetter::of_store(Arc::clone(&store))),
+            key: Some(materialized.key),
+            value: Some(Arc::clone(&materialized.value)),
+        };
+        let (key, value, aggregate) = (self.key, self.value, materialized.value);
+        let (initial, step, store_name) = (Arc::new(initial), Arc::new(step), Arc::clone(&store));
+        let make = Box::new(move |wiring: &crate::plan::Wiring<'_>| -> Box<dyn crate::processor::Node> {
+            Box::new(Typed::new(Aggregate {
+                store: wiring.store::<KeyValueStore<K, A>>(&store_name),
+                key: Arc::clone(&key),
+                value: Arc::clone(&value),
+                aggregate: Arc::clone(&aggregate),
+                initial: Arc::clone(&initial),
+                step: Arc::clone(&step),
+                cached: wiring.caches(&store_name),
+                send_old: wiring.node.send_old,
+                dirty: Vec::new(),
+                types: PhantomData,
+            }))
+        });
+        let role = NodeRole::Processor { make };
+        let node = builder.add_node::<Record<K, V>, Record<K, Change<A>>>(
+            name,
+            vec![stream.node],
+            role,
+            vec![Arc::clone(&store)],
+        );
+        KTable::new(builder, node).with_info(info)
+    }
+}
+
+struct Aggregate<I, F, K: StoreKey, V, A: Data> {
+    store: StoreHandle<KeyValueStore<K, A>>,
+    key: SharedSerde<K>,
+    value: SharedSerde<V>,
+    aggregate: SharedSerde<A>,
+    initial: Arc<I>,
+    step: Arc<F>,
+    cached: bool,
+    send_old: bool,
+    dirty: Vec<Dirty<K, A>>,
+    types: PhantomData<fn(V)>,
+}
+
+impl<I, F, K, V, A> Processor<K, V, K, Change<A>> for Aggregate<I, F, K, V, A>
+where
+    I: Fn() -> Option<A> + Send + Sync + 'static,
+    F: Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static,
+    K: StoreKey,
+    V: Data,
+    A: Data,
+{
+    fn init(&mut self, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
+        cx.store(self.store).capture_old(self.send_old);
+        Ok(())
+    }
+
+    fn process(&mut self, record: Record<K, V>, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
+        if self.key.is_null(&record.key) {
+            cx.drop_record(DropReason::NullKey);
+            return Ok(());
+        }
+        if self.value.is_null(&record.value) {
+            cx.drop_record(DropReason::NullValue);
+            return Ok(());
+        }
+        let time = record.timestamp;
+        let (send_old, cached) = (self.send_old, self.cached);
+        let change = cx.store(self.store).update(&record.key, time, |slot| {
+            let step = |value: &mut Option<A>| (self.step)(&record.key, &record.value, value);
+            let old_wanted = send_old && !cached;
+            let (old, timestamp) = apply(slot, time, old_wanted, &*self.initial, step, &*self.aggregate);
+            let new = if cached { None } else { slot.as_ref().map(|entry| entry.value.clone()) };
+            (Change { old, new }, timestamp)
+        })?;
+        if cached {
+            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
+        }
+        let (change, timestamp) = change;
+        cx.forward(Record { key: record.key, value: change, timestamp, headers: record.headers })
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
+        if !self.cached {
+            return Ok(());
+        }
+        cx.store(self.store).take_dirty(&mut self.dirty)?;
+        for dirty in self.dirty.drain(..) {
+            forward_dirty(dirty, self.send_old, cx)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs one aggregation step on a slot; gives the old value where it is wanted, and the new timestamp. The old value
+/// of a first step is the initial one, not none, as in Kafka Streams.
+#[inline]
+pub(super) fn apply<A: Data>(
+    slot: &mut Option<Entry<A>>,
+    time: Timestamp,
+    old_wanted: bool,
+    initial: &impl Fn() -> Option<A>,
+    step: impl FnOnce(&mut Option<A>),
+    serde: &dyn Serde<A>,
+) -> (Option<A>, Timestamp) {
+    let (mut value, timestamp) = match slot.take() {
+        Some(entry) => (Some(entry.value), entry.timestamp.max(time)),
+        None => (initial(), time),
+    };
+    let old = if old_wanted { value.clone() } else { None };
+    step(&mut value);
+    *slot = value.filter(|value| !serde.is_null(value)).map(|value| Entry { value, timestamp });
+    (old, timestamp)
+}
+
+/// Forwards what a cache gathered for one key. A key that came and went in between is not mentioned.
+pub(super) fn forward_dirty<K: Data, A: Data>(
+    dirty: Dirty<K, A>,
+    send_old: bool,
+    cx: &mut Context<'_, K, Change<A>>,
+) -> Result<(), ProcessError> {
+    let Dirty { key, old, new, timestamp } = dirty;
+    if send_old && old.is_none() && new.is_none() {
+        return Ok(());
+    }
+    let old = if send_old { old.map(|entry| entry.value) } else { None };
+    let change = Change { old, new: new.map(|entry| entry.value) };
+    cx.forward(Record { key, value: change, timestamp, headers: Headers::default() })
+}

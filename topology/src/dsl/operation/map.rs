@@ -1,0 +1,52 @@
+//! `map` and `map_values`: one record for one record.
+
+use std::sync::Arc;
+
+use crate::dsl::{Data, KStream};
+use crate::error::ProcessError;
+use crate::processor::{Context, MapNode};
+use crate::record::Record;
+
+impl<'b, K: Data, V: Data> KStream<'b, K, V> {
+    /// Makes a new key and value of each record. The stream must be repartitioned before keys are grouped or joined,
+    /// which those operations do by themselves; use [`map_values`](Self::map_values) when the key stays.
+    pub fn map<K2: Data, V2: Data>(
+        self,
+        mapper: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static,
+    ) -> KStream<'b, K2, V2> {
+        self.map_records("KSTREAM-MAP-", move |record: Record<K, V>| {
+            let (key, value) = mapper(record.key, record.value);
+            Record { key, value, timestamp: record.timestamp, headers: record.headers }
+        })
+        .rekeyed()
+    }
+
+    /// Makes a new value of each value.
+    pub fn map_values<V2: Data>(self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KStream<'b, K, V2> {
+        self.map_records("KSTREAM-MAPVALUES-", move |record: Record<K, V>| Record {
+            key: record.key,
+            value: mapper(record.value),
+            timestamp: record.timestamp,
+            headers: record.headers,
+        })
+    }
+
+    pub(crate) fn map_records<K2: Data, V2: Data>(
+        self,
+        prefix: &str,
+        mapper: impl Fn(Record<K, V>) -> Record<K2, V2> + Send + Sync + 'static,
+    ) -> KStream<'b, K2, V2> {
+        let mapper = Arc::new(mapper);
+        self.then(
+            prefix,
+            Vec::new(),
+            Box::new(move |_| {
+                let mapper = Arc::clone(&mapper);
+                let run = move |record: Record<K, V>, cx: &mut Context<'_, K2, V2>| -> Result<(), ProcessError> {
+                    cx.forward(mapper(record))
+                };
+                Box::new(MapNode::new(run))
+            }),
+        )
+    }
+}

@@ -1,0 +1,23 @@
+//! One operation per file: its method on the handle, and its node. Each knows the plan's declarations and the
+//! processor's traits, and nothing of the others.
+
+mod aggregate;
+mod filter;
+mod flat_map;
+mod for_each;
+mod group_by;
+mod map;
+mod materialize;
+mod merge;
+pub(super) mod process;
+mod select_key;
+pub(super) mod split;
+mod stream_table_join;
+pub(super) mod suppress;
+mod table_aggregate;
+mod table_group_by;
+mod table_map;
+pub(super) mod table_source;
+mod to_stream;
+mod to_table;
+mod window_aggregate;

@@ -1,0 +1,112 @@
+//! `split`: each record to the first branch whose predicate holds.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::dsl::{Data, KStream};
+use crate::error::ProcessError;
+use crate::plan::{NodeId, NodeRole, Wiring};
+use crate::processor::{Hop, InPlace, Node, take};
+use crate::record::Record;
+
+type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
+
+/// A stream that is being split; `branch` adds a way out, `default_branch` or `no_default_branch` ends it.
+#[must_use = "a split without branches loses every record"]
+pub struct SplitStream<'b, K, V> {
+    stream: KStream<'b, K, V>,
+    node: NodeId,
+    prefix: Arc<str>,
+    predicates: Vec<Predicate<K, V>>,
+    branches: BTreeMap<String, KStream<'b, K, V>>,
+}
+
+/// The branches of a split, by name.
+pub struct Branches<'b, K, V>(BTreeMap<String, KStream<'b, K, V>>);
+
+impl<'b, K, V> Branches<'b, K, V> {
+    /// The branch of this name.
+    ///
+    /// # Panics
+    /// When there is none: the names are those given to `branch` and `default_branch`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> KStream<'b, K, V> {
+        match self.0.get(name) {
+            Some(branch) => *branch,
+            None => panic!("no branch {name}; there are {:?}", self.0.keys().collect::<Vec<_>>()),
+        }
+    }
+}
+
+struct Split<K, V> {
+    predicates: Vec<Predicate<K, V>>,
+    types: PhantomData<fn(K, V)>,
+}
+
+impl<K: Data, V: Data> Node for Split<K, V> {
+    fn process(&mut self, slot: &mut dyn std::any::Any, mut hop: Hop<'_>) -> Result<(), ProcessError> {
+        let record: Record<K, V> = take(slot);
+        match self.predicates.iter().position(|predicate| predicate(&record.key, &record.value)) {
+            Some(branch) => hop.pass_to(branch, record),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<'b, K: Data, V: Data> KStream<'b, K, V> {
+    /// Begins a split into named branches. Each record goes to the first branch whose predicate holds, and nowhere
+    /// when there is none and no default.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// let numbers = builder.stream("numbers", Consumed::<String, i64>::default());
+    /// let branches = numbers.split("by-sign").branch("negative", |_, n| *n < 0).default_branch("rest");
+    /// branches.get("negative").to("negative", Produced::default());
+    /// # builder.build().expect("valid");
+    /// ```
+    pub fn split(self, name: &str) -> SplitStream<'b, K, V> {
+        let prefix: Arc<str> = name.into();
+        let make = Box::new(|_: &Wiring<'_>| -> Box<dyn Node> { unreachable!("replaced when the split is ended") });
+        let node = self.builder.add_node::<Record<K, V>, Record<K, V>>(
+            Arc::clone(&prefix),
+            vec![self.node],
+            NodeRole::Processor { make },
+            Vec::new(),
+        );
+        SplitStream { stream: self, node, prefix, predicates: Vec::new(), branches: BTreeMap::new() }
+    }
+}
+
+impl<'b, K: Data, V: Data> SplitStream<'b, K, V> {
+    /// A branch for the records for which `predicate` holds and none before it did.
+    pub fn branch(mut self, name: &str, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
+        self.predicates.push(Arc::new(predicate));
+        let builder = self.stream.builder;
+        let make = Box::new(|_: &Wiring<'_>| -> Box<dyn Node> { Box::new(InPlace::new(|_: &mut Record<K, V>| true)) });
+        let node = builder.add_node::<Record<K, V>, Record<K, V>>(
+            format!("{}{name}", self.prefix).into(),
+            vec![self.node],
+            NodeRole::Processor { make },
+            Vec::new(),
+        );
+        self.branches.insert(name.to_owned(), KStream::new(builder, node, self.stream.rekeyed));
+        self
+    }
+
+    /// Ends the split with a branch for all other records.
+    pub fn default_branch(self, name: &str) -> Branches<'b, K, V> {
+        self.branch(name, |_, _| true).no_default_branch()
+    }
+
+    /// Ends the split; records of no branch are left out.
+    pub fn no_default_branch(self) -> Branches<'b, K, V> {
+        let predicates = self.predicates;
+        let make = Box::new(move |_: &Wiring<'_>| -> Box<dyn Node> {
+            Box::new(Split { predicates: predicates.clone(), types: PhantomData })
+        });
+        self.stream.builder.graph.borrow_mut().node_mut(self.node).role = NodeRole::Processor { make };
+        Branches(self.branches)
+    }
+}

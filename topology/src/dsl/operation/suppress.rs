@@ -1,0 +1,286 @@
+//! `suppress` of tables: hold changes back until their window closes, or for a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::dsl::ktable::TableInfo;
+use crate::dsl::options::SharedSerde;
+use crate::dsl::{Change, Data, KTable};
+use crate::error::{ProcessError, TopologyError};
+use crate::plan::Wiring;
+use crate::processor::{Context, Node, Processor, Typed};
+use crate::record::{Record, RecordMetadata, TopicPartition};
+use crate::serde::{Serde, SerdeError};
+use crate::state::{BufferStats, Buffered, ChangeSerde, StoreHandle, Stores, SuppressBuffer};
+use crate::time::{Timestamp, millis};
+
+/// Until when a table's changes are held back, and how much of them. The store's name is the buffer's identity.
+///
+/// ```
+/// use candlewick::Suppressed;
+/// use std::time::Duration;
+/// let _ = Suppressed::until_window_closes("final-candles");
+/// let _ = Suppressed::until_time_limit("calm", Duration::from_secs(10)).records_max(1_000).emit_early_when_full();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Suppressed {
+    name: Option<Arc<str>>,
+    until: Until,
+    records_max: Option<usize>,
+    bytes_max: Option<usize>,
+    emit_early: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    WindowCloses,
+    TimeLimit(i64),
+}
+
+impl Suppressed {
+    fn new(name: Option<Arc<str>>, until: Until) -> Self {
+        Self { name, until, records_max: None, bytes_max: None, emit_early: false }
+    }
+
+    /// Forwards one change per key and window: the last one, once stream time has reached the window's end plus grace.
+    pub fn until_window_closes(name: impl Into<Arc<str>>) -> Self {
+        Self::new(Some(name.into()), Until::WindowCloses)
+    }
+
+    /// Forwards a key's last change once stream time is `wait` behind the time of its first one.
+    pub fn until_time_limit(name: impl Into<Arc<str>>, wait: Duration) -> Self {
+        Self::new(Some(name.into()), Until::TimeLimit(millis(wait)))
+    }
+
+    /// Takes a generated name, as Kafka Streams does; see [`BuildOptions`](crate::BuildOptions).
+    #[must_use]
+    pub fn with_generated_name(mut self) -> Self {
+        self.name = None;
+        self
+    }
+
+    /// The most records to hold; beyond it the task fails, or emits early where that was chosen.
+    #[must_use]
+    pub fn records_max(mut self, records: usize) -> Self {
+        self.records_max = Some(records);
+        self
+    }
+
+    /// The most bytes to hold, counted as Kafka Streams counts them.
+    #[must_use]
+    pub fn bytes_max(mut self, bytes: usize) -> Self {
+        self.bytes_max = Some(bytes);
+        self
+    }
+
+    /// Lets the oldest records go early when the buffer is full. Without effect until windows close: those results
+    /// would not be final.
+    #[must_use]
+    pub fn emit_early_when_full(mut self) -> Self {
+        self.emit_early = true;
+        self
+    }
+}
+
+/// The buffer is full and may not emit early.
+#[derive(Debug, thiserror::Error)]
+#[error("the suppression buffer {store} is full ({records} records, {bytes} bytes); raise its bound, or let it emit early")]
+struct BufferFull {
+    store: Arc<str>,
+    records: usize,
+    bytes: usize,
+}
+
+impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
+    /// Holds changes back as `suppressed` says; what is let go keeps the time and headers of its last change.
+    pub fn suppress(self, suppressed: Suppressed) -> Self {
+        let builder = self.builder;
+        let name = match &suppressed.name {
+            Some(name) => Arc::clone(name),
+            None => builder.next_name("KTABLE-SUPPRESS-"),
+        };
+        let store: Arc<str> = match &suppressed.name {
+            Some(name) => format!("{name}-store").into(),
+            None => builder.next_name("KTABLE-SUPPRESS-STATE-STORE-"),
+        };
+        let info = self.info();
+        let mut graph = builder.graph.borrow_mut();
+        if suppressed.name.is_none() {
+            graph.errors.push(TopologyError::Unnamed {
+                node: name.to_string(),
+                what: "store",
+                generated: store.to_string(),
+                advice: "give Suppressed a name",
+            });
+        }
+        let grace_ms = match suppressed.until {
+            Until::TimeLimit(_) => 0,
+            Until::WindowCloses => graph.wait_for_windows(self.node).unwrap_or_else(|| {
+                graph.errors.push(TopologyError::NoWindowAbove { node: name.to_string() });
+                0
+            }),
+        };
+        let (Some(key), Some(value)) = (info.key.clone(), info.value.clone()) else {
+            graph.errors.push(TopologyError::UnknownSerde { node: name.to_string() });
+            drop(graph);
+            return self;
+        };
+        drop(graph);
+        let change = BufferedChange(Arc::clone(&value));
+        builder.add_store(Stores::suppress(&store, key, change));
+        let (store_name, sealed) = (Arc::clone(&store), Arc::new(suppressed));
+        let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
+            Box::new(Typed::new(Suppress::<K, V> {
+                store: wiring.store(&store_name),
+                name: Arc::clone(&store_name),
+                suppressed: Arc::clone(&sealed),
+                value: Arc::clone(&value),
+                topic: wiring.changelog(&store_name),
+                grace_ms,
+                send_old: wiring.node.send_old,
+                observed: Timestamp::UNKNOWN,
+                released: Vec::new(),
+            }))
+        });
+        let below: Self = self.then(name, vec![store], make);
+        builder.graph.borrow_mut().node_mut(below.node).old_from_parent = true;
+        below.with_info(TableInfo { getter: None, ..info })
+    }
+}
+
+/// Keys that `suppress` can hold: every key has a buffer time; that of a windowed one is its window's end.
+pub trait Windowable: Data {
+    /// The end of the key's window, if it has one.
+    fn window_end(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+impl<K: Data> Windowable for crate::dsl::Windowed<K> {
+    fn window_end(&self) -> Option<Timestamp> {
+        Some(self.window.end)
+    }
+}
+
+macro_rules! plain_keys {
+    ($($key:ty),*) => {$(impl Windowable for $key {})*};
+}
+
+plain_keys!(String, i64, i32, bytes::Bytes);
+
+impl<T: Windowable> Windowable for Option<T> {
+    fn window_end(&self) -> Option<Timestamp> {
+        self.as_ref().and_then(T::window_end)
+    }
+}
+
+struct BufferedChange<V>(SharedSerde<V>);
+
+impl<V: Data> ChangeSerde<Change<V>> for BufferedChange<V> {
+    fn serialize_old(&self, topic: &str, change: &Change<V>, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
+        write(&*self.0, topic, change.old.as_ref(), out)
+    }
+
+    fn serialize_new(&self, topic: &str, change: &Change<V>, out: &mut Vec<u8>) -> Result<bool, SerdeError> {
+        write(&*self.0, topic, change.new.as_ref(), out)
+    }
+
+    fn deserialize(&self, topic: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> Result<Change<V>, SerdeError> {
+        let read = |bytes: Option<&[u8]>| bytes.map(|bytes| self.0.deserialize(topic, bytes)).transpose();
+        Ok(Change { old: read(old)?, new: read(new)? })
+    }
+}
+
+fn write<V: 'static>(
+    serde: &dyn Serde<V>,
+    topic: &str,
+    value: Option<&V>,
+    out: &mut Vec<u8>,
+) -> Result<bool, SerdeError> {
+    match value {
+        Some(value) if !serde.is_null(value) => serde.serialize(topic, value, out).map(|()| true),
+        Some(_) | None => Ok(false),
+    }
+}
+
+struct Suppress<K: Data, V: Data> {
+    store: StoreHandle<SuppressBuffer<K, Change<V>>>,
+    name: Arc<str>,
+    suppressed: Arc<Suppressed>,
+    value: SharedSerde<V>,
+    topic: Arc<str>,
+    grace_ms: i64,
+    send_old: bool,
+    /// The operator's own stream time.
+    observed: Timestamp,
+    released: Vec<(K, Buffered<Change<V>>)>,
+}
+
+impl<K: Windowable, V: Data> Processor<K, Change<V>, K, Change<V>> for Suppress<K, V> {
+    fn process(&mut self, record: Record<K, Change<V>>, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
+        self.observed = self.observed.max(record.timestamp);
+        let closing = self.suppressed.until == Until::WindowCloses;
+        // Nothing was emitted for a window that is still open, so that its deletion is nothing to tell.
+        if !(closing && record.value.new.is_none()) || self.is_buffered(&record.key, cx)? {
+            self.buffer(record, cx)?;
+        }
+        self.release(cx)
+    }
+}
+
+impl<K: Windowable, V: Data> Suppress<K, V> {
+    fn is_buffered(&self, key: &K, cx: &mut Context<'_, K, Change<V>>) -> Result<bool, ProcessError> {
+        Ok(cx.store(self.store).prior(key)?.is_some())
+    }
+
+    fn buffer(&mut self, record: Record<K, Change<V>>, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
+        let Record { key, value: mut change, timestamp, headers } = record;
+        let time = match self.suppressed.until {
+            Until::WindowCloses => key.window_end().unwrap_or(timestamp),
+            Until::TimeLimit(_) => timestamp,
+        };
+        let metadata = cx.metadata().unwrap_or_else(no_origin);
+        let buffer = cx.store(self.store);
+        if self.send_old
+            && let Some(prior) = buffer.prior(&key)?
+        {
+            // Those below still believe what was there before the first buffered change.
+            change.old = prior.map(|bytes| self.value.deserialize(&self.topic, bytes)).transpose()?;
+        }
+        buffer.put(time, key, Buffered { change, timestamp, headers, metadata })?;
+        Ok(())
+    }
+
+    fn release(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
+        let expiry = match self.suppressed.until {
+            Until::WindowCloses => self.observed.minus_millis(self.grace_ms),
+            Until::TimeLimit(wait) => self.observed.minus_millis(wait),
+        };
+        let (records_max, bytes_max) = (self.suppressed.records_max, self.suppressed.bytes_max);
+        let full = |stats: &BufferStats| {
+            records_max.is_some_and(|max| stats.len > max) || bytes_max.is_some_and(|max| stats.byte_len > max)
+        };
+        let early = self.suppressed.emit_early && self.suppressed.until != Until::WindowCloses;
+        let buffer = cx.store(self.store);
+        let due = |stats: &BufferStats| stats.min_time <= expiry || (early && full(stats));
+        buffer.evict_while(due, &mut self.released)?;
+        let stats =
+            BufferStats { min_time: Timestamp::UNKNOWN, len: buffer.len()?, byte_len: buffer.byte_len()? };
+        if full(&stats) {
+            let store = Arc::clone(&self.name);
+            return Err(ProcessError::fatal(BufferFull { store, records: stats.len, bytes: stats.byte_len }));
+        }
+        for (key, Buffered { change, timestamp, headers, .. }) in self.released.drain(..) {
+            if self.suppressed.until == Until::WindowCloses && change.new.is_none() {
+                continue;
+            }
+            cx.forward(Record { key, value: change, timestamp, headers })?;
+        }
+        Ok(())
+    }
+}
+
+/// The origin of a change that a wall-clock punctuator made before the first record.
+fn no_origin() -> RecordMetadata {
+    RecordMetadata { source: TopicPartition::new("", -1), offset: -1 }
+}

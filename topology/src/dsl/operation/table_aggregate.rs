@@ -1,0 +1,186 @@
+//! `aggregate`, `count` and `reduce` of grouped tables: rows are added, and taken out again.
+
+use std::sync::Arc;
+
+use crate::dsl::change::ChangeSerde;
+use crate::dsl::ktable::TableInfo;
+use crate::dsl::options::{Consumed, SharedSerde};
+use crate::dsl::value_getter::ValueGetter;
+use crate::dsl::{Change, Data, FailOnInvalidTimestamp, KGroupedTable, KStream, KTable, Materialized, StoreKey};
+use crate::error::{ProcessError, TopologyError};
+use crate::plan::{NodeRole, RepartitionDecl, TopicRef, Wiring};
+use crate::processor::{Context, DropReason, Node, Processor, Typed};
+use crate::record::Record;
+use crate::state::{Dirty, Entry, KeyValueStore, StoreHandle};
+
+use super::aggregate::forward_dirty;
+
+impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
+    /// Keeps an aggregate per group: `remove` takes an old row out, `add` puts a new one in.
+    pub fn aggregate<A: Data>(
+        self,
+        initialize: impl Fn() -> A + Send + Sync + 'static,
+        add: impl Fn(&K, &V, &mut A) + Send + Sync + 'static,
+        remove: impl Fn(&K, &V, &mut A) + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<'b, K, A> {
+        let step = move |key: &K, change: &Change<V>, slot: &mut Option<A>| {
+            if let (Some(old), Some(aggregate)) = (&change.old, slot.as_mut()) {
+                remove(key, old, aggregate);
+            }
+            if let Some(new) = &change.new {
+                add(key, new, slot.get_or_insert_with(&initialize));
+            }
+        };
+        self.aggregate_with("KTABLE-AGGREGATE-", step, materialized)
+    }
+
+    /// Counts the rows of each group.
+    pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, K, i64> {
+        self.aggregate(|| 0, |_, _, count| *count += 1, |_, _, count| *count -= 1, materialized)
+    }
+
+    /// Keeps one value per group: `add` brings a row in, `remove` takes one out.
+    pub fn reduce(
+        self,
+        add: impl Fn(&V, &V) -> V + Send + Sync + 'static,
+        remove: impl Fn(&V, &V) -> V + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<'b, K, V> {
+        let step = move |_: &K, change: &Change<V>, slot: &mut Option<V>| {
+            if let (Some(old), Some(aggregate)) = (&change.old, slot.as_ref()) {
+                *slot = Some(remove(aggregate, old));
+            }
+            if let Some(new) = &change.new {
+                *slot = Some(match slot.as_ref() {
+                    Some(aggregate) => add(aggregate, new),
+                    None => new.clone(),
+                });
+            }
+        };
+        self.aggregate_with("KTABLE-REDUCE-", step, materialized)
+    }
+
+    fn aggregate_with<A: Data>(
+        self,
+        prefix: &str,
+        step: impl Fn(&K, &Change<V>, &mut Option<A>) + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<'b, K, A> {
+        let builder = self.changes.builder;
+        let store = materialized.store_name(builder, prefix);
+        let changes = self.repartitioned(materialized.name.as_ref(), &store);
+        let name = builder.next_name(prefix);
+        materialized.require_name(builder, &name, &store);
+        builder.add_store(materialized.key_value_store(&store));
+        let info = TableInfo {
+            getter: Some(ValueGetter::of_store(Arc::clone(&store))),
+            key: Some(materialized.key),
+            value: Some(Arc::clone(&materialized.value)),
+        };
+        let (aggregate, step, store_name) = (materialized.value, Arc::new(step), Arc::clone(&store));
+        let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
+            Box::new(Typed::new(TableAggregate {
+                store: wiring.store::<KeyValueStore<K, A>>(&store_name),
+                key: Arc::clone(&self.key),
+                aggregate: Arc::clone(&aggregate),
+                step: Arc::clone(&step),
+                cached: wiring.caches(&store_name),
+                send_old: wiring.node.send_old,
+                dirty: Vec::new(),
+            }))
+        });
+        let role = NodeRole::Processor { make };
+        let node = builder.add_node::<Record<K, Change<V>>, Record<K, Change<A>>>(
+            name,
+            vec![changes.node],
+            role,
+            vec![store],
+        );
+        KTable::new(builder, node).with_info(info)
+    }
+
+    /// The changes by their group: always through a topic, since two groups of one row may live apart.
+    fn repartitioned(&self, store: Option<&Arc<str>>, generated: &Arc<str>) -> KStream<'b, K, Change<V>> {
+        let builder = self.changes.builder;
+        let (sink, source) = (builder.next_name("KSTREAM-SINK-"), builder.next_name("KSTREAM-SOURCE-"));
+        let named = self.name.as_ref().or(store);
+        let topic: Arc<str> = format!("{}-repartition", named.unwrap_or(generated)).into();
+        if named.is_none() {
+            builder.graph.borrow_mut().errors.push(TopologyError::Unnamed {
+                node: sink.to_string(),
+                what: "repartition topic",
+                generated: topic.to_string(),
+                advice: "name it with Grouped::named",
+            });
+        }
+        let decl = RepartitionDecl { topic: Arc::clone(&topic), partitions: None };
+        builder.graph.borrow_mut().repartitions.push(decl);
+        let topic = TopicRef::Internal(topic);
+        let value: SharedSerde<Change<V>> = Arc::new(ChangeSerde(Arc::clone(&self.value)));
+        self.changes.sink(sink, topic.clone(), Arc::clone(&self.key), Arc::clone(&value));
+        let consumed = Consumed {
+            key: Arc::clone(&self.key),
+            value,
+            name: Some(source),
+            reset: None,
+            timestamps: Arc::new(FailOnInvalidTimestamp),
+        };
+        KStream::new(builder, builder.add_source(vec![topic], consumed), false)
+    }
+}
+
+struct TableAggregate<F, K: StoreKey, A: Data> {
+    store: StoreHandle<KeyValueStore<K, A>>,
+    key: SharedSerde<K>,
+    aggregate: SharedSerde<A>,
+    step: Arc<F>,
+    cached: bool,
+    send_old: bool,
+    dirty: Vec<Dirty<K, A>>,
+}
+
+impl<F, K, V, A> Processor<K, Change<V>, K, Change<A>> for TableAggregate<F, K, A>
+where
+    F: Fn(&K, &Change<V>, &mut Option<A>) + Send + Sync + 'static,
+    K: StoreKey,
+    V: Data,
+    A: Data,
+{
+    fn init(&mut self, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
+        cx.store(self.store).capture_old(self.send_old);
+        Ok(())
+    }
+
+    fn process(&mut self, record: Record<K, Change<V>>, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
+        if self.key.is_null(&record.key) {
+            cx.drop_record(DropReason::NullKey);
+            return Ok(());
+        }
+        let (time, send_old, cached) = (record.timestamp, self.send_old, self.cached);
+        let (change, timestamp) = cx.store(self.store).update(&record.key, time, |slot| {
+            let old = if send_old && !cached { slot.as_ref().map(|entry| entry.value.clone()) } else { None };
+            let timestamp = slot.as_ref().map_or(time, |entry| entry.timestamp.max(time));
+            let mut value = slot.take().map(|entry| entry.value);
+            (self.step)(&record.key, &record.value, &mut value);
+            *slot = value.filter(|value| !self.aggregate.is_null(value)).map(|value| Entry { value, timestamp });
+            let new = if cached { None } else { slot.as_ref().map(|entry| entry.value.clone()) };
+            (Change { old, new }, timestamp)
+        })?;
+        if cached {
+            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
+        }
+        cx.forward(Record { key: record.key, value: change, timestamp, headers: record.headers })
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
+        if !self.cached {
+            return Ok(());
+        }
+        cx.store(self.store).take_dirty(&mut self.dirty)?;
+        for dirty in self.dirty.drain(..) {
+            forward_dirty(dirty, self.send_old, cx)?;
+        }
+        Ok(())
+    }
+}

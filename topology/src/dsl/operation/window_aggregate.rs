@@ -1,0 +1,228 @@
+//! `aggregate`, `count` and `reduce` within tumbling and hopping windows.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::aggregate::apply;
+use crate::dsl::ktable::TableInfo;
+use crate::dsl::options::SharedSerde;
+use crate::dsl::{
+    Change, Data, KTable, Materialized, StoreKey, TimeWindowedKStream, TimeWindows, Window, Windowed, WindowedSerde,
+};
+use crate::error::ProcessError;
+use crate::plan::{NodeRole, Wiring};
+use crate::processor::{Context, DropReason, Node, Processor, Typed};
+use crate::record::{Headers, Record};
+use crate::state::{Dirty, StoreHandle, Stores, WindowStore};
+use crate::time::{Timestamp, millis};
+
+impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
+    /// Keeps an aggregate per key and window; see
+    /// [`KGroupedStream::aggregate`](crate::KGroupedStream::aggregate). A record is dropped from the windows that
+    /// closed before it came: those whose end plus grace stream time has reached. Null keys are dropped; null values
+    /// are aggregated, as in Kafka Streams.
+    pub fn aggregate<A: Data>(
+        self,
+        initialize: impl Fn() -> A + Send + Sync + 'static,
+        add: impl Fn(&K, &V, &mut A) + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<'b, Windowed<K>, A> {
+        let step = move |key: &K, value: &V, slot: &mut Option<A>| {
+            if let Some(aggregate) = slot {
+                add(key, value, aggregate);
+            }
+        };
+        self.aggregate_with("KSTREAM-AGGREGATE-", move || Some(initialize()), step, materialized)
+    }
+
+    /// Counts the records of each key and window.
+    pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, Windowed<K>, i64> {
+        let step = |_: &K, _: &V, slot: &mut Option<i64>| *slot.get_or_insert(0) += 1;
+        self.aggregate_with("KSTREAM-AGGREGATE-", || Some(0), step, materialized)
+    }
+
+    /// Keeps one value per key and window.
+    pub fn reduce(
+        self,
+        reducer: impl Fn(&V, &V) -> V + Send + Sync + 'static,
+        materialized: Materialized<K, V>,
+    ) -> KTable<'b, Windowed<K>, V> {
+        let step = move |_: &K, value: &V, slot: &mut Option<V>| {
+            *slot = Some(match slot.as_ref() {
+                Some(before) => reducer(before, value),
+                None => value.clone(),
+            });
+        };
+        self.aggregate_with("KSTREAM-REDUCE-", || None, step, materialized)
+    }
+
+    fn aggregate_with<A: Data>(
+        self,
+        prefix: &str,
+        initial: impl Fn() -> Option<A> + Send + Sync + 'static,
+        step: impl Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static,
+        materialized: Materialized<K, A>,
+    ) -> KTable<'b, Windowed<K>, A> {
+        let (builder, windows) = (self.grouped.stream.builder, self.windows);
+        let store = materialized.store_name(builder, prefix);
+        let name = builder.next_name(prefix);
+        materialized.require_name(builder, &name, &store);
+        let stream = self.grouped.partitioned(materialized.name.as_ref(), &store);
+        let needed = windows.size_ms() + windows.grace_ms();
+        let retention = materialized.retention.map_or(needed, |retention| millis(retention).max(needed));
+        let (key_serde, value_serde) = (Arc::clone(&materialized.key), Arc::clone(&materialized.value));
+        let window_store = Stores::window(&store, key_serde, value_serde, length(windows.size_ms()), length(retention));
+        builder.add_store(materialized.configure(window_store));
+        let info = TableInfo {
+            getter: None,
+            key: Some(Arc::new(WindowedSerde::shared(materialized.key, windows.size_ms())) as SharedSerde<_>),
+            value: Some(Arc::clone(&materialized.value)),
+        };
+        let (key, aggregate) = (self.grouped.key, materialized.value);
+        let (initial, step, store_name) = (Arc::new(initial), Arc::new(step), Arc::clone(&store));
+        let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
+            Box::new(Typed::new(WindowAggregate {
+                store: wiring.store::<WindowStore<K, A>>(&store_name),
+                windows,
+                key: Arc::clone(&key),
+                aggregate: Arc::clone(&aggregate),
+                initial: Arc::clone(&initial),
+                step: Arc::clone(&step),
+                observed: Timestamp::UNKNOWN,
+                next_close: Timestamp::UNKNOWN,
+                cached: wiring.caches(&store_name),
+                send_old: wiring.node.send_old,
+                flush_on_close: wiring.node.flush_on_close,
+                dirty: Vec::new(),
+                types: PhantomData,
+            }))
+        });
+        let node = builder.add_node::<Record<K, V>, Record<Windowed<K>, Change<A>>>(
+            name,
+            vec![stream.node],
+            NodeRole::Processor { make },
+            vec![store],
+        );
+        builder.graph.borrow_mut().node_mut(node).grace_ms = Some(windows.grace_ms());
+        KTable::new(builder, node).with_info(info)
+    }
+}
+
+struct WindowAggregate<I, F, K: StoreKey, V, A: Data> {
+    store: StoreHandle<WindowStore<K, A>>,
+    windows: TimeWindows,
+    key: SharedSerde<K>,
+    aggregate: SharedSerde<A>,
+    initial: Arc<I>,
+    step: Arc<F>,
+    /// The operator's own stream time: the greatest time it has seen, not the task's.
+    observed: Timestamp,
+    next_close: Timestamp,
+    cached: bool,
+    send_old: bool,
+    flush_on_close: bool,
+    dirty: Vec<Dirty<(K, Timestamp), A>>,
+    types: PhantomData<fn(V)>,
+}
+
+impl<I, F, K, V, A> WindowAggregate<I, F, K, V, A>
+where
+    I: Fn() -> Option<A> + Send + Sync + 'static,
+    F: Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static,
+    K: StoreKey,
+    V: Data,
+    A: Data,
+{
+    /// Updates one window; gives the change when it is to be forwarded at once.
+    fn update(
+        &self,
+        record: &Record<K, V>,
+        start: Timestamp,
+        store: &mut WindowStore<K, A>,
+    ) -> Result<Option<(Change<A>, Timestamp)>, ProcessError> {
+        let (time, cached, send_old) = (record.timestamp, self.cached, self.send_old);
+        let changed = store.update(&record.key, start, time, |slot| {
+            let step = |value: &mut Option<A>| (self.step)(&record.key, &record.value, value);
+            let old_wanted = send_old && !cached;
+            let (old, timestamp) = apply(slot, time, old_wanted, &*self.initial, step, &*self.aggregate);
+            if cached {
+                return None;
+            }
+            let new = slot.as_ref().map(|entry| entry.value.clone());
+            Some((Change { old, new }, timestamp))
+        })?;
+        Ok(changed)
+    }
+
+    /// Forwards what the cache gathered once a window has closed, so that a `suppress` below need not wait for the
+    /// commit; also when the cache is full.
+    fn flush_when_due(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        let closed = self.flush_on_close && self.observed >= self.next_close;
+        if closed {
+            self.next_close = self.windows.next_close(self.observed);
+        }
+        if closed || cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) }
+    }
+}
+
+impl<I, F, K, V, A> Processor<K, V, Windowed<K>, Change<A>> for WindowAggregate<I, F, K, V, A>
+where
+    I: Fn() -> Option<A> + Send + Sync + 'static,
+    F: Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static,
+    K: StoreKey,
+    V: Data,
+    A: Data,
+{
+    fn init(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        cx.store(self.store).capture_old(self.send_old);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        cx: &mut Context<'_, Windowed<K>, Change<A>>,
+    ) -> Result<(), ProcessError> {
+        if self.key.is_null(&record.key) {
+            cx.drop_record(DropReason::NullKey);
+            return Ok(());
+        }
+        self.observed = self.observed.max(record.timestamp);
+        let closed = self.observed.minus_millis(self.windows.grace_ms());
+        for start in self.windows.starts(record.timestamp) {
+            let window = self.windows.window(start);
+            if window.end <= closed {
+                cx.drop_record(DropReason::Late);
+                continue;
+            }
+            if let Some((change, timestamp)) = self.update(&record, start, cx.store(self.store))? {
+                let (key, headers) = (Windowed { key: record.key.clone(), window }, record.headers.clone());
+                cx.forward(Record { key, value: change, timestamp, headers })?;
+            }
+        }
+        if self.cached { self.flush_when_due(cx) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        if !self.cached {
+            return Ok(());
+        }
+        cx.store(self.store).take_dirty(&mut self.dirty)?;
+        for Dirty { key: (key, start), old, new, timestamp } in self.dirty.drain(..) {
+            if self.send_old && old.is_none() && new.is_none() {
+                continue;
+            }
+            let window: Window = self.windows.window(start);
+            let old = if self.send_old { old.map(|entry| entry.value) } else { None };
+            let change = Change { old, new: new.map(|entry| entry.value) };
+            let key = Windowed { key, window };
+            cx.forward(Record { key, value: change, timestamp, headers: Headers::default() })?;
+        }
+        Ok(())
+    }
+}
+
+fn length(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}

@@ -1,0 +1,230 @@
+//! Option structs: one per operation that touches the log or a store. Serdes are named here, or come from
+//! [`DefaultSerde`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::source::{FailOnInvalidTimestamp, TimestampExtractor};
+use crate::plan::AutoOffsetReset;
+use crate::serde::{DefaultSerde, Serde};
+
+pub(crate) type SharedSerde<T> = Arc<dyn Serde<T>>;
+
+/// How a topic is read.
+///
+/// ```
+/// use candlewick::{Consumed, I64Serde, StringSerde};
+/// let consumed = Consumed::with(StringSerde, I64Serde).named("clicks");
+/// # let _: Consumed<String, i64> = consumed;
+/// ```
+pub struct Consumed<K, V> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) value: SharedSerde<V>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) reset: Option<AutoOffsetReset>,
+    pub(crate) timestamps: Arc<dyn TimestampExtractor<K, V>>,
+}
+
+impl<K: 'static, V: 'static> Consumed<K, V> {
+    /// Reads keys and values by these serdes.
+    pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
+        let timestamps = Arc::new(FailOnInvalidTimestamp);
+        Self { key: Arc::new(key), value: Arc::new(value), name: None, reset: None, timestamps }
+    }
+
+    /// Names the source node.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Where to start on a partition without a committed offset.
+    #[must_use]
+    pub fn offset_reset(mut self, reset: AutoOffsetReset) -> Self {
+        self.reset = Some(reset);
+        self
+    }
+
+    /// Where event time comes from; by default the record's own time.
+    #[must_use]
+    pub fn timestamps(mut self, extractor: impl TimestampExtractor<K, V>) -> Self {
+        self.timestamps = Arc::new(extractor);
+        self
+    }
+}
+
+/// How a topic is written.
+pub struct Produced<K, V> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) value: SharedSerde<V>,
+    pub(crate) name: Option<Arc<str>>,
+}
+
+impl<K: 'static, V: 'static> Produced<K, V> {
+    /// Writes keys and values by these serdes.
+    pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
+        Self { key: Arc::new(key), value: Arc::new(value), name: None }
+    }
+
+    /// Names the sink node.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+}
+
+/// How a stream or table is grouped: serdes and the name of the repartition topic, should one be needed.
+pub struct Grouped<K, V> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) value: SharedSerde<V>,
+    pub(crate) name: Option<Arc<str>>,
+}
+
+impl<K: 'static, V: 'static> Grouped<K, V> {
+    /// Writes keys and values by these serdes where the group crosses a repartition topic.
+    pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
+        Self { key: Arc::new(key), value: Arc::new(value), name: None }
+    }
+
+    /// Names the repartition topic: `<application>-<name>-repartition`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+}
+
+/// How an explicit repartition topic is made.
+pub struct Repartitioned<K, V> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) value: SharedSerde<V>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) partitions: Option<i32>,
+}
+
+impl<K: 'static, V: 'static> Repartitioned<K, V> {
+    /// Writes keys and values by these serdes.
+    pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
+        Self { key: Arc::new(key), value: Arc::new(value), name: None, partitions: None }
+    }
+
+    /// Names the topic: `<application>-<name>-repartition`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Its number of partitions; by default that of the widest input.
+    #[must_use]
+    pub fn partitions(mut self, partitions: i32) -> Self {
+        self.partitions = Some(partitions);
+        self
+    }
+}
+
+/// How a table is kept: its store's name, serdes, cache and changelog.
+pub struct Materialized<K, V> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) value: SharedSerde<V>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) cached: bool,
+    pub(crate) logged: bool,
+    pub(crate) in_memory: bool,
+    pub(crate) retention: Option<Duration>,
+    pub(crate) changelog_config: BTreeMap<String, String>,
+}
+
+impl<K, V> Clone for Materialized<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            key: Arc::clone(&self.key),
+            value: Arc::clone(&self.value),
+            name: self.name.clone(),
+            cached: self.cached,
+            logged: self.logged,
+            in_memory: self.in_memory,
+            retention: self.retention,
+            changelog_config: self.changelog_config.clone(),
+        }
+    }
+}
+
+impl<K: 'static, V: 'static> Materialized<K, V> {
+    /// A store of this name with these serdes. The name is the state's identity: keep it when the topology changes.
+    pub fn with(name: impl Into<Arc<str>>, key: impl Serde<K>, value: impl Serde<V>) -> Self {
+        Self { name: Some(name.into()), ..Self::generated(key, value) }
+    }
+
+    /// A store whose name is generated as Kafka Streams does; refused by `build` unless
+    /// [`BuildOptions::generated_names`](crate::BuildOptions) allows it.
+    pub fn generated(key: impl Serde<K>, value: impl Serde<V>) -> Self {
+        Self {
+            key: Arc::new(key),
+            value: Arc::new(value),
+            name: None,
+            cached: true,
+            logged: true,
+            in_memory: false,
+            retention: None,
+            changelog_config: BTreeMap::new(),
+        }
+    }
+
+    /// Keeps the store in memory; it is rebuilt from its changelog at every start.
+    #[must_use]
+    pub fn in_memory(mut self) -> Self {
+        self.in_memory = true;
+        self
+    }
+
+    /// Forwards every update at once instead of the last one per key and commit.
+    #[must_use]
+    pub fn without_cache(mut self) -> Self {
+        self.cached = false;
+        self
+    }
+
+    /// Writes no changelog: what is lost with the disk is lost.
+    #[must_use]
+    pub fn without_changelog(mut self) -> Self {
+        self.logged = false;
+        self
+    }
+
+    /// How long closed windows stay readable; at least window size plus grace, which is the default.
+    #[must_use]
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.retention = Some(retention);
+        self
+    }
+
+    /// Sets a topic configuration of the changelog, by Kafka's key.
+    #[must_use]
+    pub fn changelog_config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.changelog_config.insert(key.into(), value.into());
+        self
+    }
+}
+
+macro_rules! default_serdes {
+    ($($option:ident),*) => {$(
+        impl<K: DefaultSerde + 'static, V: DefaultSerde + 'static> Default for $option<K, V> {
+            fn default() -> Self {
+                Self::with(K::default_serde(), V::default_serde())
+            }
+        }
+    )*};
+}
+
+default_serdes!(Consumed, Produced, Grouped, Repartitioned);
+
+impl<K: DefaultSerde + 'static, V: DefaultSerde + 'static> Materialized<K, V> {
+    /// A store of this name with the types' default serdes.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self::with(name, K::default_serde(), V::default_serde())
+    }
+}

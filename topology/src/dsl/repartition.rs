@@ -1,0 +1,107 @@
+//! Repartitioning: a stream written to an internal topic by its new key and read back. Explicit by `repartition`,
+//! implicit before grouping and joining.
+
+use std::sync::Arc;
+
+use super::Data;
+use super::kstream::KStream;
+use super::options::{Consumed, Repartitioned, SharedSerde};
+use super::source::FailOnInvalidTimestamp;
+use crate::error::TopologyError;
+use crate::plan::{RepartitionDecl, TopicRef};
+use crate::processor::{DropReason, Hop, Node};
+use crate::record::Record;
+
+/// What a repartition needs to know.
+pub(crate) struct RepartitionSettings<K, V> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) value: SharedSerde<V>,
+    /// The user's name for the topic, if any.
+    pub(crate) name: Option<Arc<str>>,
+    /// What Kafka Streams would call it.
+    pub(crate) generated: Arc<str>,
+    pub(crate) partitions: Option<i32>,
+    /// Whether records with a null key are left out (grouping and joining need one).
+    pub(crate) drop_null_keys: bool,
+}
+
+struct NullKeyFilter<K, V> {
+    key: SharedSerde<K>,
+    types: std::marker::PhantomData<fn(V)>,
+}
+
+impl<K: Data, V: Data> Node for NullKeyFilter<K, V> {
+    fn process(&mut self, slot: &mut dyn std::any::Any, mut hop: Hop<'_>) -> Result<(), crate::error::ProcessError> {
+        let place =
+            slot.downcast_mut::<Option<Record<K, V>>>().expect("edge types are checked by Topology::build");
+        if place.as_ref().is_some_and(|record| self.key.is_null(&record.key)) {
+            hop.env.count_drop(DropReason::NullKey);
+            return Ok(());
+        }
+        hop.pass(place)
+    }
+}
+
+impl<'b, K: Data, V: Data> KStream<'b, K, V> {
+    /// Writes the stream to an internal topic by its key and goes on from there: a new sub-topology, with as many tasks
+    /// as the topic has partitions. Null keys are kept and spread over the partitions.
+    pub fn repartition(self, repartitioned: Repartitioned<K, V>) -> Self {
+        let generated = self.builder.next_name("KSTREAM-REPARTITION-");
+        self.through(RepartitionSettings {
+            key: repartitioned.key,
+            value: repartitioned.value,
+            name: repartitioned.name,
+            generated,
+            partitions: repartitioned.partitions,
+            drop_null_keys: false,
+        })
+    }
+
+    pub(crate) fn through(self, settings: RepartitionSettings<K, V>) -> Self {
+        let builder = self.builder;
+        let named = settings.name.is_some();
+        let base = settings.name.clone().unwrap_or_else(|| Arc::clone(&settings.generated));
+        let topic: Arc<str> = format!("{base}-repartition").into();
+        // Kafka Streams takes the three numbers in this order, also when names replace them.
+        let node_name = |prefix: &str, suffix: &str| {
+            let generated = builder.next_name(prefix);
+            if named { format!("{topic}-{suffix}").into() } else { generated }
+        };
+        let sink = node_name("KSTREAM-SINK-", "sink");
+        let filter = node_name("KSTREAM-FILTER-", "filter");
+        let source = node_name("KSTREAM-SOURCE-", "source");
+        if settings.name.is_none() {
+            let error = TopologyError::Unnamed {
+                node: filter.to_string(),
+                what: "repartition topic",
+                generated: topic.to_string(),
+                advice: "name it by the option of the operation: Grouped, Joined or Repartitioned::named",
+            };
+            builder.graph.borrow_mut().errors.push(error);
+        }
+        let decl = RepartitionDecl { topic: Arc::clone(&topic), partitions: settings.partitions };
+        builder.graph.borrow_mut().repartitions.push(decl);
+        let (key, drop_null_keys) = (Arc::clone(&settings.key), settings.drop_null_keys);
+        let filtered: Self = self.then_named(
+            filter,
+            Vec::new(),
+            Box::new(move |_| -> Box<dyn Node> {
+                if drop_null_keys {
+                    Box::new(NullKeyFilter::<K, V> { key: Arc::clone(&key), types: std::marker::PhantomData })
+                } else {
+                    Box::new(crate::processor::InPlace::new(|_: &mut Record<K, V>| true))
+                }
+            }),
+        );
+        let topic = TopicRef::Internal(topic);
+        filtered.sink(sink, topic.clone(), Arc::clone(&settings.key), Arc::clone(&settings.value));
+        let consumed = Consumed {
+            key: settings.key,
+            value: settings.value,
+            name: Some(source),
+            reset: None,
+            timestamps: Arc::new(FailOnInvalidTimestamp),
+        };
+        KStream::new(builder, builder.add_source(vec![topic], consumed), false)
+    }
+}

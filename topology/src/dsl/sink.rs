@@ -1,0 +1,78 @@
+//! The sink node: typed records to bytes, and the partition they go to.
+
+use std::sync::Arc;
+
+use super::Data;
+use super::kstream::KStream;
+use super::options::{Produced, SharedSerde};
+use crate::error::ProcessError;
+use crate::plan::{NodeRole, TopicRef};
+use crate::processor::{Hop, Node, take};
+use crate::record::{Partition, Record};
+use crate::serde::murmur2::partition_for_key;
+
+struct Sink<K, V> {
+    key: SharedSerde<K>,
+    value: SharedSerde<V>,
+    topic: u32,
+    name: Arc<str>,
+    /// Records without a key take turns.
+    turn: i32,
+}
+
+impl<K: Data, V: Data> Node for Sink<K, V> {
+    fn process(&mut self, slot: &mut dyn std::any::Any, hop: Hop<'_>) -> Result<(), ProcessError> {
+        let record: Record<K, V> = take(slot);
+        let outputs = &mut hop.env.outputs;
+        let before = outputs.bytes_mut().len();
+        let written = write(&*self.key, &self.name, &record.key, outputs.bytes_mut())
+            .and_then(|key| Ok((key, write(&*self.value, &self.name, &record.value, outputs.bytes_mut())?)));
+        let (key, value) = written.inspect_err(|_| outputs.truncate(before))?;
+        let partitions = hop.env.topics[self.topic as usize].partitions;
+        let partition = match key {
+            Some(span) => partition_for_key(outputs.slice(span), partitions),
+            None => {
+                self.turn = (self.turn + 1) % partitions.max(1);
+                Partition(self.turn)
+            }
+        };
+        outputs.push(self.topic, partition, key, value, record.timestamp, record.headers);
+        Ok(())
+    }
+}
+
+type WrittenSpan = Option<(u32, u32)>;
+
+fn write<T: 'static>(
+    serde: &dyn crate::serde::Serde<T>,
+    topic: &str,
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<WrittenSpan, ProcessError> {
+    if serde.is_null(value) {
+        return Ok(None);
+    }
+    let position = |len: usize| u32::try_from(len).expect("outputs are drained long before 4 GiB");
+    let start = position(out.len());
+    serde.serialize(topic, value, out)?;
+    Ok(Some((start, position(out.len()))))
+}
+
+impl<K: Data, V: Data> KStream<'_, K, V> {
+    /// Writes the stream to a topic, by the hash of the serialized key as the JVM's partitioner does.
+    pub fn to(self, topic: &str, produced: Produced<K, V>) {
+        let name = produced.name.clone().unwrap_or_else(|| self.builder.next_name("KSTREAM-SINK-"));
+        self.sink(name, TopicRef::External(topic.into()), produced.key, produced.value);
+    }
+
+    pub(crate) fn sink(self, name: Arc<str>, topic: TopicRef, key: SharedSerde<K>, value: SharedSerde<V>) {
+        let role = NodeRole::Sink {
+            topic,
+            make: Box::new(move |wiring| {
+                let (topic, name) = wiring.output_topic();
+                Box::new(Sink { key: Arc::clone(&key), value: Arc::clone(&value), topic, name, turn: -1 })
+            }),
+        };
+        self.builder.add_node::<Record<K, V>, ()>(name, vec![self.node], role, Vec::new());
+    }
+}

@@ -1,0 +1,146 @@
+//! The source node: bytes to typed records, and where event time comes from.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::Data;
+use super::builder::StreamsBuilder;
+use super::options::{Consumed, SharedSerde};
+use crate::plan::{NodeId, NodeRole, TopicRef};
+use crate::processor::{DropReason, Hop, SourceError, SourceNode};
+use crate::record::{RawRecord, Record};
+use crate::serde::{SerdeError, read};
+use crate::time::Timestamp;
+
+/// Tells a record's event time.
+pub trait TimestampExtractor<K, V>: Send + Sync + 'static {
+    /// The time of this record, whose own time is `record.timestamp`; `partition_time` is the greatest time seen on
+    /// the partition so far. A negative result drops the record.
+    fn extract(&self, record: &Record<K, V>, partition_time: Timestamp) -> Timestamp;
+
+    /// Whether the time is the record's own, so that it is known without decoding.
+    fn is_record_time(&self) -> bool {
+        false
+    }
+
+    /// Whether a negative time is an error of the record instead of a silent drop.
+    fn fails_on_negative(&self) -> bool {
+        false
+    }
+}
+
+/// The record's own time; a negative one drops the record with a warning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RecordTimestamp;
+
+/// The record's own time, the default: Kafka's `FailOnInvalidTimestamp`. A negative one is an error of the record.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FailOnInvalidTimestamp;
+
+/// The time at which the record is processed.
+pub struct WallclockTimestamp(pub Arc<dyn crate::time::Clock>);
+
+impl<K, V> TimestampExtractor<K, V> for RecordTimestamp {
+    fn extract(&self, record: &Record<K, V>, _: Timestamp) -> Timestamp {
+        record.timestamp
+    }
+
+    fn is_record_time(&self) -> bool {
+        true
+    }
+}
+
+impl<K, V> TimestampExtractor<K, V> for FailOnInvalidTimestamp {
+    fn extract(&self, record: &Record<K, V>, _: Timestamp) -> Timestamp {
+        record.timestamp
+    }
+
+    fn is_record_time(&self) -> bool {
+        true
+    }
+
+    fn fails_on_negative(&self) -> bool {
+        true
+    }
+}
+
+impl<K, V> TimestampExtractor<K, V> for WallclockTimestamp {
+    fn extract(&self, _: &Record<K, V>, _: Timestamp) -> Timestamp {
+        self.0.wall()
+    }
+}
+
+impl<K, V, F> TimestampExtractor<K, V> for F
+where
+    F: Fn(&Record<K, V>, Timestamp) -> Timestamp + Send + Sync + 'static,
+{
+    fn extract(&self, record: &Record<K, V>, partition_time: Timestamp) -> Timestamp {
+        self(record, partition_time)
+    }
+}
+
+struct Source<K, V> {
+    key: SharedSerde<K>,
+    value: SharedSerde<V>,
+    timestamps: Arc<dyn TimestampExtractor<K, V>>,
+    partition_time: Timestamp,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K: Data, V: Data> Source<K, V> {
+    fn decode(&self, topic: &str, raw: RawRecord<'_>) -> Result<Record<K, V>, SerdeError> {
+        let key = read(&*self.key, topic, "key", raw.key)?;
+        let value = read(&*self.value, topic, "value", raw.value)?;
+        Ok(Record { key, value, timestamp: raw.timestamp, headers: raw.headers.clone() })
+    }
+}
+
+impl<K: Data, V: Data> SourceNode for Source<K, V> {
+    fn time_of(&mut self, topic: &str, raw: RawRecord<'_>) -> Timestamp {
+        if self.timestamps.is_record_time() {
+            return raw.timestamp;
+        }
+        match self.decode(topic, raw) {
+            Ok(record) => self.timestamps.extract(&record, self.partition_time),
+            Err(_) => raw.timestamp,
+        }
+    }
+
+    fn process(&mut self, topic: &str, raw: RawRecord<'_>, mut hop: Hop<'_>) -> Result<(), SourceError> {
+        let mut record = self.decode(topic, raw).map_err(SourceError::Decode)?;
+        let time = self.timestamps.extract(&record, self.partition_time);
+        if time.0 < 0 {
+            if self.timestamps.fails_on_negative() {
+                let reason = format!("negative timestamp {time}; use another timestamp extractor to drop such records");
+                return Err(SourceError::Decode(SerdeError::Malformed { format: "timestamp", reason }));
+            }
+            hop.env.count_drop(DropReason::NegativeTimestamp);
+            return Ok(());
+        }
+        record.timestamp = time;
+        self.partition_time = self.partition_time.max(time);
+        hop.env.stream_time = hop.env.stream_time.max(time);
+        hop.pass(&mut Some(record)).map_err(SourceError::Process)
+    }
+}
+
+impl StreamsBuilder {
+    pub(crate) fn add_source<K: Data, V: Data>(&self, topics: Vec<TopicRef>, consumed: Consumed<K, V>) -> NodeId {
+        let name = consumed.name.unwrap_or_else(|| self.next_name("KSTREAM-SOURCE-"));
+        let (key, value, timestamps) = (consumed.key, consumed.value, consumed.timestamps);
+        let role = NodeRole::Source {
+            topics,
+            reset: consumed.reset,
+            make: Box::new(move |_| {
+                Box::new(Source {
+                    key: Arc::clone(&key),
+                    value: Arc::clone(&value),
+                    timestamps: Arc::clone(&timestamps),
+                    partition_time: Timestamp::UNKNOWN,
+                    types: PhantomData,
+                })
+            }),
+        };
+        self.add_node::<(), Record<K, V>>(name, Vec::new(), role, Vec::new())
+    }
+}

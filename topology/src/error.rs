@@ -1,0 +1,202 @@
+//! Errors of the framework, one enum per boundary. A leaf: every room may use it, it knows none of them.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why a record could not be processed: the node, and the cause that user code or a serde gave.
+///
+/// One word wide, so that the success path stays cheap. Any error converts into it with `?`.
+///
+/// ```
+/// use candlewick::ProcessError;
+/// fn parse(text: &str) -> Result<f64, ProcessError> {
+///     Ok(text.parse()?)
+/// }
+/// assert!(parse("abc").is_err());
+/// ```
+pub struct ProcessError(Box<Inner>);
+
+struct Inner {
+    node: Option<Arc<str>>,
+    cause: Box<dyn Error + Send + Sync>,
+    fatal: bool,
+}
+
+impl ProcessError {
+    /// An error with this cause, which the processing handler may skip.
+    pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Box::new(Inner { node: None, cause: cause.into(), fatal: false }))
+    }
+
+    /// An error that no handler may skip: the framework's own state would be wrong after it.
+    pub(crate) fn fatal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Box::new(Inner { node: None, cause: cause.into(), fatal: true }))
+    }
+
+    /// The node it happened in, once the arena has named it.
+    #[must_use]
+    pub fn node(&self) -> Option<&str> {
+        self.0.node.as_deref()
+    }
+
+    /// The cause.
+    #[must_use]
+    pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0.cause
+    }
+
+    pub(crate) fn is_fatal(&self) -> bool {
+        self.0.fatal
+    }
+
+    /// A handler decided to fail: parents must not ask again.
+    pub(crate) fn into_fatal(mut self) -> Self {
+        self.0.fatal = true;
+        self
+    }
+
+    pub(crate) fn name_node(&mut self, name: &Arc<str>) {
+        self.0.node.get_or_insert_with(|| Arc::clone(name));
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for ProcessError {
+    fn from(cause: E) -> Self {
+        Self::new(cause)
+    }
+}
+
+impl fmt::Display for ProcessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.node {
+            Some(node) => write!(f, "{node}: {}", self.0.cause),
+            None => write!(f, "{}", self.0.cause),
+        }
+    }
+}
+
+impl fmt::Debug for ProcessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What is wrong with a topology. `build` reports every one of them together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TopologyError {
+    /// Two nodes carry the same name.
+    #[error("node {node}: the name is taken by another node; give one of them another name")]
+    DuplicateNode {
+        /// The name.
+        node: String,
+    },
+    /// Two stores carry the same name.
+    #[error("store {store}: the name is taken by another store; give one of them another name")]
+    DuplicateStore {
+        /// The name.
+        store: String,
+    },
+    /// A node asks for a store that nobody added.
+    #[error("node {node}: store {store} was never added; call add_store with it first")]
+    UnknownStore {
+        /// The node.
+        node: String,
+        /// The store.
+        store: String,
+    },
+    /// A topic is read by two sources.
+    #[error("topic {topic} is read by {first} and by {second}; read it once and use the stream twice")]
+    TopicReadTwice {
+        /// The topic.
+        topic: String,
+        /// One source.
+        first: String,
+        /// The other source.
+        second: String,
+    },
+    /// A source without a topic.
+    #[error("node {node}: a source needs at least one topic")]
+    NoTopic {
+        /// The node.
+        node: String,
+    },
+    /// A child takes another type than its parent gives.
+    #[error("node {node} takes {takes} but its parent {parent} gives {gives}")]
+    EdgeType {
+        /// The child.
+        node: String,
+        /// The parent.
+        parent: String,
+        /// What the child takes.
+        takes: &'static str,
+        /// What the parent gives.
+        gives: &'static str,
+    },
+    /// A name that no topic may carry.
+    #[error("node {node}: {name} is no valid topic name (letters, digits, '.', '_' and '-', at most 249)")]
+    InvalidName {
+        /// The node.
+        node: String,
+        /// The name.
+        name: String,
+    },
+    /// A store or an internal topic without a name of the user's: inserting an operator would rename it.
+    #[error("node {node}: its {what} has a generated name ({generated}), which changes when an operator is inserted before it; {advice}")]
+    Unnamed {
+        /// The node.
+        node: String,
+        /// Store or repartition topic.
+        what: &'static str,
+        /// The name Kafka Streams would generate.
+        generated: String,
+        /// How to name it.
+        advice: &'static str,
+    },
+    /// `suppress` until windows close needs to know the grace.
+    #[error("node {node}: suppress until windows close needs a windowed aggregation above it")]
+    NoWindowAbove {
+        /// The node.
+        node: String,
+    },
+    /// An operation that stores a table needs to know how its keys and values are written.
+    #[error("node {node}: the serdes of this table are not known after map_values; aggregate or materialize it before")]
+    UnknownSerde {
+        /// The node.
+        node: String,
+    },
+    /// Joined or merged inputs that cannot be brought to the same partitions.
+    #[error("node {node}: {left} has {left_count} partitions and {right} has {right_count}; joined topics need the same number: repartition one of them")]
+    NotCoPartitioned {
+        /// The joining node.
+        node: String,
+        /// A topic.
+        left: String,
+        /// Its partitions.
+        left_count: i32,
+        /// Another topic.
+        right: String,
+        /// Its partitions.
+        right_count: i32,
+    },
+    /// The topology reads nothing.
+    #[error("the topology has no source; start with builder.stream or builder.table")]
+    Empty,
+}
+
+/// Every error `build` found, in the order of the nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopologyErrors(pub Vec<TopologyError>);
+
+impl fmt::Display for TopologyErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the topology has {} error(s):", self.0.len())?;
+        for error in &self.0 {
+            write!(f, "\n  - {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for TopologyErrors {}

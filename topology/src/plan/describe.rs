@@ -1,0 +1,128 @@
+//! A topology in words and drawings: Kafka Streams' own text (which visualizers read), Graphviz and Mermaid.
+
+use std::fmt::Write as _;
+
+use super::graph::{NodeId, NodeRole, TopicRef};
+use super::sub_topology::SubTopology;
+use super::topology::Topology;
+
+impl Topology {
+    /// The text that Kafka Streams' `TopologyDescription` prints for the same topology.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut text = String::from("Topologies:\n");
+        for sub in self.sub_topologies() {
+            let _ = writeln!(text, "   Sub-topology: {}", sub.id);
+            for id in self.in_description_order(sub) {
+                self.describe_node(id, &mut text);
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Kafka orders nodes by how much hangs below them, then by name.
+    fn in_description_order(&self, sub: &SubTopology) -> Vec<NodeId> {
+        let mut nodes: Vec<(u64, NodeId)> = sub.nodes.iter().map(|&id| (self.weight(id), id)).collect();
+        nodes.sort_by(|(left, a), (right, b)| right.cmp(left).then_with(|| self.node(*a).name.cmp(&self.node(*b).name)));
+        nodes.into_iter().map(|(_, id)| id).collect()
+    }
+
+    fn weight(&self, id: NodeId) -> u64 {
+        self.children(id).iter().fold(1, |sum, &child| sum.saturating_add(self.weight(child)))
+    }
+
+    fn describe_node(&self, id: NodeId, text: &mut String) {
+        let node = self.node(id);
+        let name = &node.name;
+        let list = |topics: &[TopicRef]| {
+            let mut names: Vec<&str> = topics.iter().map(|topic| &**topic.declared()).collect();
+            names.sort_unstable();
+            names.join(", ")
+        };
+        let _ = match &node.role {
+            NodeRole::Source { topics, .. } => writeln!(text, "    Source: {name} (topics: [{}])", list(topics)),
+            NodeRole::Sink { topic, .. } => writeln!(text, "    Sink: {name} (topic: {})", topic.declared()),
+            NodeRole::Processor { .. } => {
+                let mut stores: Vec<&str> = node.stores.iter().map(|store| &**store).collect();
+                stores.sort_unstable();
+                writeln!(text, "    Processor: {name} (stores: [{}])", stores.join(", "))
+            }
+        };
+        if !matches!(node.role, NodeRole::Sink { .. }) {
+            let _ = writeln!(text, "      --> {}", self.names(self.children(id)));
+        }
+        if !matches!(node.role, NodeRole::Source { .. }) {
+            let _ = writeln!(text, "      <-- {}", self.names(&node.parents));
+        }
+    }
+
+    fn names(&self, ids: &[NodeId]) -> String {
+        if ids.is_empty() {
+            return "none".into();
+        }
+        let mut names: Vec<&str> = ids.iter().map(|&id| &*self.node(id).name).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(", ")
+    }
+
+    /// The topology as a Graphviz graph.
+    #[must_use]
+    pub fn to_graphviz(&self) -> String {
+        let mut text = String::from("digraph topology {\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n");
+        for sub in self.sub_topologies() {
+            let _ = writeln!(text, "  subgraph cluster_{0} {{\n    label=\"Sub-topology {0}\";", sub.id);
+            for &id in &sub.nodes {
+                let _ = writeln!(text, "    \"{}\" [shape=box];", self.node(id).name);
+            }
+            text.push_str("  }\n");
+        }
+        self.edges(|from, to| {
+            let _ = writeln!(text, "  \"{from}\" -> \"{to}\";");
+        });
+        text.push_str("}\n");
+        text
+    }
+
+    /// The topology as a Mermaid flowchart.
+    #[must_use]
+    pub fn to_mermaid(&self) -> String {
+        let mut text = String::from("flowchart LR\n");
+        for sub in self.sub_topologies() {
+            let _ = writeln!(text, "  subgraph sub{0} [Sub-topology {0}]", sub.id);
+            for &id in &sub.nodes {
+                let name = &self.node(id).name;
+                let _ = writeln!(text, "    {}[\"{name}\"]", mermaid_id(name));
+            }
+            text.push_str("  end\n");
+        }
+        self.edges(|from, to| {
+            let _ = writeln!(text, "  {} --> {}", mermaid_id(from), mermaid_id(to));
+        });
+        text
+    }
+
+    /// Every edge: topics into sources, nodes to nodes, sinks into topics.
+    fn edges(&self, mut edge: impl FnMut(&str, &str)) {
+        for &id in self.sub_topologies().iter().flat_map(|sub| &sub.nodes) {
+            let node = self.node(id);
+            match &node.role {
+                NodeRole::Source { topics, .. } => {
+                    for topic in topics {
+                        edge(topic.declared(), &node.name);
+                    }
+                }
+                NodeRole::Sink { topic, .. } => edge(&node.name, topic.declared()),
+                NodeRole::Processor { .. } => {}
+            }
+            for &child in self.children(id) {
+                edge(&node.name, &self.node(child).name);
+            }
+        }
+    }
+}
+
+fn mermaid_id(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect()
+}

@@ -1,0 +1,175 @@
+//! The graph while it is being declared: nodes, stores, names. Owns the one counter behind generated names.
+
+use std::any::TypeId;
+use std::sync::Arc;
+
+use super::config::AutoOffsetReset;
+use super::wiring::Wiring;
+use crate::error::TopologyError;
+use crate::processor::{Node, SourceNode};
+use crate::state::StoreDecl;
+
+/// A declared node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A record type, for the check of edges and its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TypeInfo {
+    pub(crate) id: TypeId,
+    pub(crate) name: &'static str,
+}
+
+impl TypeInfo {
+    pub(crate) fn of<T: 'static>() -> Self {
+        Self { id: TypeId::of::<T>(), name: std::any::type_name::<T>() }
+    }
+}
+
+/// A topic: the user's own, or one that belongs to the application and gets its id as prefix.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum TopicRef {
+    External(Arc<str>),
+    Internal(Arc<str>),
+}
+
+impl TopicRef {
+    pub(crate) fn resolve(&self, application: &str) -> Arc<str> {
+        match self {
+            Self::External(name) => Arc::clone(name),
+            Self::Internal(name) => format!("{application}-{name}").into(),
+        }
+    }
+
+    /// The name as `describe` shows it, before an application id is known.
+    pub(crate) fn declared(&self) -> &Arc<str> {
+        let (Self::External(name) | Self::Internal(name)) = self;
+        name
+    }
+}
+
+pub(crate) type MakeNode = Box<dyn Fn(&Wiring<'_>) -> Box<dyn Node> + Send + Sync>;
+pub(crate) type MakeSource = Box<dyn Fn(&Wiring<'_>) -> Box<dyn SourceNode> + Send + Sync>;
+
+/// What a node is to the graph.
+pub(crate) enum NodeRole {
+    Source { topics: Vec<TopicRef>, reset: Option<AutoOffsetReset>, make: MakeSource },
+    Processor { make: MakeNode },
+    Sink { topic: TopicRef, make: MakeNode },
+}
+
+/// A node as declared.
+pub(crate) struct NodeDecl {
+    pub(crate) name: Arc<str>,
+    pub(crate) parents: Vec<NodeId>,
+    pub(crate) input: Option<TypeInfo>,
+    pub(crate) output: TypeInfo,
+    pub(crate) role: NodeRole,
+    pub(crate) stores: Vec<Arc<str>>,
+    /// A table node whose child asked for the old value beside the new one.
+    pub(crate) send_old: bool,
+    /// A table node that computes old values from its parent's instead of from a store of its own.
+    pub(crate) old_from_parent: bool,
+    /// A windowed aggregation whose child waits for windows to close.
+    pub(crate) flush_on_close: bool,
+    /// The grace of a windowed aggregation, in milliseconds.
+    pub(crate) grace_ms: Option<i64>,
+}
+
+/// A repartition topic as declared.
+pub(crate) struct RepartitionDecl {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partitions: Option<i32>,
+}
+
+/// All declarations so far.
+#[derive(Default)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<NodeDecl>,
+    pub(crate) stores: Vec<StoreDecl>,
+    pub(crate) repartitions: Vec<RepartitionDecl>,
+    /// Sources that must have the same number of partitions, with the node that wants it.
+    pub(crate) co_partitioned: Vec<(NodeId, Vec<NodeId>)>,
+    pub(crate) errors: Vec<TopologyError>,
+    counter: u32,
+    last_generated: Option<u32>,
+}
+
+impl Graph {
+    /// The next generated name, as Kafka Streams counts them.
+    pub(crate) fn next_name(&mut self, prefix: &str) -> Arc<str> {
+        let number = self.counter;
+        self.counter += 1;
+        self.last_generated = Some(number);
+        format!("{prefix}{number:010}").into()
+    }
+
+    pub(crate) fn add(&mut self, node: NodeDecl) -> NodeId {
+        let id = NodeId(u32::try_from(self.nodes.len()).expect("a topology has fewer than 2^32 nodes"));
+        self.nodes.push(node);
+        id
+    }
+
+    /// Renames a node; a number that was generated for it last is given back, as Kafka's named operators use none.
+    pub(crate) fn rename(&mut self, node: NodeId, name: Arc<str>) {
+        let old = std::mem::replace(&mut self.nodes[node.index()].name, name);
+        if let Some(number) = self.last_generated.take()
+            && old.ends_with(&format!("{number:010}"))
+            && number + 1 == self.counter
+        {
+            self.counter = number;
+        }
+    }
+
+    pub(crate) fn add_store(&mut self, store: StoreDecl) {
+        self.stores.push(store);
+    }
+
+    pub(crate) fn node_mut(&mut self, node: NodeId) -> &mut NodeDecl {
+        &mut self.nodes[node.index()]
+    }
+
+    /// Makes a table node send the old value beside the new one, and with it those above that it takes it from.
+    pub(crate) fn enable_old_values(&mut self, node: NodeId) {
+        let decl = self.node_mut(node);
+        decl.send_old = true;
+        if decl.old_from_parent {
+            for parent in decl.parents.clone() {
+                self.enable_old_values(parent);
+            }
+        }
+    }
+
+    /// The greatest grace among the nearest windowed aggregations above `node`, which are told to flush when a window
+    /// closes. `None` where there is no windowed aggregation above.
+    pub(crate) fn wait_for_windows(&mut self, node: NodeId) -> Option<i64> {
+        let decl = self.node_mut(node);
+        if let Some(grace) = decl.grace_ms {
+            decl.flush_on_close = true;
+            return Some(grace);
+        }
+        let parents = decl.parents.clone();
+        parents.into_iter().filter_map(|parent| self.wait_for_windows(parent)).max()
+    }
+
+    /// The sources above a node, through all edges: what a join has to bring to the same partitions.
+    pub(crate) fn sources_of(&self, node: NodeId) -> Vec<NodeId> {
+        let mut found = Vec::new();
+        let mut open = vec![node];
+        while let Some(id) = open.pop() {
+            let decl = &self.nodes[id.index()];
+            if matches!(decl.role, NodeRole::Source { .. }) && !found.contains(&id) {
+                found.push(id);
+            }
+            open.extend(&decl.parents);
+        }
+        found.sort_unstable();
+        found
+    }
+}

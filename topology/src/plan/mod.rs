@@ -1,0 +1,18 @@
+//! The plan: what was declared, sealed and checked. Pure: no I/O, no clock, no client; the same declarations give the
+//! same plan. Knows processors only as makers of nodes, and topics only by name.
+
+mod config;
+mod describe;
+mod graph;
+mod partitions;
+mod sub_topology;
+mod topology;
+mod wiring;
+
+pub use config::{AutoOffsetReset, BuildOptions};
+pub(crate) use graph::{Graph, MakeNode, MakeSource, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef, TypeInfo};
+pub use partitions::PartitionCounts;
+pub(crate) use partitions::partition_counts;
+pub(crate) use sub_topology::{InternalTopic, SubTopology, TopicKind};
+pub use topology::Topology;
+pub(crate) use wiring::{Instance, SourceCell, Wiring, changelog_topic};

@@ -1,0 +1,164 @@
+//! How many partitions each topic of the application needs: from the user's topics, through repartitions, to tasks and
+//! changelogs. Pure: the counts of the user's topics are given.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::graph::{NodeId, NodeRole, TopicRef};
+use super::sub_topology::{InternalTopic, SubTopology, TopicKind};
+use super::topology::Topology;
+use super::wiring::changelog_topic;
+use crate::error::{TopologyError, TopologyErrors};
+use crate::state::{StoreDecl, StoreKind};
+
+/// Partition counts of the user's topics, by name.
+pub type PartitionCounts = BTreeMap<Arc<str>, i32>;
+
+/// Every count the plan implies.
+pub(crate) struct PlannedPartitions {
+    /// How many tasks each sub-topology has: the greatest count among its sources.
+    pub(crate) tasks: Vec<i32>,
+    pub(crate) internal: Vec<InternalTopic>,
+}
+
+/// Computes all counts. `counts` must name every topic of [`Topology::source_topics`].
+pub(crate) fn partition_counts(
+    topology: &Topology,
+    application: &str,
+    counts: &PartitionCounts,
+    window_changelog_additional_retention_ms: i64,
+) -> Result<PlannedPartitions, TopologyErrors> {
+    let mut known: BTreeMap<TopicRef, i32> =
+        counts.iter().map(|(topic, count)| (TopicRef::External(Arc::clone(topic)), *count)).collect();
+    settle(topology, &mut known);
+    let errors = co_partition_errors(topology, &known);
+    if !errors.is_empty() {
+        return Err(TopologyErrors(errors));
+    }
+    let tasks: Vec<i32> = topology.sub_topologies().iter().map(|sub| widest(sub, &known)).collect();
+    let mut internal = Vec::new();
+    for decl in topology.repartitions() {
+        let topic = TopicRef::Internal(Arc::clone(&decl.topic));
+        internal.push(InternalTopic {
+            name: topic.resolve(application),
+            kind: TopicKind::Repartition,
+            partitions: known.get(&topic).copied().unwrap_or(1),
+            config: repartition_config(),
+        });
+    }
+    for (sub, &partitions) in topology.sub_topologies().iter().zip(&tasks) {
+        for store in sub.stores.iter().filter(|store| store.logged) {
+            internal.push(InternalTopic {
+                name: changelog_topic(application, &store.name),
+                kind: TopicKind::Changelog,
+                partitions,
+                config: changelog_config(store, window_changelog_additional_retention_ms),
+            });
+        }
+    }
+    Ok(PlannedPartitions { tasks, internal })
+}
+
+fn widest(sub: &SubTopology, known: &BTreeMap<TopicRef, i32>) -> i32 {
+    sub.sources.iter().filter_map(|topic| known.get(topic)).copied().max().unwrap_or(0)
+}
+
+/// Gives repartition topics their counts, upstream ones first: their own where the user chose one, else that of the
+/// topics they are joined with, else the widest input of the sub-topology that writes them.
+fn settle(topology: &Topology, known: &mut BTreeMap<TopicRef, i32>) {
+    for decl in topology.repartitions() {
+        if let Some(partitions) = decl.partitions {
+            known.insert(TopicRef::Internal(Arc::clone(&decl.topic)), partitions);
+        }
+    }
+    for _ in 0..=topology.repartitions().len() {
+        for decl in topology.repartitions() {
+            let topic = TopicRef::Internal(Arc::clone(&decl.topic));
+            if known.contains_key(&topic) {
+                continue;
+            }
+            let writer = topology.sub_topologies().iter().find(|sub| sub.outputs.contains(&topic));
+            if let Some(writer) = writer
+                && writer.sources.iter().all(|source| known.contains_key(source))
+            {
+                known.insert(topic, widest(writer, known).max(1));
+            }
+        }
+    }
+    for (_, sources) in topology.co_partitioned() {
+        align(topology, sources, known);
+    }
+}
+
+/// Repartition topics of a join take the count of the user's topics in it, or the widest of their own.
+fn align(topology: &Topology, sources: &[NodeId], known: &mut BTreeMap<TopicRef, i32>) {
+    let topics: Vec<TopicRef> = sources.iter().flat_map(|&source| topics_of(topology, source)).collect();
+    let chosen = |topic: &TopicRef| {
+        let TopicRef::Internal(name) = topic else { return true };
+        topology.repartitions().iter().any(|decl| decl.topic == *name && decl.partitions.is_some())
+    };
+    let fixed = topics.iter().filter(|topic| chosen(topic)).filter_map(|topic| known.get(topic)).copied().max();
+    let target = fixed.or_else(|| topics.iter().filter_map(|topic| known.get(topic)).copied().max());
+    for topic in topics.iter().filter(|topic| !chosen(topic)) {
+        if let Some(target) = target {
+            known.insert(topic.clone(), target);
+        }
+    }
+}
+
+fn topics_of(topology: &Topology, source: NodeId) -> Vec<TopicRef> {
+    match &topology.node(source).role {
+        NodeRole::Source { topics, .. } => topics.clone(),
+        NodeRole::Sink { .. } | NodeRole::Processor { .. } => Vec::new(),
+    }
+}
+
+fn co_partition_errors(topology: &Topology, known: &BTreeMap<TopicRef, i32>) -> Vec<TopologyError> {
+    let mut errors = Vec::new();
+    for (node, sources) in topology.co_partitioned() {
+        let topics: Vec<TopicRef> = sources.iter().flat_map(|&source| topics_of(topology, source)).collect();
+        let Some(first) = topics.first() else { continue };
+        for other in &topics[1..] {
+            let (left_count, right_count) =
+                (known.get(first).copied().unwrap_or(0), known.get(other).copied().unwrap_or(0));
+            if left_count != right_count {
+                errors.push(TopologyError::NotCoPartitioned {
+                    node: topology.node(*node).name.to_string(),
+                    left: first.declared().to_string(),
+                    left_count,
+                    right: other.declared().to_string(),
+                    right_count,
+                });
+            }
+        }
+    }
+    errors
+}
+
+fn pairs(config: &[(&str, &str)]) -> BTreeMap<String, String> {
+    config.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect()
+}
+
+/// As Kafka Streams makes them: never expired by time, purged by deletion of what was read.
+fn repartition_config() -> BTreeMap<String, String> {
+    pairs(&[
+        ("cleanup.policy", "delete"),
+        ("segment.bytes", "52428800"),
+        ("retention.ms", "-1"),
+        ("message.timestamp.type", "CreateTime"),
+    ])
+}
+
+fn changelog_config(store: &StoreDecl, additional_retention_ms: i64) -> BTreeMap<String, String> {
+    let mut config = match store.kind {
+        StoreKind::Window { retention_ms: retention, .. } => {
+            let mut config = pairs(&[("cleanup.policy", "compact,delete")]);
+            config.insert("retention.ms".into(), retention.saturating_add(additional_retention_ms).to_string());
+            config
+        }
+        StoreKind::KeyValue | StoreKind::Suppress => pairs(&[("cleanup.policy", "compact")]),
+    };
+    config.insert("message.timestamp.type".into(), "CreateTime".into());
+    config.extend(store.changelog_config.iter().map(|(key, value)| (key.clone(), value.clone())));
+    config
+}

@@ -1,0 +1,92 @@
+//! Sub-topologies: nodes connected by edges or by a shared store form one; a repartition topic separates two.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::graph::{Graph, NodeId, NodeRole, TopicRef};
+use crate::state::StoreDecl;
+
+/// One sub-topology: what a task is an instance of.
+pub(crate) struct SubTopology {
+    pub(crate) id: u32,
+    /// In order of declaration, which is a topological one.
+    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) stores: Vec<StoreDecl>,
+    pub(crate) sources: Vec<TopicRef>,
+    pub(crate) outputs: Vec<TopicRef>,
+}
+
+/// What an internal topic is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TopicKind {
+    Repartition,
+    Changelog,
+}
+
+/// A topic that belongs to the application, as it must be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct InternalTopic {
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: TopicKind,
+    pub(crate) partitions: i32,
+    pub(crate) config: BTreeMap<String, String>,
+}
+
+/// Disjoint sets of nodes, each named by its least member.
+struct UnionFind(Vec<u32>);
+
+impl UnionFind {
+    fn root(&mut self, mut node: u32) -> u32 {
+        while self.0[node as usize] != node {
+            let above = self.0[self.0[node as usize] as usize];
+            self.0[node as usize] = above;
+            node = above;
+        }
+        node
+    }
+
+    fn unite(&mut self, a: u32, b: u32) {
+        let (a, b) = (self.root(a), self.root(b));
+        let (low, high) = (a.min(b), a.max(b));
+        self.0[high as usize] = low;
+    }
+}
+
+/// Splits the graph; ids follow the order in which the sub-topologies' first nodes were declared, as in the JVM.
+pub(crate) fn split(graph: &mut Graph) -> Vec<SubTopology> {
+    let count = u32::try_from(graph.nodes.len()).expect("fewer than 2^32 nodes");
+    let mut sets = UnionFind((0..count).collect());
+    let mut owner: BTreeMap<Arc<str>, u32> = BTreeMap::new();
+    for (index, node) in (0u32..).zip(&graph.nodes) {
+        for parent in &node.parents {
+            sets.unite(parent.0, index);
+        }
+        for store in &node.stores {
+            let first = *owner.entry(Arc::clone(store)).or_insert(index);
+            sets.unite(first, index);
+        }
+    }
+    let mut members: BTreeMap<u32, Vec<NodeId>> = BTreeMap::new();
+    for index in 0..count {
+        members.entry(sets.root(index)).or_default().push(NodeId(index));
+    }
+    let mut stores: Vec<Option<StoreDecl>> = graph.stores.drain(..).map(Some).collect();
+    (0u32..).zip(members.into_values()).map(|(id, nodes)| gather(graph, &mut stores, id, nodes)).collect()
+}
+
+fn gather(graph: &Graph, stores: &mut [Option<StoreDecl>], id: u32, nodes: Vec<NodeId>) -> SubTopology {
+    let mut sub = SubTopology { id, nodes, stores: Vec::new(), sources: Vec::new(), outputs: Vec::new() };
+    for &node in &sub.nodes {
+        let decl = &graph.nodes[node.index()];
+        match &decl.role {
+            NodeRole::Source { topics, .. } => sub.sources.extend(topics.iter().cloned()),
+            NodeRole::Sink { topic, .. } if !sub.outputs.contains(topic) => sub.outputs.push(topic.clone()),
+            NodeRole::Sink { .. } | NodeRole::Processor { .. } => {}
+        }
+        for name in &decl.stores {
+            let found = stores.iter_mut().find(|store| store.as_ref().is_some_and(|store| store.name == *name));
+            sub.stores.extend(found.and_then(Option::take));
+        }
+    }
+    sub
+}

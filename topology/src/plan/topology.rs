@@ -1,0 +1,176 @@
+//! The sealed topology: checked once, immutable, shared by all threads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::config::BuildOptions;
+use super::graph::{Graph, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef};
+use super::sub_topology::{SubTopology, split};
+use crate::error::{TopologyError, TopologyErrors};
+
+/// A checked topology. Made by [`StreamsBuilder::build`](crate::StreamsBuilder::build); runs on any log, unchanged.
+pub struct Topology {
+    nodes: Vec<NodeDecl>,
+    children: Vec<Vec<NodeId>>,
+    sub_topologies: Vec<SubTopology>,
+    repartitions: Vec<RepartitionDecl>,
+    co_partitioned: Vec<(NodeId, Vec<NodeId>)>,
+}
+
+impl std::fmt::Debug for Topology {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
+impl Topology {
+    /// Seals a graph, or reports everything that is wrong with it.
+    pub(crate) fn seal(mut graph: Graph, options: BuildOptions) -> Result<Self, TopologyErrors> {
+        let mut errors = std::mem::take(&mut graph.errors);
+        if options.generated_names {
+            errors.retain(|error| !matches!(error, TopologyError::Unnamed { .. }));
+        }
+        check(&graph, &mut errors);
+        if !errors.is_empty() {
+            return Err(TopologyErrors(errors));
+        }
+        let sub_topologies = split(&mut graph);
+        let mut children = vec![Vec::new(); graph.nodes.len()];
+        for (index, node) in (0u32..).zip(&graph.nodes) {
+            for parent in &node.parents {
+                children[parent.index()].push(NodeId(index));
+            }
+        }
+        let Graph { nodes, repartitions, co_partitioned, .. } = graph;
+        Ok(Self { nodes, children, sub_topologies, repartitions, co_partitioned })
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &NodeDecl {
+        &self.nodes[id.index()]
+    }
+
+    pub(crate) fn children(&self, id: NodeId) -> &[NodeId] {
+        &self.children[id.index()]
+    }
+
+    pub(crate) fn sub_topologies(&self) -> &[SubTopology] {
+        &self.sub_topologies
+    }
+
+    pub(crate) fn repartitions(&self) -> &[RepartitionDecl] {
+        &self.repartitions
+    }
+
+    pub(crate) fn co_partitioned(&self) -> &[(NodeId, Vec<NodeId>)] {
+        &self.co_partitioned
+    }
+
+    /// The user's own topics that the topology reads.
+    #[must_use]
+    pub fn source_topics(&self) -> Vec<Arc<str>> {
+        self.external(|role| match role {
+            NodeRole::Source { topics, .. } => topics.clone(),
+            NodeRole::Sink { .. } | NodeRole::Processor { .. } => Vec::new(),
+        })
+    }
+
+    /// The user's own topics that the topology writes.
+    #[must_use]
+    pub fn sink_topics(&self) -> Vec<Arc<str>> {
+        self.external(|role| match role {
+            NodeRole::Sink { topic, .. } => vec![topic.clone()],
+            NodeRole::Source { .. } | NodeRole::Processor { .. } => Vec::new(),
+        })
+    }
+
+    fn external(&self, topics: impl Fn(&NodeRole) -> Vec<TopicRef>) -> Vec<Arc<str>> {
+        let mut found: Vec<Arc<str>> = Vec::new();
+        for topic in self.nodes.iter().flat_map(|node| topics(&node.role)) {
+            if let TopicRef::External(name) = topic
+                && !found.contains(&name)
+            {
+                found.push(name);
+            }
+        }
+        found
+    }
+}
+
+fn check(graph: &Graph, errors: &mut Vec<TopologyError>) {
+    if !graph.nodes.iter().any(|node| matches!(node.role, NodeRole::Source { .. })) {
+        errors.push(TopologyError::Empty);
+    }
+    check_names(graph, errors);
+    check_edges(graph, errors);
+    check_topics(graph, errors);
+}
+
+fn check_names(graph: &Graph, errors: &mut Vec<TopologyError>) {
+    let mut seen = std::collections::BTreeSet::new();
+    for node in &graph.nodes {
+        if !seen.insert(&node.name) {
+            errors.push(TopologyError::DuplicateNode { node: node.name.to_string() });
+        }
+    }
+    let mut stores = std::collections::BTreeSet::new();
+    for store in &graph.stores {
+        if !stores.insert(&store.name) {
+            errors.push(TopologyError::DuplicateStore { store: store.name.to_string() });
+        }
+    }
+    for node in &graph.nodes {
+        for store in node.stores.iter().filter(|store| !stores.contains(store)) {
+            errors.push(TopologyError::UnknownStore { node: node.name.to_string(), store: store.to_string() });
+        }
+    }
+}
+
+fn check_edges(graph: &Graph, errors: &mut Vec<TopologyError>) {
+    for node in &graph.nodes {
+        let Some(takes) = node.input else { continue };
+        for parent in &node.parents {
+            let parent = &graph.nodes[parent.index()];
+            if parent.output.id != takes.id {
+                errors.push(TopologyError::EdgeType {
+                    node: node.name.to_string(),
+                    parent: parent.name.to_string(),
+                    takes: takes.name,
+                    gives: parent.output.name,
+                });
+            }
+        }
+    }
+}
+
+fn check_topics(graph: &Graph, errors: &mut Vec<TopologyError>) {
+    let mut readers: BTreeMap<&TopicRef, &str> = BTreeMap::new();
+    for node in &graph.nodes {
+        let topics: &[TopicRef] = match &node.role {
+            NodeRole::Source { topics, .. } => topics,
+            NodeRole::Sink { topic, .. } => std::slice::from_ref(topic),
+            NodeRole::Processor { .. } => continue,
+        };
+        for topic in topics {
+            let name: &str = topic.declared();
+            let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            if name.is_empty() || name.len() > 249 || !name.chars().all(valid) || name == "." || name == ".." {
+                errors.push(TopologyError::InvalidName { node: node.name.to_string(), name: name.to_string() });
+            }
+        }
+        if !matches!(node.role, NodeRole::Source { .. }) {
+            continue;
+        }
+        if topics.is_empty() {
+            errors.push(TopologyError::NoTopic { node: node.name.to_string() });
+        }
+        for topic in topics {
+            if let Some(first) = readers.insert(topic, &node.name) {
+                errors.push(TopologyError::TopicReadTwice {
+                    topic: topic.declared().to_string(),
+                    first: first.to_string(),
+                    second: node.name.to_string(),
+                });
+            }
+        }
+    }
+}

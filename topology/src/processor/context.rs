@@ -1,0 +1,114 @@
+//! What a processor sees of its task: forwarding, stores, punctuators, time and the record's origin.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use super::arena::Hop;
+use super::env::DropReason;
+use super::punctuation::{PunctuationType, PunctuatorId};
+use crate::error::ProcessError;
+use crate::record::{Record, RecordMetadata, TaskId};
+use crate::state::{StateStore, StoreHandle};
+use crate::time::Timestamp;
+
+/// A processor's view of its task while it runs. `K` and `V` are what it forwards.
+pub struct Context<'a, K, V> {
+    hop: Hop<'a>,
+    types: PhantomData<fn(K, V)>,
+}
+
+/// A child to which a processor may forward alone; found once by name with [`Context::child`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChildHandle(usize);
+
+impl<'a, K: Clone + 'static, V: Clone + 'static> Context<'a, K, V> {
+    pub(crate) fn new(hop: Hop<'a>) -> Self {
+        Self { hop, types: PhantomData }
+    }
+
+    /// Hands the record to every child; each has processed it to the end when this returns.
+    ///
+    /// # Errors
+    /// The error of a node below that the processing handler did not skip.
+    #[inline]
+    pub fn forward(&mut self, record: Record<K, V>) -> Result<(), ProcessError> {
+        self.hop.pass(&mut Some(record))
+    }
+
+    /// Hands the record to one child only.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_to(&mut self, child: ChildHandle, record: Record<K, V>) -> Result<(), ProcessError> {
+        self.hop.pass_to(child.0, record)
+    }
+
+    /// The child of this name; look it up in `init`, not per record.
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<ChildHandle> {
+        self.hop.child_position(name).map(ChildHandle)
+    }
+
+    /// Calls the processor's `punctuate` every `interval` of stream time or of wall-clock time (see
+    /// [`PunctuationType`] for when exactly).
+    pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> PunctuatorId {
+        let (node, env) = (self.hop.node(), &mut *self.hop.env);
+        env.punctuators.schedule(node, interval, kind, env.wall)
+    }
+
+    /// Ends a punctuator.
+    pub fn cancel(&mut self, punctuator: PunctuatorId) {
+        self.hop.env.punctuators.cancel(punctuator);
+    }
+}
+
+impl<K, V> Context<'_, K, V> {
+    /// A store that was connected to this processor when it was declared.
+    ///
+    /// # Panics
+    /// When the handle was made for another store; the supplier's wiring gives only matching ones.
+    #[inline]
+    pub fn store<S: 'static>(&mut self, handle: StoreHandle<S>) -> &mut S {
+        self.hop.env.store(handle)
+    }
+
+    /// The greatest record time this task has seen; [`Timestamp::UNKNOWN`] before the first record.
+    #[must_use]
+    pub fn stream_time(&self) -> Timestamp {
+        self.hop.env.stream_time
+    }
+
+    /// Wall-clock time as of the last poll.
+    #[must_use]
+    pub fn wall_clock(&self) -> Timestamp {
+        self.hop.env.wall
+    }
+
+    /// Where the record in process came from; `None` inside a wall-clock punctuator before the first record.
+    #[must_use]
+    pub fn metadata(&self) -> Option<RecordMetadata> {
+        self.hop.env.metadata()
+    }
+
+    /// The task this processor belongs to.
+    #[must_use]
+    pub fn task_id(&self) -> TaskId {
+        self.hop.env.task
+    }
+
+    /// Asks for a commit after this record instead of at the end of the commit interval.
+    pub fn request_commit(&mut self) {
+        self.hop.env.commit_requested = true;
+    }
+
+    /// Counts a record that the processor leaves out, under `reason`, so that it shows in the metrics.
+    #[inline]
+    pub fn drop_record(&mut self, reason: DropReason) {
+        self.hop.env.count_drop(reason);
+    }
+}
+
+/// A store is reached by its concrete type; the cast is checked once per access and costs a few nanoseconds.
+pub(crate) fn cast<S: 'static>(store: &mut dyn StateStore) -> &mut S {
+    store.as_any_mut().downcast_mut().expect("store types are checked by Topology::build")
+}

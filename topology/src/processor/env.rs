@@ -1,0 +1,207 @@
+//! What the nodes of one task share: stores, outputs, time, punctuators, counters and the processing handler.
+//! Owned by the task and moved with it. Knows no thread and no client.
+
+use std::sync::Arc;
+
+use super::context::cast;
+use super::output::OutputBuffer;
+use super::punctuation::Punctuators;
+use crate::error::ProcessError;
+use crate::record::{RecordMetadata, TaskId, TopicPartition};
+use crate::state::{StoreHandle, TaskState};
+use crate::time::Timestamp;
+
+/// Why a record was left out. Each is counted apart (`dropped-records` in Kafka Streams counts them together).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// A null key where the operation needs one.
+    NullKey,
+    /// A null value where the operation needs one.
+    NullValue,
+    /// Beyond its window's grace.
+    Late,
+    /// A negative time.
+    NegativeTimestamp,
+    /// Bytes that could not be decoded.
+    Decode,
+    /// Skipped by the processing handler.
+    Process,
+    /// Refused by the log and skipped by the production handler.
+    Produce,
+}
+
+impl DropReason {
+    /// All reasons, in the order in which they are counted.
+    pub const ALL: [Self; 7] = [
+        Self::NullKey,
+        Self::NullValue,
+        Self::Late,
+        Self::NegativeTimestamp,
+        Self::Decode,
+        Self::Process,
+        Self::Produce,
+    ];
+
+    /// The reason's name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NullKey => "null_key",
+            Self::NullValue => "null_value",
+            Self::Late => "late",
+            Self::NegativeTimestamp => "negative_timestamp",
+            Self::Decode => "decode",
+            Self::Process => "process",
+            Self::Produce => "produce",
+        }
+    }
+}
+
+/// What to do about a record that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProcessResponse {
+    /// Leave the record out, count it, and go on.
+    Continue,
+    /// End the task; the record is read again after a restart.
+    Fail,
+    /// Write the source record's raw bytes to the dead letter topic, then go on.
+    DeadLetter,
+}
+
+/// A record that failed, as the handlers see it.
+#[derive(Debug)]
+pub struct FailedRecord<'a> {
+    /// The task.
+    pub task: TaskId,
+    /// Where the source record came from, when one was in process.
+    pub origin: Option<&'a RecordMetadata>,
+    /// The error; it names the node.
+    pub error: &'a ProcessError,
+}
+
+/// Decides about records that a processor refused (KIP-1033).
+pub trait ProcessHandler: Send + Sync + 'static {
+    /// Called on the failing record's thread.
+    fn on_error(&self, failed: &FailedRecord<'_>) -> ProcessResponse;
+}
+
+/// Ends the task at the first error: the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FailOnProcessError;
+
+impl ProcessHandler for FailOnProcessError {
+    fn on_error(&self, _: &FailedRecord<'_>) -> ProcessResponse {
+        ProcessResponse::Fail
+    }
+}
+
+/// Leaves failing records out with a warning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SkipOnProcessError;
+
+impl ProcessHandler for SkipOnProcessError {
+    fn on_error(&self, failed: &FailedRecord<'_>) -> ProcessResponse {
+        tracing::warn!(task = %failed.task, error = %failed.error, "record skipped");
+        ProcessResponse::Continue
+    }
+}
+
+/// An output topic as the sinks of a task see it.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputTopic {
+    pub(crate) name: Arc<str>,
+    pub(crate) partitions: i32,
+}
+
+/// The shared environment of a task's nodes.
+pub(crate) struct Env {
+    pub(crate) task: TaskId,
+    pub(crate) state: TaskState,
+    pub(crate) outputs: OutputBuffer,
+    pub(crate) topics: Vec<OutputTopic>,
+    pub(crate) punctuators: Punctuators,
+    pub(crate) stream_time: Timestamp,
+    pub(crate) wall: Timestamp,
+    pub(crate) commit_requested: bool,
+    /// Set when the handler asked for the record in process to become a dead letter.
+    pub(crate) dead_letter: Option<ProcessError>,
+    sources: Vec<TopicPartition>,
+    current: Option<(usize, i64)>,
+    dropped: [u64; DropReason::ALL.len()],
+    handler: Arc<dyn ProcessHandler>,
+}
+
+impl Env {
+    pub(crate) fn new(
+        task: TaskId,
+        state: TaskState,
+        topics: Vec<OutputTopic>,
+        sources: Vec<TopicPartition>,
+        handler: Arc<dyn ProcessHandler>,
+    ) -> Self {
+        Self {
+            task,
+            state,
+            outputs: OutputBuffer::default(),
+            topics,
+            punctuators: Punctuators::default(),
+            stream_time: Timestamp::UNKNOWN,
+            wall: Timestamp(0),
+            commit_requested: false,
+            dead_letter: None,
+            sources,
+            current: None,
+            dropped: [0; DropReason::ALL.len()],
+            handler,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn store<S: 'static>(&mut self, handle: StoreHandle<S>) -> &mut S {
+        cast(self.state.stores_mut()[handle.index()].as_mut())
+    }
+
+    #[inline]
+    pub(crate) fn count_drop(&mut self, reason: DropReason) {
+        self.dropped[reason as usize] += 1;
+    }
+
+    pub(crate) fn dropped(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        DropReason::ALL.into_iter().zip(self.dropped)
+    }
+
+    /// The record that is now in process: its source (an index into the task's partitions) and offset.
+    #[inline]
+    pub(crate) fn set_current(&mut self, source: usize, offset: i64) {
+        self.current = Some((source, offset));
+    }
+
+    pub(crate) fn metadata(&self) -> Option<RecordMetadata> {
+        let (source, offset) = self.current?;
+        Some(RecordMetadata { source: self.sources[source].clone(), offset })
+    }
+
+    /// Asks the handler about a failed record: `Ok` when it is skipped.
+    #[cold]
+    pub(crate) fn skip(&mut self, error: ProcessError) -> Result<(), ProcessError> {
+        if error.is_fatal() {
+            return Err(error);
+        }
+        let origin = self.metadata();
+        let failed = FailedRecord { task: self.task, origin: origin.as_ref(), error: &error };
+        match self.handler.on_error(&failed) {
+            ProcessResponse::Continue => {
+                self.count_drop(DropReason::Process);
+                Ok(())
+            }
+            ProcessResponse::DeadLetter => {
+                self.count_drop(DropReason::Process);
+                self.dead_letter = Some(error);
+                Ok(())
+            }
+            ProcessResponse::Fail => Err(error.into_fatal()),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! The Processor API: processors, their context, punctuators, and the arena in which a task's nodes run depth first.
+//! Knows stores by handle and output topics by index; knows no thread, no task assignment and no client.
+
+mod arena;
+mod context;
+mod env;
+mod node;
+mod output;
+mod punctuation;
+
+pub(crate) use arena::{Cell, Hop, NodeArena};
+pub use context::{ChildHandle, Context};
+pub(crate) use env::{Env, OutputTopic};
+pub use env::{DropReason, ProcessHandler, ProcessResponse, FailOnProcessError, SkipOnProcessError, FailedRecord};
+pub(crate) use node::{InPlace, MapNode, Node, SourceError, SourceNode, Typed, take};
+pub use node::Processor;
+pub(crate) use output::{OutputBuffer, OutputEntry};
+pub use punctuation::{Punctuation, PunctuationType, PunctuatorId};
+pub(crate) use punctuation::Punctuators;

@@ -1,0 +1,56 @@
+//! Handlers of bytes that cannot be decoded, and the dead letters they can ask for.
+
+use crate::processor::ProcessResponse;
+use crate::record::{RawRecord, TopicPartition};
+use crate::serde::SerdeError;
+
+/// Bytes that a source could not decode.
+#[derive(Debug)]
+pub struct FailedBytes<'a> {
+    /// Where they came from.
+    pub source: &'a TopicPartition,
+    /// The record as it lies in the log.
+    pub record: RawRecord<'a>,
+    /// What is wrong.
+    pub error: &'a SerdeError,
+}
+
+/// Decides about records that cannot be decoded.
+pub trait DeserializationHandler: Send + Sync + 'static {
+    /// Called on the thread that read the record.
+    fn on_error(&self, failed: &FailedBytes<'_>) -> ProcessResponse;
+}
+
+/// Ends the task: the default.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FailOnDecodeError;
+
+/// Leaves such records out, with a warning.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SkipOnDecodeError;
+
+/// Writes such records, byte for byte, to the dead letter topic.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeadLetterOnDecodeError;
+
+impl DeserializationHandler for FailOnDecodeError {
+    fn on_error(&self, _: &FailedBytes<'_>) -> ProcessResponse {
+        ProcessResponse::Fail
+    }
+}
+
+impl DeserializationHandler for SkipOnDecodeError {
+    fn on_error(&self, failed: &FailedBytes<'_>) -> ProcessResponse {
+        let FailedBytes { source, record, error } = failed;
+        tracing::warn!(%source, offset = record.offset, %error, "record skipped: it cannot be decoded");
+        ProcessResponse::Continue
+    }
+}
+
+impl DeserializationHandler for DeadLetterOnDecodeError {
+    fn on_error(&self, failed: &FailedBytes<'_>) -> ProcessResponse {
+        let FailedBytes { source, record, error } = failed;
+        tracing::warn!(%source, offset = record.offset, %error, "dead letter: the record cannot be decoded");
+        ProcessResponse::DeadLetter
+    }
+}

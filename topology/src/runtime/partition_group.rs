@@ -1,0 +1,164 @@
+//! The partitions of one task: what was fetched and waits, and which record comes next. The head with the lowest time
+//! goes first, so that joined inputs advance together; within a partition the order of offsets always holds. Knows
+//! bytes and times only.
+
+use std::collections::VecDeque;
+
+use crate::record::{RawRecord, RecordRun, TopicPartition};
+use crate::time::Timestamp;
+
+/// One source partition of a task.
+pub(crate) struct PartitionQueue {
+    pub(crate) partition: TopicPartition,
+    /// Index of the source node that reads it.
+    pub(crate) source: usize,
+    runs: VecDeque<RecordRun>,
+    cursor: usize,
+    buffered: usize,
+    /// The time of the head record as its extractor tells it; filled when the choice between partitions needs it.
+    head_time: Option<Timestamp>,
+    /// The next offset to process: one past the last one processed.
+    pub(crate) position: Option<i64>,
+    /// The position is not committed yet.
+    pub(crate) moved: bool,
+    pub(crate) paused: bool,
+}
+
+/// All source partitions of a task.
+pub(crate) struct PartitionGroup {
+    pub(crate) queues: Vec<PartitionQueue>,
+}
+
+impl PartitionQueue {
+    fn new(partition: TopicPartition, source: usize) -> Self {
+        Self {
+            partition,
+            source,
+            runs: VecDeque::new(),
+            cursor: 0,
+            buffered: 0,
+            head_time: None,
+            position: None,
+            moved: false,
+            paused: false,
+        }
+    }
+
+    /// Records that wait.
+    pub(crate) fn len(&self) -> usize {
+        self.buffered
+    }
+
+    pub(crate) fn head(&self) -> Option<RawRecord<'_>> {
+        self.runs.front()?.get(self.cursor)
+    }
+
+    /// Steps behind the head record.
+    pub(crate) fn advance(&mut self, offset: i64) {
+        self.position = Some(offset + 1);
+        self.moved = true;
+        self.head_time = None;
+        self.buffered -= 1;
+        self.cursor += 1;
+        if self.runs.front().is_some_and(|run| run.len() <= self.cursor) {
+            self.runs.pop_front();
+            self.cursor = 0;
+        }
+    }
+
+    fn push(&mut self, run: RecordRun) {
+        self.buffered += run.len();
+        if !run.is_empty() {
+            self.runs.push_back(run);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.runs.clear();
+        self.cursor = 0;
+        self.buffered = 0;
+        self.head_time = None;
+        self.moved = false;
+    }
+}
+
+impl PartitionGroup {
+    pub(crate) fn new(partitions: Vec<(TopicPartition, usize)>) -> Self {
+        let queues = partitions.into_iter().map(|(partition, source)| PartitionQueue::new(partition, source));
+        Self { queues: queues.collect() }
+    }
+
+    pub(crate) fn index_of(&self, partition: &TopicPartition) -> Option<usize> {
+        self.queues.iter().position(|queue| queue.partition == *partition)
+    }
+
+    pub(crate) fn push(&mut self, index: usize, run: RecordRun) {
+        self.queues[index].push(run);
+    }
+
+    pub(crate) fn buffered(&self) -> usize {
+        self.queues.iter().map(PartitionQueue::len).sum()
+    }
+
+    /// Drops everything that was fetched: the consumer goes back to the committed offsets.
+    pub(crate) fn clear(&mut self) {
+        for queue in &mut self.queues {
+            queue.clear();
+        }
+    }
+
+    /// The queue whose head has the lowest time, by `time_of` (a source's extractor); the first one among equals.
+    /// With one partition nothing is compared and no time is asked for.
+    #[inline]
+    pub(crate) fn choose(
+        &mut self,
+        mut time_of: impl FnMut(usize, &TopicPartition, RawRecord<'_>) -> Timestamp,
+    ) -> Option<usize> {
+        if let [queue] = self.queues.as_slice() {
+            return (queue.buffered > 0).then_some(0);
+        }
+        let mut best: Option<(Timestamp, usize)> = None;
+        for (index, queue) in self.queues.iter_mut().enumerate() {
+            let Some(head) = queue.runs.front().and_then(|run| run.get(queue.cursor)) else { continue };
+            let time = match queue.head_time {
+                Some(time) => time,
+                None => time_of(queue.source, &queue.partition, head),
+            };
+            queue.head_time = Some(time);
+            if best.is_none_or(|(least, _)| time < least) {
+                best = Some((time, index));
+            }
+        }
+        best.map(|(_, index)| index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Headers;
+
+    fn run(topic: &str, records: &[(i64, i64)]) -> RecordRun {
+        let mut run = RecordRun::new(TopicPartition::new(topic, 0));
+        for &(offset, time) in records {
+            run.push(offset, Timestamp(time), None, Some(b"x"), Headers::default());
+        }
+        run
+    }
+
+    #[test]
+    fn lowest_head_goes_first_and_offsets_stay_in_order() {
+        let partitions = vec![(TopicPartition::new("a", 0), 0), (TopicPartition::new("b", 0), 1)];
+        let mut group = PartitionGroup::new(partitions);
+        group.push(0, run("a", &[(0, 10), (1, 5), (2, 30)]));
+        group.push(1, run("b", &[(0, 7), (1, 20)]));
+        let mut order = Vec::new();
+        while let Some(index) = group.choose(|_, _, raw| raw.timestamp) {
+            let head = group.queues[index].head().map(|raw| (raw.offset, raw.timestamp.0)).expect("chosen");
+            order.push((index, head.1));
+            group.queues[index].advance(head.0);
+        }
+        assert_eq!(order, [(1, 7), (0, 10), (0, 5), (1, 20), (0, 30)]);
+        assert_eq!(group.buffered(), 0);
+    }
+}

@@ -1,0 +1,283 @@
+//! A task: one partition of one sub-topology, with its nodes, stores and waiting records. Runs on one thread at a time
+//! and is moved between threads, never shared. Knows no client: what it writes waits in its output buffer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::handlers::{DeserializationHandler, FailedBytes};
+use super::partition_group::PartitionGroup;
+use crate::client::CommittedOffset;
+use crate::error::ProcessError;
+use crate::plan::{Instance, SourceCell, SubTopology, Topology};
+use crate::processor::{
+    DropReason, Env, NodeArena, OutputTopic, ProcessHandler, ProcessResponse, PunctuationType, SourceError,
+};
+use crate::record::{Headers, Partition, RawRecord, RecordRun, TaskId, TopicPartition};
+use crate::state::{StoreError, TaskState};
+use crate::time::Timestamp;
+
+/// Why a task cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TaskFault {
+    /// A record failed and its handler chose to fail.
+    #[error("task {task}: {error}")]
+    Process {
+        /// The task.
+        task: TaskId,
+        /// The cause; it names the node.
+        error: ProcessError,
+    },
+    /// A record could not be decoded and its handler chose to fail.
+    #[error("task {task}: {partition} offset {offset}: {source}; set a deserialization handler to skip such records or to write them to a dead letter topic")]
+    Decode {
+        /// The task.
+        task: TaskId,
+        /// The partition.
+        partition: TopicPartition,
+        /// The record's offset.
+        offset: i64,
+        /// The cause.
+        source: crate::serde::SerdeError,
+    },
+    /// A store failed.
+    #[error("task {task}: {source}")]
+    Store {
+        /// The task.
+        task: TaskId,
+        /// The cause.
+        source: StoreError,
+    },
+}
+
+/// Everything a task is made from.
+pub(crate) struct TaskPlan<'a> {
+    pub(crate) topology: &'a Topology,
+    pub(crate) sub_topology: &'a SubTopology,
+    pub(crate) partition: Partition,
+    pub(crate) application: &'a str,
+    pub(crate) caching: bool,
+    /// Partition counts of the topics the task reads and writes, by resolved name.
+    pub(crate) partitions_of: &'a dyn Fn(&str) -> i32,
+    pub(crate) dead_letter_topic: Option<&'a str>,
+    pub(crate) process_handler: Arc<dyn ProcessHandler>,
+    pub(crate) decode_handler: Arc<dyn DeserializationHandler>,
+}
+
+/// A running task.
+pub(crate) struct Task {
+    pub(crate) id: TaskId,
+    pub(crate) env: Env,
+    pub(crate) group: PartitionGroup,
+    sources: Vec<SourceCell>,
+    arena: NodeArena,
+    decode_handler: Arc<dyn DeserializationHandler>,
+    /// Index of the dead letter topic among the outputs.
+    dead_letters: Option<u32>,
+    /// For each store, the output topic of its changelog.
+    changelogs: Vec<Option<u32>>,
+    pub(crate) processed: u64,
+}
+
+impl Task {
+    pub(crate) fn new(plan: &TaskPlan<'_>, state: TaskState) -> Self {
+        let id = TaskId { sub_topology: plan.sub_topology.id, partition: plan.partition };
+        let Instance { sources, arena } =
+            plan.topology.instantiate(plan.sub_topology, plan.application, plan.caching);
+        let mut topics: Vec<OutputTopic> = Vec::new();
+        let mut add = |name: Arc<str>, partitions: i32| {
+            topics.push(OutputTopic { name, partitions });
+            u32::try_from(topics.len() - 1).expect("fewer than 2^32 topics")
+        };
+        for topic in &plan.sub_topology.outputs {
+            let name = topic.resolve(plan.application);
+            let partitions = (plan.partitions_of)(&name);
+            add(name, partitions);
+        }
+        let changelogs = plan.sub_topology.stores.iter().map(|store| {
+            store.logged.then(|| add(crate::plan::changelog_topic(plan.application, &store.name), i32::MAX))
+        });
+        let changelogs = changelogs.collect();
+        let dead_letters = plan.dead_letter_topic.map(|topic| add(topic.into(), (plan.partitions_of)(topic)));
+        let mut partitions = Vec::new();
+        for (index, source) in sources.iter().enumerate() {
+            for topic in &source.topics {
+                if plan.partition.0 < (plan.partitions_of)(topic) {
+                    partitions.push((TopicPartition { topic: topic.clone(), partition: plan.partition }, index));
+                }
+            }
+        }
+        let names = partitions.iter().map(|(partition, _)| partition.clone()).collect();
+        Self {
+            id,
+            env: Env::new(id, state, topics, names, Arc::clone(&plan.process_handler)),
+            group: PartitionGroup::new(partitions),
+            sources,
+            arena,
+            decode_handler: Arc::clone(&plan.decode_handler),
+            dead_letters,
+            changelogs,
+            processed: 0,
+        }
+    }
+
+    /// Calls the processors' `init`. The stores must be restored by now.
+    pub(crate) fn init(&mut self, wall: Timestamp) -> Result<(), TaskFault> {
+        self.env.wall = wall;
+        self.arena.init(&mut self.env).map_err(|error| TaskFault::Process { task: self.id, error })
+    }
+
+    pub(crate) fn enqueue(&mut self, queue: usize, run: RecordRun) {
+        self.group.push(queue, run);
+    }
+
+    /// Processes at most `records_max` waiting records; gives how many.
+    pub(crate) fn process(&mut self, records_max: usize) -> Result<usize, TaskFault> {
+        for done in 0..records_max {
+            let sources = &mut self.sources;
+            let next = self.group.choose(|source, partition, raw| {
+                sources[source].node.time_of(&partition.topic, raw)
+            });
+            let Some(queue) = next else { return Ok(done) };
+            self.process_head(queue)?;
+            if self.env.commit_requested {
+                return Ok(done + 1);
+            }
+        }
+        Ok(records_max)
+    }
+
+    fn process_head(&mut self, index: usize) -> Result<(), TaskFault> {
+        let queue = &self.group.queues[index];
+        let raw = queue.head().expect("a chosen queue has a head");
+        let offset = raw.offset;
+        self.env.set_current(index, offset);
+        let source = &mut self.sources[queue.source];
+        source.processed += 1;
+        let hop = self.arena.enter(&source.children, &mut self.env);
+        let result = source.node.process(&queue.partition.topic, raw, hop);
+        if result.is_err() || self.env.dead_letter.is_some() {
+            self.failed(index, result)?;
+        }
+        self.group.queues[index].advance(offset);
+        self.processed += 1;
+        self.punctuate(PunctuationType::StreamTime, self.env.stream_time)
+    }
+
+    /// The cold path of a record that failed: its handler's answer, and its dead letter.
+    #[cold]
+    fn failed(&mut self, index: usize, result: Result<(), SourceError>) -> Result<(), TaskFault> {
+        let queue = &self.group.queues[index];
+        let raw = queue.head().expect("the failed record is still the head");
+        match result {
+            Ok(()) => {
+                let error = self.env.dead_letter.take().map(|error| error.to_string()).unwrap_or_default();
+                dead_letter(&mut self.env, self.dead_letters, &queue.partition, raw, &error);
+                Ok(())
+            }
+            Err(SourceError::Process(error)) => Err(TaskFault::Process { task: self.id, error }),
+            Err(SourceError::Decode(error)) => {
+                let failed = FailedBytes { source: &queue.partition, record: raw, error: &error };
+                match self.decode_handler.on_error(&failed) {
+                    ProcessResponse::Continue => {}
+                    ProcessResponse::DeadLetter => {
+                        dead_letter(&mut self.env, self.dead_letters, &queue.partition, raw, &error.to_string());
+                    }
+                    ProcessResponse::Fail => {
+                        let (partition, offset) = (queue.partition.clone(), raw.offset);
+                        return Err(TaskFault::Decode { task: self.id, partition, offset, source: error });
+                    }
+                }
+                self.env.count_drop(DropReason::Decode);
+                Ok(())
+            }
+        }
+    }
+
+    /// Fires what is due at `now`.
+    #[inline]
+    pub(crate) fn punctuate(&mut self, kind: PunctuationType, now: Timestamp) -> Result<(), TaskFault> {
+        if !self.env.punctuators.any(kind) || now.0 < 0 {
+            return Ok(());
+        }
+        while let Some((node, due)) = self.env.punctuators.pop_due(kind, now) {
+            self.arena
+                .punctuate(node, due, &mut self.env)
+                .map_err(|error| TaskFault::Process { task: self.id, error })?;
+        }
+        Ok(())
+    }
+
+    /// Forwards what caches gathered and puts every change of the stores into the outputs, for their changelogs.
+    pub(crate) fn flush(&mut self) -> Result<(), TaskFault> {
+        let task = self.id;
+        self.arena.flush(&mut self.env).map_err(|error| TaskFault::Process { task, error })?;
+        let Env { state, outputs, .. } = &mut self.env;
+        let (changelogs, partition) = (&self.changelogs, self.id.partition);
+        let sink = |store: usize, key: &[u8], value: Option<&[u8]>, timestamp| {
+            if let Some(topic) = changelogs[store] {
+                outputs.push_bytes(topic, partition, Some(key), value, timestamp, Headers::default());
+            }
+        };
+        state.flush(sink).map_err(|source| TaskFault::Store { task, source })
+    }
+
+    /// Applies what was flushed to the engine: the changelog is durable up to `positions` (store, next offset).
+    pub(crate) fn committed(&mut self, positions: &[(usize, i64)]) -> Result<(), TaskFault> {
+        for queue in &mut self.group.queues {
+            queue.moved = false;
+        }
+        self.env.commit_requested = false;
+        self.env.state.commit(positions).map_err(|source| TaskFault::Store { task: self.id, source })
+    }
+
+    /// The stores' changelogs among the outputs.
+    pub(crate) fn changelogs(&self) -> impl Iterator<Item = (usize, u32)> {
+        self.changelogs.iter().enumerate().filter_map(|(store, topic)| Some((store, (*topic)?)))
+    }
+
+    /// The offsets to commit: of each partition that moved.
+    pub(crate) fn offsets(&self) -> Vec<(TopicPartition, CommittedOffset)> {
+        let moved = self.group.queues.iter().filter(|queue| queue.moved);
+        moved
+            .filter_map(|queue| {
+                let offset = CommittedOffset { offset: queue.position?, metadata: String::new() };
+                Some((queue.partition.clone(), offset))
+            })
+            .collect()
+    }
+
+    /// Whether a commit would have something to do.
+    pub(crate) fn needs_commit(&self) -> bool {
+        self.group.queues.iter().any(|queue| queue.moved)
+    }
+
+    /// Records that each node took in, by name: sources first.
+    pub(crate) fn processed_by_node(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
+        let sources = self.sources.iter().map(|source| (&source.name, source.processed));
+        sources.chain(self.arena.cells.iter().map(|cell| (&cell.name, cell.processed)))
+    }
+
+    /// Ends the task in good order.
+    pub(crate) fn close(self) -> Result<(), TaskFault> {
+        self.env.state.close().map_err(|source| TaskFault::Store { task: self.id, source })
+    }
+}
+
+/// Puts the raw record into the dead letter topic, with headers that tell what happened (KIP-1034).
+fn dead_letter(env: &mut Env, topic: Option<u32>, source: &TopicPartition, raw: RawRecord<'_>, error: &str) {
+    let Some(topic) = topic else {
+        tracing::error!(%source, offset = raw.offset, error, "no dead letter topic is configured: the record is left out");
+        return;
+    };
+    let mut headers = raw.headers.clone();
+    let text = |text: String| Some(Bytes::from(text));
+    headers.push("__streams.errors.message", text(error.to_owned()));
+    headers.push("__streams.errors.topic", text(source.topic.to_string()));
+    headers.push("__streams.errors.partition", text(source.partition.to_string()));
+    headers.push("__streams.errors.offset", text(raw.offset.to_string()));
+    let partitions = env.topics[topic as usize].partitions.max(1);
+    let partition = Partition(source.partition.0 % partitions);
+    env.outputs.push_bytes(topic, partition, raw.key, raw.value, raw.timestamp, headers);
+}

@@ -1,0 +1,8 @@
+//! Tests without a log: a driver that runs a topology record by record under a virtual clock. Must not be known by
+//! anything it tests.
+
+mod driver;
+mod topics;
+
+pub use driver::{DriverOptions, TopologyTestDriver};
+pub use topics::{TestInputTopic, TestOutputTopic};

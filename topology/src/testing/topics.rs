@@ -1,0 +1,123 @@
+//! Typed ends of a driver's topics.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::driver::{Inner, PipedRecord};
+use crate::record::{Headers, Record};
+use crate::runtime::TaskFault;
+use crate::serde::{Serde, read};
+use crate::time::Timestamp;
+
+/// Pipes typed records into a topic of a driver.
+pub struct TestInputTopic<K, V> {
+    driver: Rc<RefCell<Inner>>,
+    topic: Arc<str>,
+    key: Box<dyn Serde<K>>,
+    value: Box<dyn Serde<V>>,
+}
+
+/// Reads typed records out of a topic of a driver.
+pub struct TestOutputTopic<K, V> {
+    driver: Rc<RefCell<Inner>>,
+    topic: Arc<str>,
+    key: Box<dyn Serde<K>>,
+    value: Box<dyn Serde<V>>,
+}
+
+impl<K: 'static, V: 'static> TestInputTopic<K, V> {
+    pub(crate) fn new(
+        driver: Rc<RefCell<Inner>>,
+        topic: Arc<str>,
+        key: Box<dyn Serde<K>>,
+        value: Box<dyn Serde<V>>,
+    ) -> Self {
+        Self { driver, topic, key, value }
+    }
+
+    /// Pipes a record; everything that follows from it is processed when this returns.
+    ///
+    /// # Errors
+    /// When the task fails.
+    ///
+    /// # Panics
+    /// When the topology does not read the topic, or the serde refuses the record.
+    pub fn pipe(&self, key: K, value: V, timestamp: Timestamp) -> Result<(), TaskFault> {
+        self.pipe_record(Record { key, value, timestamp, headers: Headers::default() })
+    }
+
+    /// Pipes a record with headers.
+    ///
+    /// # Errors
+    /// When the task fails.
+    ///
+    /// # Panics
+    /// As [`pipe`](Self::pipe).
+    pub fn pipe_record(&self, record: Record<K, V>) -> Result<(), TaskFault> {
+        let piped = PipedRecord {
+            key: bytes(&*self.key, &self.topic, &record.key),
+            value: bytes(&*self.value, &self.topic, &record.value),
+            timestamp: record.timestamp,
+            headers: record.headers,
+        };
+        self.driver.borrow_mut().pipe(&self.topic, piped)
+    }
+}
+
+fn bytes<T: 'static>(serde: &dyn Serde<T>, topic: &str, value: &T) -> Option<Vec<u8>> {
+    if serde.is_null(value) {
+        return None;
+    }
+    let mut out = Vec::new();
+    serde.serialize(topic, value, &mut out).expect("the test's record serializes");
+    Some(out)
+}
+
+impl<K: 'static, V: 'static> TestOutputTopic<K, V> {
+    pub(crate) fn new(
+        driver: Rc<RefCell<Inner>>,
+        topic: Arc<str>,
+        key: Box<dyn Serde<K>>,
+        value: Box<dyn Serde<V>>,
+    ) -> Self {
+        Self { driver, topic, key, value }
+    }
+
+    /// The next record of the topic.
+    ///
+    /// # Panics
+    /// When it cannot be decoded.
+    #[must_use]
+    pub fn read_record(&self) -> Option<Record<K, V>> {
+        let record = self.driver.borrow_mut().outputs.get_mut(&self.topic)?.pop_front()?;
+        let key = read(&*self.key, &self.topic, "key", record.key.as_deref());
+        let value = read(&*self.value, &self.topic, "value", record.value.as_deref());
+        Some(Record {
+            key: key.expect("the key is readable by the serde of the test"),
+            value: value.expect("the value is readable by the serde of the test"),
+            timestamp: record.timestamp,
+            headers: record.headers,
+        })
+    }
+
+    /// The next record's value.
+    #[must_use]
+    pub fn read_value(&self) -> Option<V> {
+        self.read_record().map(|record| record.value)
+    }
+
+    /// All records that wait, as key, value and time.
+    #[must_use]
+    pub fn read_all(&self) -> Vec<(K, V, Timestamp)> {
+        std::iter::from_fn(|| self.read_record())
+            .map(|record| (record.key, record.value, record.timestamp))
+            .collect()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.driver.borrow().outputs.get(&self.topic).is_none_or(std::collections::VecDeque::is_empty)
+    }
+}
