@@ -89,7 +89,7 @@ fn an_arrow_is_found_in_every_way_of_writing_it() {
         "use crate::KStream;",
         "use crate::KStream as Stream;",
         "pub(crate) use crate::dsl::*;",
-        "use crate as root;\nuse crate::dsl as d;",
+        "use crate::dsl as d;",
     ] {
         assert!(rules_of_rooms(path, code).contains("state must not know dsl"), "{code}");
     }

@@ -113,8 +113,8 @@ fn check_arrows(path: &str, paths: &[NamedPath], surface: &BTreeMap<String, Stri
 fn below_root(segments: &[String], depth: usize) -> Option<(&str, bool)> {
     let ups = segments.iter().take_while(|part| *part == "super").count();
     let (name, certain) = match segments[0].as_str() {
-        "crate" => (segments.get(1)?, true),
-        "super" if ups >= depth => (segments.get(ups)?, false),
+        "crate" => (segments.get(1).map_or("*", String::as_str), true),
+        "super" if ups >= depth => (segments.get(ups)?.as_str(), false),
         _ => return None,
     };
     Some((name, certain))
