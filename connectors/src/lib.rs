@@ -1,1 +1,13 @@
-//! Not yet furnished.
+//! # candlewick-connectors
+//!
+//! The outside world, to and from topics: a simulated exchange, recorded trades, Avro with a schema registry, and
+//! Elasticsearch. A connector meets a topology only through a topic. Must not know indicators, models or pipelines.
+
+mod error;
+pub mod exchange;
+mod replay;
+mod retry;
+
+pub use error::{Classified, Domain, Retry};
+pub use replay::{Pace, Pacer, Replay, ReplayError, ReplayReport, ReplaySettings};
+pub use retry::{Backoff, BackoffSettings};

@@ -1,0 +1,10 @@
+//! Candles: what a window of trades comes to. Owns the aggregate, its bytes, intervals and the builder for use without
+//! a stream. Must not know indicators, topics or stores.
+
+mod codec;
+mod interval;
+mod ohlc;
+
+pub use codec::CandleSerde;
+pub use interval::{Interval, IntervalError};
+pub use ohlc::Candle;

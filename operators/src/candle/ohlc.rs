@@ -1,0 +1,194 @@
+//! The candle itself: open, high, low, close, volumes and counts over the trades of one window. Knows trades and
+//! decimals; must not know windows, keys or how candles are kept.
+
+use candlewick::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::trade::unix_millis;
+use crate::{Decimal, DecimalError, Product, Side, Trade};
+
+/// What a window of trades comes to. [`Candle::default`] is the empty candle, from which an aggregation starts.
+///
+/// Open and close are the first and last trade *by event time*, whatever the order of arrival; of trades with the same
+/// time, the first to arrive opens and the last to arrive closes. All amounts are exact.
+///
+/// ```
+/// use candlewick::Timestamp;
+/// use candlewick_operators::{Candle, Decimal, Side, Trade};
+/// let trade = |ms, price: &str| -> Result<Trade, candlewick_operators::DecimalError> {
+///     Ok(Trade {
+///         exchange: "simulated".into(),
+///         symbol: "BTC-USD".into(),
+///         price: price.parse()?,
+///         size: "0.5".parse()?,
+///         side: Side::Buy,
+///         timestamp: Timestamp(ms),
+///         id: ms,
+///     })
+/// };
+/// let mut candle = Candle::default();
+/// candle.add_trade(&trade(2_000, "101")?)?;
+/// candle.add_trade(&trade(1_000, "100")?)?; // late, and yet the open
+/// assert_eq!((candle.open, candle.close), (Decimal::from_int(100), Decimal::from_int(101)));
+/// assert_eq!(candle.vwap(), Some("100.5".parse()?));
+/// # Ok::<(), candlewick_operators::DecimalError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Candle {
+    /// Price of the first trade by event time; zero in the empty candle.
+    pub open: Decimal,
+    /// Highest price.
+    pub high: Decimal,
+    /// Lowest price.
+    pub low: Decimal,
+    /// Price of the last trade by event time.
+    pub close: Decimal,
+    /// Base units traded.
+    pub volume: Decimal,
+    /// Base units that takers bought.
+    pub taker_buy_volume: Decimal,
+    /// Quote units traded: the exact sum of price × size.
+    pub quote_volume: Product,
+    /// Quote units that takers paid for what they bought; `None` where the source of the candle does not say.
+    pub taker_buy_quote: Option<Product>,
+    /// Number of trades.
+    pub trades: u64,
+    /// Event time of the first trade; [`Timestamp::UNKNOWN`] without trades.
+    #[serde(with = "unix_millis")]
+    pub first_time: Timestamp,
+    /// Event time of the last trade; [`Timestamp::UNKNOWN`] without trades.
+    #[serde(with = "unix_millis")]
+    pub last_time: Timestamp,
+}
+
+impl Default for Candle {
+    fn default() -> Self {
+        Self::carried(Decimal::ZERO)
+    }
+}
+
+impl Candle {
+    /// A candle without trades that stands at `price`: what an exchange shows for a minute in which nobody traded.
+    ///
+    /// ```
+    /// use candlewick_operators::{Candle, Decimal};
+    /// let quiet = Candle::carried(Decimal::from_int(100));
+    /// assert_eq!((quiet.high, quiet.trades), (Decimal::from_int(100), 0));
+    /// ```
+    #[must_use]
+    pub const fn carried(price: Decimal) -> Self {
+        Self {
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: Decimal::ZERO,
+            taker_buy_volume: Decimal::ZERO,
+            quote_volume: Product::ZERO,
+            taker_buy_quote: Some(Product::ZERO),
+            trades: 0,
+            first_time: Timestamp::UNKNOWN,
+            last_time: Timestamp::UNKNOWN,
+        }
+    }
+
+    /// Whether this is the empty candle: no trade and no price carried into it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.trades == 0 && self.close.is_zero()
+    }
+
+    /// Takes one trade in.
+    ///
+    /// # Errors
+    /// When a volume would leave the range of a decimal; the candle is then as it was.
+    #[inline]
+    pub fn add_trade(&mut self, trade: &Trade) -> Result<(), DecimalError> {
+        let turnover = trade.price.product(trade.size)?;
+        let volume = self.volume.try_add(trade.size)?;
+        let quote_volume = self.quote_volume.try_add(turnover)?;
+        if trade.side == Side::Buy {
+            let taker_buy_quote = self.taker_buy_quote.map(|sum| sum.try_add(turnover)).transpose()?;
+            // A part of a sum that has passed: it cannot leave the range.
+            self.taker_buy_volume = self.taker_buy_volume.try_add(trade.size)?;
+            self.taker_buy_quote = taker_buy_quote;
+        }
+        self.volume = volume;
+        self.quote_volume = quote_volume;
+        let (price, time) = (trade.price, trade.timestamp);
+        if self.trades == 0 {
+            (self.open, self.high, self.low, self.close) = (price, price, price, price);
+            (self.first_time, self.last_time) = (time, time);
+        } else {
+            self.high = self.high.max(price);
+            self.low = self.low.min(price);
+            if time < self.first_time {
+                (self.open, self.first_time) = (price, time);
+            }
+            if time >= self.last_time {
+                (self.close, self.last_time) = (price, time);
+            }
+        }
+        self.trades += 1;
+        Ok(())
+    }
+
+    /// Takes in a candle of another part of the same window: a finer one, or another task's share.
+    ///
+    /// Merging is associative; of equal times, `self` counts as the earlier arrival. A candle without trades adds
+    /// nothing to one with trades; of two without, the later carried price stands.
+    ///
+    /// # Errors
+    /// When a volume would leave the range of a decimal; the candle is then as it was.
+    ///
+    /// ```
+    /// use candlewick_operators::{Candle, Decimal};
+    /// let mut hour = Candle::default();
+    /// hour.merge(&Candle::carried(Decimal::from_int(7)))?;
+    /// assert_eq!(hour, Candle::carried(Decimal::from_int(7)));
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
+    pub fn merge(&mut self, later: &Self) -> Result<(), DecimalError> {
+        if later.trades == 0 {
+            if self.trades == 0 && !later.is_empty() {
+                *self = *later;
+            }
+            return Ok(());
+        }
+        if self.trades == 0 {
+            *self = *later;
+            return Ok(());
+        }
+        let volume = self.volume.try_add(later.volume)?;
+        let taker_buy_volume = self.taker_buy_volume.try_add(later.taker_buy_volume)?;
+        let quote_volume = self.quote_volume.try_add(later.quote_volume)?;
+        let taker_buy_quote = match (self.taker_buy_quote, later.taker_buy_quote) {
+            (Some(ours), Some(theirs)) => Some(ours.try_add(theirs)?),
+            _ => None,
+        };
+        (self.volume, self.taker_buy_volume) = (volume, taker_buy_volume);
+        (self.quote_volume, self.taker_buy_quote) = (quote_volume, taker_buy_quote);
+        self.high = self.high.max(later.high);
+        self.low = self.low.min(later.low);
+        if later.first_time < self.first_time {
+            (self.open, self.first_time) = (later.open, later.first_time);
+        }
+        if later.last_time >= self.last_time {
+            (self.close, self.last_time) = (later.close, later.last_time);
+        }
+        self.trades += later.trades;
+        Ok(())
+    }
+
+    /// The volume-weighted average price, rounded half to even at twelve places; `None` when nothing was traded.
+    #[must_use]
+    pub fn vwap(&self) -> Option<Decimal> {
+        self.quote_volume.round().and_then(|quote| quote.try_div(self.volume)).ok()
+    }
+
+    /// Base units that takers sold.
+    #[must_use]
+    pub fn taker_sell_volume(&self) -> Decimal {
+        self.volume.try_sub(self.taker_buy_volume).unwrap_or(Decimal::ZERO)
+    }
+}

@@ -1,0 +1,28 @@
+//! Real servers for tests: Apache Kafka, a schema registry, Elasticsearch, Prometheus. Each is started once per test
+//! process on a free loopback port and ends with that process. Must not know any crate of the house.
+//!
+//! A server that cannot run here (no Java, no Maven) skips the test loudly; `CANDLEWICK_REQUIRE=kafka,registry,…`
+//! turns the skip into a failure. A server that already runs is used instead where `CANDLEWICK_KAFKA=host:port`,
+//! `CANDLEWICK_REGISTRY=url` or `CANDLEWICK_ELASTICSEARCH=url` names it.
+//!
+//! ```no_run
+//! use candlewick_tests::{require, servers};
+//! # fn test() {
+//! let kafka = require!(servers::kafka());
+//! println!("{}", kafka.bootstrap());
+//! # }
+//! ```
+
+mod cache;
+mod elasticsearch;
+mod kafka;
+mod missing;
+mod process;
+mod prometheus;
+mod registry;
+
+pub use elasticsearch::{Elasticsearch, elasticsearch};
+pub use kafka::{Kafka, kafka};
+pub use missing::{Missing, required};
+pub use prometheus::{Prometheus, prometheus};
+pub use registry::{Registry, registry};

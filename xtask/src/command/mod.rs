@@ -1,0 +1,86 @@
+//! The table of commands, and what they share: the workspace's root and a clean call of cargo.
+
+mod fresh;
+mod lines;
+mod test;
+mod tidy;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::Command as Process;
+
+/// A command of `cargo xtask`.
+pub(crate) struct Command {
+    /// What is typed.
+    pub(crate) name: &'static str,
+    /// One line for the usage text.
+    pub(crate) about: &'static str,
+    /// The options it takes.
+    pub(crate) options: &'static [&'static str],
+    /// Runs it: whether all is well, or why it could not run.
+    pub(crate) run: fn(&[String]) -> io::Result<bool>,
+}
+
+/// All commands.
+pub(crate) const ALL: [Command; 4] = [
+    Command {
+        name: "test",
+        about: "formatting, tidy, clippy and every test; --fast needs no server and leaves clippy out",
+        options: &["--fast"],
+        run: test::run,
+    },
+    Command { name: "tidy", about: "the rules of the house on every file", options: &[], run: tidy::run },
+    Command {
+        name: "fresh",
+        about: "the release build as on a machine that has Rust, a C compiler and make only",
+        options: &[],
+        run: fresh::run,
+    },
+    Command {
+        name: "lines",
+        about: "lines of Rust in each room, product and tests",
+        options: &[],
+        run: lines::run,
+    },
+];
+
+/// What exists, said to somebody who typed `name`.
+pub(crate) fn usage(name: &str) -> String {
+    let mut text = match name {
+        "" => "Which command?\n".to_owned(),
+        name => format!("There is no command `{name}`.\n"),
+    };
+    for command in &ALL {
+        text.push_str(&format!("  cargo xtask {:<6} {}\n", command.name, command.about));
+    }
+    text
+}
+
+/// The workspace's root.
+pub(crate) fn root() -> io::Result<PathBuf> {
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let root = manifest.and_then(|folder| folder.parent().map(PathBuf::from));
+    root.ok_or_else(|| io::Error::other("call it as `cargo xtask`, from inside the workspace"))
+}
+
+/// Where cargo builds.
+pub(crate) fn target_dir() -> io::Result<PathBuf> {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => Ok(root()?.join(folder)),
+        None => Ok(root()?.join("target")),
+    }
+}
+
+/// A call in the workspace's root, without what `cargo run` told this program about itself: build scripts that watch
+/// such variables would run again at every other call.
+pub(crate) fn process(program: &str) -> io::Result<Process> {
+    let mut process = Process::new(program);
+    process.current_dir(root()?);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO" {
+            process.env_remove(&name);
+        }
+    }
+    Ok(process)
+}
