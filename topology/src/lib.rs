@@ -6,6 +6,8 @@
 pub mod client;
 mod record;
 mod serde;
+#[allow(dead_code, unused_imports, reason = "the plan and the runtime, which call this room, come next")]
+mod state;
 mod time;
 
 pub use record::{
@@ -14,5 +16,9 @@ pub use record::{
 pub use serde::{
     BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde,
     Utf8, VoidSerde,
+};
+pub use state::{
+    BufferStats, Buffered, ChangeSerde, Dirty, DirtyWindow, Entry, KeyValueStore, StateFolder, StateReader,
+    StateSnapshot, StoreBuilder, StoreError, StoreHandle, Stores, SuppressBuffer, WindowStore,
 };
 pub use time::{Clock, ManualClock, SystemClock, Timestamp, millis};
