@@ -1,0 +1,244 @@
+//! How stores are declared: typed where users and the DSL do it, erased in the plan. Owns options and their defaults;
+//! opens nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::StateStore;
+use super::cache::CacheLimits;
+use super::codec::Codec;
+use super::engine::Engine;
+use super::error::StoreError;
+use super::key_value::KeyValueStore;
+use super::overlay::{Layer, Layout};
+use super::schema::window::Retention;
+use super::suppress::{ChangeSerde, SuppressBuffer};
+use super::window::WindowStore;
+use crate::serde::Serde;
+use crate::time::millis;
+
+/// What a store is given when a task opens it.
+pub(crate) struct StoreSettings {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) topic: Arc<str>,
+    pub(crate) limits: CacheLimits,
+}
+
+/// Opens one store of a task.
+pub(crate) type MakeStore =
+    Arc<dyn Fn(&StoreSettings) -> Result<Box<dyn StateStore>, StoreError> + Send + Sync>;
+
+/// The kinds of store; it decides the changelog topic's configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StoreKind {
+    /// The newest value of each key: a compacted changelog.
+    KeyValue,
+    /// Values by key and window start: a changelog that is compacted and expires.
+    Window {
+        /// How long windows are kept, in milliseconds.
+        retention_ms: i64,
+        /// The windows' size, in milliseconds.
+        size_ms: i64,
+    },
+    /// Records a suppression holds back: a compacted changelog whose values carry the header `v`.
+    Suppress,
+}
+
+/// A declared store, its types forgotten.
+#[derive(Clone)]
+pub(crate) struct StoreDecl {
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: StoreKind,
+    pub(crate) logged: bool,
+    pub(crate) persistent: bool,
+    pub(crate) cached: bool,
+    pub(crate) cache_bytes_max: Option<usize>,
+    pub(crate) changelog_config: BTreeMap<String, String>,
+    pub(crate) make: MakeStore,
+}
+
+impl fmt::Debug for StoreDecl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreDecl")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("logged", &self.logged)
+            .field("persistent", &self.persistent)
+            .field("cached", &self.cached)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A store to be: persistent, cached and with a changelog unless told otherwise.
+///
+/// ```
+/// use candlewick::{I64Serde, Stores, StringSerde};
+/// let counts = Stores::key_value("counts", StringSerde, I64Serde)
+///     .without_cache()
+///     .changelog_config("segment.ms", "60000");
+/// assert_eq!(counts.name(), "counts");
+/// ```
+#[must_use]
+pub struct StoreBuilder<S> {
+    decl: StoreDecl,
+    store: PhantomData<fn() -> S>,
+}
+
+impl<S> Clone for StoreBuilder<S> {
+    fn clone(&self) -> Self {
+        Self { decl: self.decl.clone(), store: PhantomData }
+    }
+}
+
+impl<S> fmt::Debug for StoreBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.decl.fmt(f)
+    }
+}
+
+impl<S> From<StoreBuilder<S>> for StoreDecl {
+    fn from(builder: StoreBuilder<S>) -> Self {
+        builder.decl
+    }
+}
+
+impl<S> StoreBuilder<S> {
+    fn new(name: &str, kind: StoreKind, make: MakeStore) -> Self {
+        let decl = StoreDecl {
+            name: name.into(),
+            kind,
+            logged: true,
+            persistent: true,
+            cached: true,
+            cache_bytes_max: None,
+            changelog_config: BTreeMap::new(),
+            make,
+        };
+        Self { decl, store: PhantomData }
+    }
+
+    /// The store's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.decl.name
+    }
+
+    /// Keeps the state in memory: after a restart it is restored from the changelog.
+    pub fn in_memory(mut self) -> Self {
+        self.decl.persistent = false;
+        self
+    }
+
+    /// Keeps the state in the task's folder: the default, where the application has a state folder.
+    pub fn persistent(mut self) -> Self {
+        self.decl.persistent = true;
+        self
+    }
+
+    /// Writes no changelog: what the store holds is lost with its folder or its process.
+    pub fn without_changelog(mut self) -> Self {
+        self.decl.logged = false;
+        self
+    }
+
+    /// Passes every change on at once instead of the newest of each key at every flush.
+    pub fn without_cache(mut self) -> Self {
+        self.decl.cached = false;
+        self
+    }
+
+    /// Sets an option of the changelog topic, by its Kafka name.
+    pub fn changelog_config(mut self, name: &str, value: &str) -> Self {
+        self.decl.changelog_config.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Bounds the cache of this store in each task, in bytes; without it the task's budget is split evenly.
+    pub fn cache_bytes_max(mut self, bytes: usize) -> Self {
+        self.decl.cache_bytes_max = Some(bytes);
+        self
+    }
+}
+
+/// Declares stores.
+#[derive(Clone, Copy, Debug)]
+pub struct Stores;
+
+impl Stores {
+    /// A store of one value a key.
+    pub fn key_value<K, V>(
+        name: &str,
+        key_serde: impl Serde<K>,
+        value_serde: impl Serde<V>,
+    ) -> StoreBuilder<KeyValueStore<K, V>>
+    where
+        K: Clone + Eq + Hash + Send + 'static,
+        V: Clone + Send + 'static,
+    {
+        let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
+        let make: MakeStore = Arc::new(move |settings| {
+            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            Ok(Box::new(KeyValueStore::new(codec(&settings.topic), layer, settings.limits)))
+        });
+        StoreBuilder::new(name, StoreKind::KeyValue, make)
+    }
+
+    /// A store of values by key and window start, which forgets windows that start `retention` or more before the
+    /// newest. `retention` is at least `window_size`.
+    pub fn window<K, V>(
+        name: &str,
+        key_serde: impl Serde<K>,
+        value_serde: impl Serde<V>,
+        window_size: Duration,
+        retention: Duration,
+    ) -> StoreBuilder<WindowStore<K, V>>
+    where
+        K: Clone + Eq + Hash + Send + 'static,
+        V: Clone + Send + 'static,
+    {
+        let (size_ms, retention_ms) = (millis(window_size), millis(retention.max(window_size)));
+        let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
+        let make: MakeStore = Arc::new(move |settings| {
+            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Segmented)?;
+            let retention = Retention::new(retention_ms);
+            Ok(Box::new(WindowStore::new(codec(&settings.topic), layer, settings.limits, retention)?))
+        });
+        StoreBuilder::new(name, StoreKind::Window { retention_ms, size_ms }, make)
+    }
+
+    /// A buffer of records that a suppression holds back.
+    pub fn suppress<K, C>(
+        name: &str,
+        key_serde: impl Serde<K>,
+        change_serde: impl ChangeSerde<C>,
+    ) -> StoreBuilder<SuppressBuffer<K, C>>
+    where
+        K: Clone + Send + 'static,
+        C: Send + 'static,
+    {
+        let store: Arc<str> = Arc::from(name);
+        let key: Arc<dyn Serde<K>> = Arc::new(key_serde);
+        let change: Arc<dyn ChangeSerde<C>> = Arc::new(change_serde);
+        let make: MakeStore = Arc::new(move |settings| {
+            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            let topic = settings.topic.clone();
+            Ok(Box::new(SuppressBuffer::new(key.clone(), change.clone(), topic, layer)))
+        });
+        StoreBuilder::new(name, StoreKind::Suppress, make)
+    }
+}
+
+fn codec_of<K: 'static, V: 'static>(
+    name: &str,
+    key_serde: impl Serde<K>,
+    value_serde: impl Serde<V>,
+) -> impl Fn(&Arc<str>) -> Codec<K, V> + Send + Sync + 'static {
+    let store: Arc<str> = Arc::from(name);
+    let key: Arc<dyn Serde<K>> = Arc::new(key_serde);
+    let value: Arc<dyn Serde<V>> = Arc::new(value_serde);
+    move |topic| Codec::new(key.clone(), value.clone(), topic.clone(), store.clone())
+}

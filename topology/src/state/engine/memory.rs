@@ -1,0 +1,127 @@
+//! The engine in memory: ordered maps behind one lock. Owns its tables; gone with the process.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use super::{Batch, Bounds, Keyspace, Visit};
+use crate::state::error::StoreError;
+
+/// Ordered maps in memory. A reader holds the lock for one view, never longer than a page.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryEngine {
+    tables: RwLock<Tables>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Tables {
+    names: BTreeMap<String, Keyspace>,
+    rows: BTreeMap<Keyspace, BTreeMap<Box<[u8]>, Vec<u8>>>,
+    marks: BTreeMap<String, i64>,
+    next: u32,
+}
+
+impl MemoryEngine {
+    pub(crate) fn view<R>(&self, f: impl FnOnce(&Tables) -> R) -> R {
+        f(&self.tables.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change<R>(&self, f: impl FnOnce(&mut Tables) -> R) -> R {
+        f(&mut self.tables.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn create(&self, name: &str) -> Keyspace {
+        self.change(|tables| {
+            if let Some(&keyspace) = tables.names.get(name) {
+                return keyspace;
+            }
+            let keyspace = Keyspace(tables.next);
+            tables.next += 1;
+            tables.names.insert(name.to_owned(), keyspace);
+            tables.rows.insert(keyspace, BTreeMap::new());
+            keyspace
+        })
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        // The rows are dropped outside the lock: a large segment takes a while.
+        let _rows = self.change(|tables| {
+            let keyspace = tables.names.remove(name)?;
+            tables.rows.remove(&keyspace)
+        });
+    }
+
+    pub(crate) fn write(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        self.change(|tables| {
+            for (keyspace, rows) in &batch.parts {
+                let table = tables.rows.get_mut(keyspace).expect("a batch names keyspaces that were created");
+                rows.for_each(|key, value| {
+                    write_row(table, key, value);
+                    Ok(())
+                })?;
+            }
+            for (name, value) in &batch.marks {
+                tables.marks.insert(name.clone(), *value);
+            }
+            Ok(())
+        })
+    }
+}
+
+fn write_row(table: &mut BTreeMap<Box<[u8]>, Vec<u8>>, key: &[u8], value: Option<&[u8]>) {
+    match value {
+        None => {
+            table.remove(key);
+        }
+        Some(value) => match table.get_mut(key) {
+            Some(there) => {
+                there.clear();
+                there.extend_from_slice(value);
+            }
+            None => {
+                table.insert(key.into(), value.to_vec());
+            }
+        },
+    }
+}
+
+impl Tables {
+    pub(crate) fn keyspace(&self, name: &str) -> Option<Keyspace> {
+        self.names.get(name).copied()
+    }
+
+    pub(crate) fn keyspaces(&self, prefix: &str) -> Vec<(String, Keyspace)> {
+        let from = self.names.range(prefix.to_owned()..);
+        from.take_while(|(name, _)| name.starts_with(prefix))
+            .map(|(name, keyspace)| (name.clone(), *keyspace))
+            .collect()
+    }
+
+    pub(crate) fn get(&self, keyspace: Keyspace, key: &[u8]) -> Option<&[u8]> {
+        self.rows.get(&keyspace)?.get(key).map(Vec::as_slice)
+    }
+
+    pub(crate) fn scan(
+        &self,
+        keyspace: Keyspace,
+        bounds: Bounds<'_>,
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(table) = self.rows.get(&keyspace) else { return Ok(()) };
+        let mut range = table.range::<[u8], _>(bounds);
+        while let Some((key, value)) = if reverse { range.next_back() } else { range.next() } {
+            if !visit(key, value)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn len(&self, keyspace: Keyspace) -> usize {
+        self.rows.get(&keyspace).map_or(0, BTreeMap::len)
+    }
+
+    pub(crate) fn mark(&self, name: &str) -> Option<i64> {
+        self.marks.get(name).copied()
+    }
+}

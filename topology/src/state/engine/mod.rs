@@ -1,0 +1,212 @@
+//! Where committed state lies: a closed set of engines behind one small surface of bytes. Owns keyspaces, atomic
+//! batches, views and marks (named numbers, such as changelog positions). Must not know keys, values or windows.
+
+#[cfg(any())]
+mod lmdb;
+#[cfg(any())]
+mod lmdb_env;
+mod memory;
+#[cfg(any())]
+mod trust;
+
+use std::ops::Bound;
+
+#[cfg(any())]
+pub(crate) use self::lmdb::{LmdbEngine, LmdbView};
+pub(crate) use self::memory::MemoryEngine;
+use self::memory::Tables;
+use super::error::StoreError;
+use super::overlay::StagedMap;
+use super::restore::RestoredRows;
+
+/// An ordered map of bytes within an engine. Valid until it is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Keyspace(pub(crate) u32);
+
+/// A range of keys.
+pub(crate) type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
+/// What a scan calls for each row; `false` ends it.
+pub(crate) type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> Result<bool, StoreError> + 'v;
+
+/// All writes of one commit, atomic.
+#[derive(Default)]
+pub(crate) struct Batch<'a> {
+    pub(crate) parts: Vec<(Keyspace, Rows<'a>)>,
+    pub(crate) marks: Vec<(String, i64)>,
+}
+
+/// Rows for one keyspace, in key order.
+pub(crate) enum Rows<'a> {
+    Staged(&'a StagedMap),
+    Restored(&'a RestoredRows),
+}
+
+impl Rows<'_> {
+    fn for_each(
+        &self,
+        mut write: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Staged(map) => map.iter().try_for_each(|(key, staged)| write(key, staged.value.as_deref())),
+            Self::Restored(rows) => rows.iter().try_for_each(|(key, value)| write(key, value)),
+        }
+    }
+}
+
+/// The engines there are.
+#[derive(Debug)]
+pub(crate) enum Engine {
+    Memory(MemoryEngine),
+    #[cfg(any())]
+    Lmdb(LmdbEngine),
+}
+
+/// One consistent state of an engine: all keyspaces and marks as of one commit. Short-lived.
+pub(crate) enum View<'a> {
+    Memory(&'a Tables),
+    #[cfg(any())]
+    Lmdb(LmdbView<'a>),
+}
+
+impl Engine {
+    /// Lets `f` look at the last committed state.
+    pub(crate) fn view<R>(
+        &self,
+        f: impl FnOnce(&View<'_>) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        match self {
+            Self::Memory(engine) => engine.view(|tables| f(&View::Memory(tables))),
+            #[cfg(any())]
+            Self::Lmdb(engine) => engine.view(|view| f(&View::Lmdb(view))),
+        }
+    }
+
+    /// The keyspace of this name, made when there is none.
+    pub(crate) fn create(&self, name: &str) -> Result<Keyspace, StoreError> {
+        match self {
+            Self::Memory(engine) => Ok(engine.create(name)),
+            #[cfg(any())]
+            Self::Lmdb(engine) => engine.create(name),
+        }
+    }
+
+    /// Removes a keyspace with all its rows.
+    pub(crate) fn remove(&self, name: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(engine) => {
+                engine.remove(name);
+                Ok(())
+            }
+            #[cfg(any())]
+            Self::Lmdb(engine) => engine.remove(name),
+        }
+    }
+
+    /// Writes a batch: all of it or nothing.
+    pub(crate) fn write(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(engine) => engine.write(batch),
+            #[cfg(any())]
+            Self::Lmdb(engine) => engine.write(batch),
+        }
+    }
+
+    /// The longest key it takes.
+    pub(crate) fn key_bytes_max(&self) -> usize {
+        match self {
+            Self::Memory(_) => usize::MAX,
+            #[cfg(any())]
+            Self::Lmdb(engine) => engine.key_bytes_max(),
+        }
+    }
+
+    /// Whether it is still there after the process is gone.
+    pub(crate) fn is_persistent(&self) -> bool {
+        !matches!(self, Self::Memory(_))
+    }
+
+    /// Forces everything to disk and says so beside it.
+    pub(crate) fn close(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(_) => Ok(()),
+            #[cfg(any())]
+            Self::Lmdb(engine) => engine.close(),
+        }
+    }
+}
+
+impl View<'_> {
+    /// The keyspace of this name.
+    pub(crate) fn keyspace(&self, name: &str) -> Result<Option<Keyspace>, StoreError> {
+        match self {
+            Self::Memory(tables) => Ok(tables.keyspace(name)),
+            #[cfg(any())]
+            Self::Lmdb(view) => view.keyspace(name),
+        }
+    }
+
+    /// All keyspaces whose name begins with `prefix`, by name.
+    pub(crate) fn keyspaces(&self, prefix: &str) -> Result<Vec<(String, Keyspace)>, StoreError> {
+        match self {
+            Self::Memory(tables) => Ok(tables.keyspaces(prefix)),
+            #[cfg(any())]
+            Self::Lmdb(view) => view.keyspaces(prefix),
+        }
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+        match self {
+            Self::Memory(tables) => Ok(tables.get(keyspace, key)),
+            #[cfg(any())]
+            Self::Lmdb(view) => view.get(keyspace, key),
+        }
+    }
+
+    /// Visits the rows of a range in key order, or against it.
+    pub(crate) fn scan(
+        &self,
+        keyspace: Keyspace,
+        bounds: Bounds<'_>,
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        if is_empty(bounds) {
+            return Ok(());
+        }
+        match self {
+            Self::Memory(tables) => tables.scan(keyspace, bounds, reverse, visit),
+            #[cfg(any())]
+            Self::Lmdb(view) => view.scan(keyspace, bounds, reverse, visit),
+        }
+    }
+
+    /// How many rows a keyspace has.
+    pub(crate) fn len(&self, keyspace: Keyspace) -> Result<usize, StoreError> {
+        match self {
+            Self::Memory(tables) => Ok(tables.len(keyspace)),
+            #[cfg(any())]
+            Self::Lmdb(view) => view.len(keyspace),
+        }
+    }
+
+    /// A named number.
+    pub(crate) fn mark(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        match self {
+            Self::Memory(tables) => Ok(tables.mark(name)),
+            #[cfg(any())]
+            Self::Lmdb(view) => view.mark(name),
+        }
+    }
+}
+
+/// Whether no key can lie in `bounds`: such a range is answered without asking an ordered map, which would panic.
+pub(crate) fn is_empty((from, to): Bounds<'_>) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
+        | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+        _ => false,
+    }
+}

@@ -1,0 +1,338 @@
+//! The key-value store: a typed cache over bytes. Owns the order of the layers for one key; must not know processors.
+
+use std::any::Any;
+use std::hash::{BuildHasher, Hash};
+use std::ops::Bound;
+
+use foldhash::fast::FixedState;
+
+use super::StateStore;
+use super::cache::{Below, Cache, CacheLimits};
+use super::codec::{Codec, without_timestamp};
+use super::engine::Batch;
+use super::entry::{Dirty, Entry};
+use super::error::StoreError;
+use super::overlay::{Layer, Log, WHOLE};
+use super::restore::RestoredRows;
+use crate::record::RecordRun;
+use crate::time::Timestamp;
+
+/// A store of one value a key. Reads see every change at once; the engine and the changelog see them at commit.
+pub struct KeyValueStore<K, V> {
+    cache: Cache<K, V>,
+    codec: Codec<K, V>,
+    layer: Layer,
+}
+
+#[inline]
+fn hash_of<K: Hash>(key: &K) -> u64 {
+    FixedState::default().hash_one(key)
+}
+
+impl<K, V> KeyValueStore<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    pub(crate) fn new(codec: Codec<K, V>, layer: Layer, limits: CacheLimits) -> Self {
+        Self { cache: Cache::new(limits, hash_of::<K>), codec, layer }
+    }
+
+    /// The store's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.layer.store
+    }
+
+    /// Whether [`take_dirty`](Self::take_dirty) brings old values; set it before the first change.
+    pub fn capture_old(&mut self, capture: bool) {
+        self.cache.capture_old(capture);
+    }
+
+    #[inline]
+    fn resident(&mut self, key: &K) -> Result<usize, StoreError> {
+        let hash = hash_of(key);
+        match self.cache.find(hash, |k| k == key) {
+            Some(bucket) => Ok(bucket),
+            None => self.load(hash, key),
+        }
+    }
+
+    #[cold]
+    fn load(&mut self, hash: u64, key: &K) -> Result<usize, StoreError> {
+        let mut bytes = Vec::with_capacity(64);
+        self.codec.append_key(key, &mut bytes)?;
+        let codec = &self.codec;
+        let entry =
+            self.layer.get(WHOLE, &bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())?;
+        Ok(self.cache.insert_read(hash, key.clone(), entry))
+    }
+
+    /// The entry of a key.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    pub fn get(&mut self, key: &K) -> Result<Option<&Entry<V>>, StoreError> {
+        let bucket = self.resident(key)?;
+        Ok(self.cache.entry(bucket))
+    }
+
+    /// Puts a value; what was there is not read unless old values are captured.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    pub fn put(&mut self, key: K, value: V, timestamp: Timestamp) -> Result<(), StoreError> {
+        let hash = hash_of(&key);
+        let bucket = match self.cache.find(hash, |k| *k == key) {
+            Some(bucket) => bucket,
+            None if self.cache.captures_old() => self.load(hash, &key)?,
+            None => self.cache.insert(hash, key, None, Below::Unknown),
+        };
+        self.cache.change(bucket, timestamp, |entry| *entry = Some(Entry { value, timestamp }));
+        Ok(())
+    }
+
+    /// Deletes a key and returns what was there.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    pub fn delete(&mut self, key: &K, timestamp: Timestamp) -> Result<Option<Entry<V>>, StoreError> {
+        self.update(key, timestamp, Option::take)
+    }
+
+    /// Lets `f` change the entry of a key in place: the hot path, one look-up and no allocation for a cached key.
+    /// `None` after `f` is a deletion, as of `timestamp`.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    #[inline]
+    pub fn update<R>(
+        &mut self,
+        key: &K,
+        timestamp: Timestamp,
+        f: impl FnOnce(&mut Option<Entry<V>>) -> R,
+    ) -> Result<R, StoreError> {
+        let hash = hash_of(key);
+        match self.cache.change_hot(hash, timestamp, |k| k == key, f) {
+            Ok(answer) => Ok(answer),
+            Err(f) => {
+                let bucket = self.resident(key)?;
+                Ok(self.cache.change(bucket, timestamp, f))
+            }
+        }
+    }
+
+    /// Appends the entries of a range of keys to `out`, in the order of the keys' bytes.
+    ///
+    /// # Errors
+    /// When the engine fails, or a key or value cannot be written or read.
+    pub fn range(
+        &mut self,
+        from: Bound<&K>,
+        to: Bound<&K>,
+        out: &mut Vec<(K, Entry<V>)>,
+    ) -> Result<(), StoreError> {
+        self.collect(from, to, false, out)
+    }
+
+    /// As [`range`](Self::range), against the order of the keys' bytes.
+    ///
+    /// # Errors
+    /// As [`range`](Self::range).
+    pub fn range_reverse(
+        &mut self,
+        from: Bound<&K>,
+        to: Bound<&K>,
+        out: &mut Vec<(K, Entry<V>)>,
+    ) -> Result<(), StoreError> {
+        self.collect(from, to, true, out)
+    }
+
+    /// Appends all entries to `out`, in the order of the keys' bytes.
+    ///
+    /// # Errors
+    /// As [`range`](Self::range).
+    pub fn all(&mut self, out: &mut Vec<(K, Entry<V>)>) -> Result<(), StoreError> {
+        self.collect(Bound::Unbounded, Bound::Unbounded, false, out)
+    }
+
+    /// As [`all`](Self::all), against the order of the keys' bytes.
+    ///
+    /// # Errors
+    /// As [`range`](Self::range).
+    pub fn all_reverse(&mut self, out: &mut Vec<(K, Entry<V>)>) -> Result<(), StoreError> {
+        self.collect(Bound::Unbounded, Bound::Unbounded, true, out)
+    }
+
+    /// Appends the entries whose key's bytes begin with `prefix` to `out`, in the order of the keys' bytes.
+    ///
+    /// # Errors
+    /// As [`range`](Self::range).
+    pub fn prefix(&mut self, prefix: &[u8], out: &mut Vec<(K, Entry<V>)>) -> Result<(), StoreError> {
+        let end = after_prefix(prefix);
+        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        self.collect_bytes(Bound::Included(prefix), to, false, out)
+    }
+
+    fn collect(
+        &mut self,
+        from: Bound<&K>,
+        to: Bound<&K>,
+        reverse: bool,
+        out: &mut Vec<(K, Entry<V>)>,
+    ) -> Result<(), StoreError> {
+        let (mut from_bytes, mut to_bytes) = (Vec::new(), Vec::new());
+        if let Bound::Included(key) | Bound::Excluded(key) = from {
+            self.codec.append_key(key, &mut from_bytes)?;
+        }
+        if let Bound::Included(key) | Bound::Excluded(key) = to {
+            self.codec.append_key(key, &mut to_bytes)?;
+        }
+        self.collect_bytes(from.map(|_| &from_bytes[..]), to.map(|_| &to_bytes[..]), reverse, out)
+    }
+
+    fn collect_bytes(
+        &mut self,
+        from: Bound<&[u8]>,
+        to: Bound<&[u8]>,
+        reverse: bool,
+        out: &mut Vec<(K, Entry<V>)>,
+    ) -> Result<(), StoreError> {
+        self.stage()?;
+        let codec = &self.codec;
+        self.layer.scan(WHOLE, (from, to), reverse, &mut |key, value| {
+            out.push((codec.read_key(key)?, codec.read(value)?));
+            Ok(())
+        })
+    }
+
+    /// Serializes what changed into the overlay; the slots stay dirty.
+    fn stage(&mut self) -> Result<(), StoreError> {
+        let Self { cache, codec, layer } = self;
+        let write_through = cache.write_through();
+        cache.stage(|slot| {
+            let timestamp = slot.timestamp();
+            let (key, value) = codec.row(&slot.key, &[], slot.entry.as_ref())?;
+            if value.is_none() && slot.below != Below::Present && !write_through {
+                // Nothing was there and nothing is: unless an earlier state of this change is in the overlay,
+                // neither the engine nor the changelog has to hear of it.
+                let there = layer.get(WHOLE, key, |below| Ok(below.is_some()))?;
+                if !there {
+                    slot.below = Below::Absent;
+                    return Ok(());
+                }
+                if slot.below == Below::Unknown {
+                    slot.below = Below::Present;
+                }
+            }
+            layer.stage(WHOLE, key, value, timestamp)
+        })?;
+        if let Some(bytes) = codec.row_bytes() {
+            cache.expect_heap_bytes(bytes);
+        }
+        Ok(())
+    }
+
+    /// Appends what changed since the last call to `out`, one change a key, in the order in which the keys first changed.
+    /// The values stay cached; their bytes wait for the changelog and the commit.
+    ///
+    /// # Errors
+    /// When a key or value cannot be written.
+    pub fn take_dirty(&mut self, out: &mut Vec<Dirty<K, V>>) -> Result<(), StoreError> {
+        self.stage()?;
+        out.reserve(self.cache.dirty_len());
+        self.cache.settle(|slot, old| {
+            let timestamp = slot.timestamp();
+            out.push(Dirty { key: slot.key.clone(), old, new: slot.entry.clone(), timestamp });
+        });
+        Ok(())
+    }
+
+    /// Whether the owner should call [`take_dirty`](Self::take_dirty) after this record: the cache is full of changes,
+    /// or the store has none.
+    #[inline]
+    #[must_use]
+    pub fn wants_flush(&self) -> bool {
+        self.cache.wants_flush()
+    }
+
+    /// About how many keys there are: changed keys may be counted twice, deleted ones once.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn approximate_len(&self) -> Result<usize, StoreError> {
+        Ok(self.layer.approximate_len()? + self.cache.dirty_len())
+    }
+}
+
+/// The first bytes after all that begin with `prefix`.
+fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+impl<K, V> StateStore for KeyValueStore<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    fn layer(&self) -> &Layer {
+        &self.layer
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        self.stage()?;
+        self.cache.settle(|_, _| ());
+        Ok(())
+    }
+
+    fn drain_log(&mut self, log: &mut Log<'_>) {
+        self.layer
+            .drain_log(&mut |key, value, timestamp| log(key, without_timestamp(value), timestamp));
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.cache.dirty_len() == 0 && !self.layer.has_unlogged()
+    }
+
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        self.layer.prepare(WHOLE)
+    }
+
+    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
+        self.layer.add_to(WHOLE, batch);
+    }
+
+    fn committed(&mut self) -> Result<(), StoreError> {
+        self.layer.clear();
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.cache.clear();
+        self.layer.clear();
+        Ok(())
+    }
+
+    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
+        self.cache.clear();
+        let mut rows = RestoredRows::default();
+        for record in run.iter() {
+            let Some(key) = record.key else { continue };
+            rows.push(key, &record.timestamp.0.to_be_bytes(), record.value);
+        }
+        self.layer.restore([(WHOLE, rows)].into(), marks)
+    }
+}
+
+impl<K, V> std::fmt::Debug for KeyValueStore<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyValueStore({})", self.layer.store)
+    }
+}

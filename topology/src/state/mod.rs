@@ -1,0 +1,83 @@
+//! The state of stream tasks: typed stores over a cache, an overlay of what is not committed, and an engine. Owns what a
+//! store holds, when it is durable and how it comes back; must not know processors: it *returns* what changed.
+//!
+//! A change goes three steps down. It is made in the typed **cache**, in place, as often as the records want. A flush
+//! (`take_dirty`, or [`TaskState::flush`] at commit) serializes it once into the **overlay** and, from there, once into
+//! the changelog. [`TaskState::commit`], called when the changelog is durable, moves the overlay and the changelog
+//! positions into the **engine** in one atomic batch. Nothing reaches the engine before that, so an abort only forgets.
+
+mod builder;
+mod cache;
+mod codec;
+mod engine;
+mod entry;
+mod error;
+mod folder;
+mod handle;
+mod key_value;
+mod overlay;
+mod reader;
+mod restore;
+mod schema;
+mod suppress;
+mod task_state;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use std::any::Any;
+
+pub use builder::{StoreBuilder, Stores};
+pub(crate) use builder::{StoreDecl, StoreKind, StoreSettings};
+pub use entry::{Dirty, Entry};
+pub use error::StoreError;
+pub use folder::StateFolder;
+pub use handle::StoreHandle;
+pub use key_value::KeyValueStore;
+pub use reader::{StateReader, StateSnapshot};
+pub use suppress::{BufferStats, Buffered, ChangeSerde, SuppressBuffer};
+pub(crate) use task_state::{EngineChoice, TaskSettings, TaskState};
+pub use window::{DirtyWindow, WindowStore};
+
+use self::engine::Batch;
+use self::overlay::{Layer, Log};
+use crate::record::RecordRun;
+
+/// What a task asks of each of its stores.
+pub(crate) trait StateStore: Send {
+    /// The bytes of the store.
+    fn layer(&self) -> &Layer;
+
+    /// For the handle's downcast.
+    fn as_any_mut(&mut self) -> &mut dyn Any;
+
+    /// The store's name.
+    fn name(&self) -> &str {
+        &self.layer().store
+    }
+
+    /// Serializes what changed into the overlay and takes it for reported.
+    fn settle(&mut self) -> Result<(), StoreError>;
+
+    /// Hands each change to `log` that it has not seen, in the changelog's format.
+    fn drain_log(&mut self, log: &mut Log<'_>);
+
+    /// Whether every change is in the overlay and was handed to the changelog.
+    fn is_flushed(&self) -> bool;
+
+    /// Makes the keyspaces that the next batch needs.
+    fn prepare(&mut self) -> Result<(), StoreError>;
+
+    /// Adds the overlay and the store's own marks to a batch.
+    fn add_to<'a>(&'a self, batch: &mut Batch<'a>);
+
+    /// The batch is in the engine.
+    fn committed(&mut self) -> Result<(), StoreError>;
+
+    /// Forgets every change since the last commit.
+    fn rollback(&mut self) -> Result<(), StoreError>;
+
+    /// Writes a run of the store's changelog, and `marks`, into the engine.
+    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError>;
+}

@@ -1,0 +1,284 @@
+//! Bytes that are serialized but not committed, and the one way to read them together with the engine below.
+//! Owns [`Overlay`] and [`Layer`]; must not know types, caches or changelog topics.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::engine::{Batch, Bounds, Engine, Keyspace, Rows, is_empty};
+use super::error::StoreError;
+use super::restore::RestoredRows;
+use crate::time::Timestamp;
+
+/// The uncommitted rows of one segment.
+pub(crate) type StagedMap = BTreeMap<Box<[u8]>, Staged>;
+
+/// An uncommitted row; `value` is `None` for a deletion.
+pub(crate) struct Staged {
+    pub(crate) value: Option<Box<[u8]>>,
+    pub(crate) timestamp: Timestamp,
+    logged: bool,
+}
+
+/// What the changelog gets of a row: key, value (`None` is a tombstone) and time.
+pub(crate) type Log<'l> = dyn FnMut(&[u8], Option<&[u8]>, Timestamp) + 'l;
+
+/// Which keyspace of the engine holds what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// One keyspace, segment 0.
+    Whole,
+    /// One keyspace for each segment of time.
+    Segmented,
+}
+
+/// Segment 0 of a store that is not segmented.
+pub(crate) const WHOLE: i64 = 0;
+
+/// The bytes of one store: an overlay over an engine.
+pub(crate) struct Layer {
+    pub(crate) store: Arc<str>,
+    engine: Arc<Engine>,
+    layout: Layout,
+    segments: BTreeMap<i64, Keyspace>,
+    staged: BTreeMap<i64, StagedMap>,
+    bytes: usize,
+    unlogged: usize,
+}
+
+/// The name of a segment's keyspace. `store` cannot hold a slash: topics are named after it.
+pub(crate) fn keyspace_name(store: &str, layout: Layout, segment: i64) -> String {
+    match layout {
+        Layout::Whole => format!("{store}/"),
+        Layout::Segmented => format!("{store}/{segment}"),
+    }
+}
+
+impl Layer {
+    /// The bytes of `store` in `engine`.
+    pub(crate) fn open(engine: Arc<Engine>, store: Arc<str>, layout: Layout) -> Result<Self, StoreError> {
+        let mut segments = BTreeMap::new();
+        if layout == Layout::Whole {
+            segments.insert(WHOLE, engine.create(&keyspace_name(&store, layout, WHOLE))?);
+        } else {
+            let prefix = format!("{store}/");
+            for (name, keyspace) in engine.view(|view| view.keyspaces(&prefix))? {
+                if let Ok(segment) = name[prefix.len()..].parse() {
+                    segments.insert(segment, keyspace);
+                }
+            }
+        }
+        Ok(Self { store, engine, layout, segments, staged: BTreeMap::new(), bytes: 0, unlogged: 0 })
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Lets `f` read the newest bytes of a key.
+    pub(crate) fn get<R>(
+        &self,
+        segment: i64,
+        key: &[u8],
+        f: impl FnOnce(Option<&[u8]>) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        if let Some(staged) = self.staged.get(&segment).and_then(|map| map.get(key)) {
+            return f(staged.value.as_deref());
+        }
+        match self.segments.get(&segment) {
+            Some(&keyspace) => self.engine.view(|view| f(view.get(keyspace, key)?)),
+            None => f(None),
+        }
+    }
+
+    /// Puts the newest bytes of a key, or its deletion, above the engine.
+    pub(crate) fn stage(
+        &mut self,
+        segment: i64,
+        key: &[u8],
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+    ) -> Result<(), StoreError> {
+        let bytes_max = self.engine.key_bytes_max();
+        if key.len() > bytes_max {
+            return Err(StoreError::KeyTooLong { store: self.store.clone(), bytes: key.len(), bytes_max });
+        }
+        let added = value.map_or(0, <[u8]>::len);
+        let map = self.staged.entry(segment).or_default();
+        if let Some(there) = map.get_mut(key) {
+            self.bytes = self.bytes + added - there.value.as_ref().map_or(0, |v| v.len());
+            self.unlogged += usize::from(there.logged);
+            *there = Staged { value: value.map(Into::into), timestamp, logged: false };
+        } else {
+            self.bytes += added + key.len() + size_of::<Staged>();
+            self.unlogged += 1;
+            map.insert(key.into(), Staged { value: value.map(Into::into), timestamp, logged: false });
+        }
+        Ok(())
+    }
+
+    /// Visits the newest rows of a range of one segment, overlay and engine merged.
+    pub(crate) fn scan(
+        &self,
+        segment: i64,
+        bounds: Bounds<'_>,
+        reverse: bool,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if is_empty(bounds) {
+            return Ok(());
+        }
+        let mut above = self.staged.get(&segment).map(|map| map.range::<[u8], _>(bounds));
+        let mut step = || {
+            let range = above.as_mut()?;
+            if reverse { range.next_back() } else { range.next() }
+        };
+        let mut head = step();
+        if let Some(&keyspace) = self.segments.get(&segment) {
+            self.engine.view(|view| {
+                view.scan(keyspace, bounds, reverse, &mut |key, value| {
+                    let mut hidden = false;
+                    while let Some((over, staged)) = head {
+                        let order = if reverse { key.cmp(&**over) } else { (**over).cmp(key) };
+                        if order.is_gt() {
+                            break;
+                        }
+                        hidden = order.is_eq();
+                        if let Some(value) = &staged.value {
+                            visit(over, value)?;
+                        }
+                        head = step();
+                    }
+                    if !hidden {
+                        visit(key, value)?;
+                    }
+                    Ok(true)
+                })
+            })?;
+        }
+        while let Some((over, staged)) = head {
+            if let Some(value) = &staged.value {
+                visit(over, value)?;
+            }
+            head = step();
+        }
+        Ok(())
+    }
+
+    /// All segments that may hold rows, in order of time.
+    pub(crate) fn segments(&self, from: i64, to: i64, out: &mut Vec<i64>) {
+        out.clear();
+        if from > to {
+            return;
+        }
+        out.extend(self.segments.range(from..=to).map(|(segment, _)| *segment));
+        out.extend(self.staged.range(from..=to).map(|(segment, _)| *segment));
+        out.sort_unstable();
+        out.dedup();
+    }
+
+    /// Hands each row the changelog has not seen to `log`, once.
+    pub(crate) fn drain_log(&mut self, log: &mut Log<'_>) {
+        if self.unlogged == 0 {
+            return;
+        }
+        for (key, staged) in self.staged.values_mut().flatten() {
+            if !staged.logged {
+                log(key, staged.value.as_deref(), staged.timestamp);
+                staged.logged = true;
+            }
+        }
+        self.unlogged = 0;
+    }
+
+    pub(crate) fn has_unlogged(&self) -> bool {
+        self.unlogged > 0
+    }
+
+    /// Makes the keyspaces that the next batch needs; segments before `first` are left out of it.
+    pub(crate) fn prepare(&mut self, first: i64) -> Result<(), StoreError> {
+        let missing: Vec<i64> =
+            self.staged.range(first..).map(|(s, _)| *s).filter(|s| !self.segments.contains_key(s)).collect();
+        for segment in missing {
+            self.create(segment)?;
+        }
+        Ok(())
+    }
+
+    /// The keyspace of a segment, made when there is none.
+    pub(crate) fn create(&mut self, segment: i64) -> Result<Keyspace, StoreError> {
+        if let Some(&keyspace) = self.segments.get(&segment) {
+            return Ok(keyspace);
+        }
+        let keyspace = self.engine.create(&keyspace_name(&self.store, self.layout, segment))?;
+        self.segments.insert(segment, keyspace);
+        Ok(keyspace)
+    }
+
+    /// Adds the overlay to a batch, after [`prepare`](Self::prepare) with the same `first`.
+    pub(crate) fn add_to<'a>(&'a self, first: i64, batch: &mut Batch<'a>) {
+        for (segment, map) in self.staged.range(first..) {
+            batch.parts.push((self.segments[segment], Rows::Staged(map)));
+        }
+    }
+
+    /// Writes restored rows and marks in one batch.
+    pub(crate) fn restore(
+        &mut self,
+        mut segments: BTreeMap<i64, RestoredRows>,
+        marks: Vec<(String, i64)>,
+    ) -> Result<(), StoreError> {
+        let mut batch = Batch { parts: Vec::with_capacity(segments.len()), marks };
+        for (segment, rows) in &mut segments {
+            rows.sort();
+            self.create(*segment)?;
+        }
+        for (segment, rows) in &segments {
+            batch.parts.push((self.segments[segment], Rows::Restored(rows)));
+        }
+        self.engine.write(&batch)
+    }
+
+    /// Drops the overlay: it was committed, or is to be forgotten.
+    pub(crate) fn clear(&mut self) {
+        self.staged.clear();
+        self.bytes = 0;
+        self.unlogged = 0;
+    }
+
+    /// Drops the segments before `first` whole.
+    pub(crate) fn remove_before(&mut self, first: i64) -> Result<(), StoreError> {
+        while let Some((&segment, _)) = self.segments.range(..first).next() {
+            self.engine.remove(&keyspace_name(&self.store, self.layout, segment))?;
+            self.segments.remove(&segment);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Rows of the engine, and rows of the overlay whether new or not.
+    pub(crate) fn approximate_len(&self) -> Result<usize, StoreError> {
+        let staged: usize = self.staged.values().map(BTreeMap::len).sum();
+        let committed = self.engine.view(|view| {
+            self.segments.values().try_fold(0, |sum, &keyspace| Ok::<_, StoreError>(sum + view.len(keyspace)?))
+        })?;
+        Ok(staged + committed)
+    }
+
+    /// The committed mark `name` of this store.
+    pub(crate) fn mark(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        let name = mark_name(name, &self.store);
+        self.engine.view(|view| view.mark(&name))
+    }
+}
+
+/// The name of a store's mark in its engine.
+pub(crate) fn mark_name(what: &str, store: &str) -> String {
+    format!("{what}/{store}")
+}

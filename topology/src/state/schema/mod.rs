@@ -1,0 +1,4 @@
+//! Key schemas: what the bytes of compound keys look like. Knows bytes and time only.
+
+pub(crate) mod buffer;
+pub(crate) mod window;

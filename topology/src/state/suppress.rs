@@ -1,0 +1,390 @@
+//! The buffer of records that a suppression holds back, ordered by buffer time and then key bytes, with the changelog
+//! bytes of Kafka's time-ordered key-value change buffer. Owns order and weight; must not know when to let go.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
+
+use super::StateStore;
+use super::engine::Batch;
+use super::error::StoreError;
+use super::overlay::{Layer, Log, WHOLE};
+use super::restore::RestoredRows;
+use super::schema::buffer::{self, BufferRow, VERSION_HEADER};
+use crate::record::{Headers, RecordMetadata, RecordRun};
+use crate::serde::{Serde, SerdeError};
+use crate::time::Timestamp;
+
+/// A record in the buffer: a change and where the record that made it came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Buffered<C> {
+    /// The change.
+    pub change: C,
+    /// The record's time.
+    pub timestamp: Timestamp,
+    /// The record's headers.
+    pub headers: Headers,
+    /// The source record in process when the change was made.
+    pub metadata: RecordMetadata,
+}
+
+/// Splits a change into its old and its new value and puts it together again.
+pub trait ChangeSerde<C>: Send + Sync + 'static {
+    /// Appends the bytes of the old value to `out`; `false` when there is none.
+    ///
+    /// # Errors
+    /// When the value has no representation.
+    fn serialize_old(&self, topic: &str, change: &C, out: &mut Vec<u8>) -> Result<bool, SerdeError>;
+
+    /// Appends the bytes of the new value to `out`; `false` when there is none.
+    ///
+    /// # Errors
+    /// When the value has no representation.
+    fn serialize_new(&self, topic: &str, change: &C, out: &mut Vec<u8>) -> Result<bool, SerdeError>;
+
+    /// Reads a change.
+    ///
+    /// # Errors
+    /// When the bytes are not values.
+    fn deserialize(&self, topic: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> Result<C, SerdeError>;
+}
+
+/// How full a buffer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferStats {
+    /// The lowest buffer time; the greatest timestamp there is when the buffer is empty.
+    pub min_time: Timestamp,
+    /// Records.
+    pub len: usize,
+    /// Bytes, counted as Kafka counts them.
+    pub byte_len: usize,
+}
+
+struct Row<K, C> {
+    key: K,
+    record: Buffered<C>,
+    prior: Option<Box<[u8]>>,
+    weight: usize,
+}
+
+/// Held-back records, at most one a key. A record for a key already there takes the place and keeps the buffer time.
+pub struct SuppressBuffer<K, C> {
+    key_serde: Arc<dyn Serde<K>>,
+    change_serde: Arc<dyn ChangeSerde<C>>,
+    topic: Arc<str>,
+    layer: Layer,
+    rows: BTreeMap<(Timestamp, Arc<[u8]>), Row<K, C>>,
+    times: HashMap<Arc<[u8]>, Timestamp, FixedState>,
+    dirty: HashSet<Arc<[u8]>, FixedState>,
+    byte_len: usize,
+    loaded: bool,
+    scratch: Scratch,
+}
+
+#[derive(Default)]
+struct Scratch {
+    key: Vec<u8>,
+    old: Vec<u8>,
+    new: Vec<u8>,
+    row: Vec<u8>,
+}
+
+impl<K, C> SuppressBuffer<K, C>
+where
+    K: Clone + Send + 'static,
+    C: Send + 'static,
+{
+    pub(crate) fn new(
+        key_serde: Arc<dyn Serde<K>>,
+        change_serde: Arc<dyn ChangeSerde<C>>,
+        topic: Arc<str>,
+        layer: Layer,
+    ) -> Self {
+        Self {
+            key_serde,
+            change_serde,
+            topic,
+            layer,
+            rows: BTreeMap::new(),
+            times: HashMap::default(),
+            dirty: HashSet::default(),
+            byte_len: 0,
+            loaded: false,
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// The store's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.layer.store
+    }
+
+    fn fault(&self, source: SerdeError) -> StoreError {
+        StoreError::Serde { store: self.layer.store.clone(), source }
+    }
+
+    /// Buffers a record, to be let go in order of `time`. A key already there keeps its buffer time and its prior value.
+    ///
+    /// # Errors
+    /// When the key or the change cannot be written, or what was committed cannot be read.
+    pub fn put(&mut self, time: Timestamp, key: K, record: Buffered<C>) -> Result<(), StoreError> {
+        self.load()?;
+        self.serialize_key(&key)?;
+        let there = self.times.get_key_value(&self.scratch.key[..]).map(|(key, time)| (*time, key.clone()));
+        let place = there.unwrap_or_else(|| (time, Arc::from(&self.scratch.key[..])));
+        let previous = self.rows.remove(&place);
+        let (old, new) = self.serialize_change(&record.change)?;
+        let prior = match previous {
+            Some(row) => {
+                self.byte_len -= row.weight;
+                row.prior
+            }
+            None => old.then(|| self.scratch.old.as_slice().into()),
+        };
+        let row = borrowed(&self.scratch, place.0, &record, prior.as_deref(), old, new);
+        let weight = row.weight(place.1.len());
+        self.byte_len += weight;
+        self.dirty.insert(place.1.clone());
+        self.times.insert(place.1.clone(), place.0);
+        self.rows.insert(place, Row { key, record, prior, weight });
+        Ok(())
+    }
+
+    fn serialize_key(&mut self, key: &K) -> Result<(), StoreError> {
+        let mut bytes = std::mem::take(&mut self.scratch.key);
+        bytes.clear();
+        let outcome = if self.key_serde.is_null(key) {
+            Err(SerdeError::Null { what: "key" })
+        } else {
+            self.key_serde.serialize(&self.topic, key, &mut bytes)
+        };
+        self.scratch.key = bytes;
+        outcome.map_err(|source| self.fault(source))
+    }
+
+    fn serialize_change(&mut self, change: &C) -> Result<(bool, bool), StoreError> {
+        let Self { change_serde, topic, scratch, .. } = self;
+        scratch.old.clear();
+        scratch.new.clear();
+        let both = change_serde
+            .serialize_old(topic, change, &mut scratch.old)
+            .and_then(|old| Ok((old, change_serde.serialize_new(topic, change, &mut scratch.new)?)));
+        both.map_err(|source| self.fault(source))
+    }
+
+    /// Lets records go, the lowest buffer time first and then in the order of the keys' bytes, while `pred` says so, and
+    /// appends them to `out`.
+    ///
+    /// # Errors
+    /// When what was committed cannot be read.
+    pub fn evict_while(
+        &mut self,
+        mut pred: impl FnMut(&BufferStats) -> bool,
+        out: &mut Vec<(K, Buffered<C>)>,
+    ) -> Result<(), StoreError> {
+        self.load()?;
+        while !self.rows.is_empty() && pred(&self.stats()) {
+            let Some(((_, key), row)) = self.rows.pop_first() else { break };
+            self.byte_len -= row.weight;
+            self.times.remove(&key);
+            self.dirty.insert(key);
+            out.push((row.key, row.record));
+        }
+        Ok(())
+    }
+
+    /// The old value of the record that was first buffered for this key, as bytes: what downstream still believes.
+    /// `None` when the key is not buffered.
+    ///
+    /// # Errors
+    /// When the key cannot be written, or what was committed cannot be read.
+    #[expect(clippy::option_option, reason = "not buffered and buffered without a prior value differ")]
+    pub fn prior(&mut self, key: &K) -> Result<Option<Option<&[u8]>>, StoreError> {
+        self.load()?;
+        self.serialize_key(key)?;
+        let place = self.times.get_key_value(&self.scratch.key[..]).map(|(key, time)| (*time, key.clone()));
+        Ok(place.and_then(|place| self.rows.get(&place)).map(|row| row.prior.as_deref()))
+    }
+
+    /// How full the buffer is.
+    fn stats(&self) -> BufferStats {
+        let min_time = self.rows.first_key_value().map_or(Timestamp(i64::MAX), |((time, _), _)| *time);
+        BufferStats { min_time, len: self.rows.len(), byte_len: self.byte_len }
+    }
+
+    /// The lowest buffer time; `None` when the buffer is empty.
+    ///
+    /// # Errors
+    /// When what was committed cannot be read.
+    pub fn min_time(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        self.load()?;
+        Ok(self.rows.first_key_value().map(|((time, _), _)| *time))
+    }
+
+    /// How many records are buffered.
+    ///
+    /// # Errors
+    /// When what was committed cannot be read.
+    #[expect(clippy::len_without_is_empty, reason = "the first call may read the engine and fail")]
+    pub fn len(&mut self) -> Result<usize, StoreError> {
+        self.load()?;
+        Ok(self.rows.len())
+    }
+
+    /// Bytes of the buffered records, counted as Kafka counts them.
+    ///
+    /// # Errors
+    /// When what was committed cannot be read.
+    pub fn byte_len(&mut self) -> Result<usize, StoreError> {
+        self.load()?;
+        Ok(self.byte_len)
+    }
+
+    /// Reads what the layers below hold, once after opening, restoring and rolling back.
+    fn load(&mut self) -> Result<(), StoreError> {
+        if self.loaded {
+            return Ok(());
+        }
+        let Self { key_serde, change_serde, topic, layer, rows, times, byte_len, .. } = self;
+        let store = layer.store.clone();
+        let fault = |source| StoreError::Serde { store: store.clone(), source };
+        layer.scan(WHOLE, (Bound::Unbounded, Bound::Unbounded), false, &mut |key, value| {
+            let Some(row) = buffer::read(value) else {
+                let reason = "not a row of a suppression buffer".to_owned();
+                return Err(fault(SerdeError::Malformed { format: "buffer row", reason }));
+            };
+            let weight = row.weight(key.len());
+            let change = change_serde.deserialize(topic, row.old, row.new).map_err(fault)?;
+            let typed = key_serde.deserialize(topic, key).map_err(fault)?;
+            let record =
+                Buffered { change, timestamp: row.timestamp, headers: row.headers, metadata: row.metadata };
+            let key: Arc<[u8]> = Arc::from(key);
+            times.insert(key.clone(), row.time);
+            *byte_len += weight;
+            rows.insert((row.time, key), Row { key: typed, record, prior: row.prior.map(Into::into), weight });
+            Ok(())
+        })?;
+        self.loaded = true;
+        Ok(())
+    }
+
+    fn unload(&mut self) {
+        self.rows.clear();
+        self.times.clear();
+        self.dirty.clear();
+        self.byte_len = 0;
+        self.loaded = false;
+    }
+
+    fn stage(&mut self, key: &Arc<[u8]>) -> Result<(), StoreError> {
+        let place = self.times.get(key).map(|time| (*time, key.clone()));
+        let Some((place, row)) = place.and_then(|place| self.rows.remove_entry(&place)) else {
+            return self.layer.stage(WHOLE, key, None, Timestamp::UNKNOWN);
+        };
+        let (old, new) = self.serialize_change(&row.record.change)?;
+        let mut bytes = std::mem::take(&mut self.scratch.row);
+        bytes.clear();
+        borrowed(&self.scratch, place.0, &row.record, row.prior.as_deref(), old, new).write(&mut bytes);
+        let outcome = self.layer.stage(WHOLE, key, Some(&bytes), row.record.timestamp);
+        self.scratch.row = bytes;
+        self.rows.insert(place, row);
+        outcome
+    }
+}
+
+fn borrowed<'a, C>(
+    scratch: &'a Scratch,
+    time: Timestamp,
+    record: &Buffered<C>,
+    prior: Option<&'a [u8]>,
+    old: bool,
+    new: bool,
+) -> BufferRow<'a> {
+    BufferRow {
+        time,
+        timestamp: record.timestamp,
+        metadata: record.metadata.clone(),
+        headers: record.headers.clone(),
+        prior,
+        old: old.then_some(&scratch.old[..]),
+        new: new.then_some(&scratch.new[..]),
+    }
+}
+
+impl<K, C> StateStore for SuppressBuffer<K, C>
+where
+    K: Clone + Send + 'static,
+    C: Send + 'static,
+{
+    fn layer(&self) -> &Layer {
+        &self.layer
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let dirty = std::mem::take(&mut self.dirty);
+        dirty.iter().try_for_each(|key| self.stage(key))
+    }
+
+    fn drain_log(&mut self, log: &mut Log<'_>) {
+        self.layer.drain_log(log);
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.dirty.is_empty() && !self.layer.has_unlogged()
+    }
+
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        self.layer.prepare(WHOLE)
+    }
+
+    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
+        self.layer.add_to(WHOLE, batch);
+    }
+
+    fn committed(&mut self) -> Result<(), StoreError> {
+        self.layer.clear();
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.unload();
+        self.layer.clear();
+        Ok(())
+    }
+
+    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
+        self.unload();
+        let mut rows = RestoredRows::default();
+        for record in run.iter() {
+            let Some(key) = record.key else { continue };
+            let malformed =
+                |reason| StoreError::Changelog { store: self.layer.store.clone(), offset: record.offset, reason };
+            if let Some(value) = record.value {
+                let version = record.headers.last(VERSION_HEADER.0).and_then(|header| header.value.as_deref());
+                if version != Some(VERSION_HEADER.1) {
+                    return Err(malformed("its format is not version 3, which Kafka Streams writes since 2.5"));
+                }
+                if buffer::read(value).is_none() {
+                    return Err(malformed("its value is torn"));
+                }
+            }
+            rows.push(key, &[], record.value);
+        }
+        self.layer.restore([(WHOLE, rows)].into(), marks)
+    }
+}
+
+impl<K, C> std::fmt::Debug for SuppressBuffer<K, C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SuppressBuffer({})", self.layer.store)
+    }
+}

@@ -1,0 +1,246 @@
+//! All stores of one task and the order in which their changes become durable. Owns flush, commit, rollback and restore;
+//! must not know who writes changelogs or when a commit is due.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::StateStore;
+use super::builder::{StoreDecl, StoreSettings};
+use super::cache::CacheLimits;
+use super::engine::{Batch, Engine, MemoryEngine};
+use super::error::StoreError;
+use super::overlay::mark_name;
+use super::reader::StateReader;
+use crate::record::RecordRun;
+use crate::time::Timestamp;
+
+const POSITION: &str = "position";
+
+/// Where persistent stores keep their state.
+#[derive(Clone, Debug)]
+pub(crate) enum EngineChoice {
+    /// Nowhere: all stores are kept in memory.
+    Memory,
+    /// In this folder of the task, see [`StateFolder::task`](super::StateFolder).
+    Lmdb {
+        /// The task's folder; made when there is none.
+        folder: PathBuf,
+        /// Address space of the engine at first, in bytes: it grows by itself.
+        map_bytes: usize,
+    },
+}
+
+/// What a task opens its stores with.
+#[derive(Clone, Debug)]
+pub(crate) struct TaskSettings {
+    pub(crate) engine: EngineChoice,
+    /// Bytes of the caches of all stores.
+    pub(crate) cache_bytes_max: usize,
+    /// The changelog topic of each store, also of those that write none: serdes are told its name.
+    pub(crate) changelog_topics: Vec<Arc<str>>,
+}
+
+/// All stores of one task over one engine environment.
+///
+/// The order of a commit: [`flush`](Self::flush) and write the changelogs; when they are durable, [`commit`](Self::commit)
+/// with the offsets behind their last records. After an abort, [`rollback`](Self::rollback).
+pub(crate) struct TaskState {
+    stores: Vec<Box<dyn StateStore>>,
+    logged: Vec<bool>,
+    persistent: Option<Arc<Engine>>,
+    memory: Arc<Engine>,
+    folder: Option<PathBuf>,
+    positions: Vec<Option<i64>>,
+}
+
+impl TaskState {
+    /// Opens the stores of a task.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what lies in the folder cannot be trusted: [`wipe_folder`](Self::wipe_folder), open
+    /// again and restore.
+    pub(crate) fn open(decls: &[StoreDecl], settings: &TaskSettings) -> Result<Self, StoreError> {
+        let (persistent, folder) = open_engine(&settings.engine)?;
+        let memory = Arc::new(Engine::Memory(MemoryEngine::default()));
+        let mut state = Self {
+            stores: Vec::with_capacity(decls.len()),
+            logged: decls.iter().map(|decl| decl.logged).collect(),
+            persistent,
+            memory,
+            folder,
+            positions: Vec::new(),
+        };
+        let shared = settings.cache_bytes_max / decls.len().max(1);
+        for (index, decl) in decls.iter().enumerate() {
+            if decls[..index].iter().any(|other| other.name == decl.name) {
+                return Err(StoreError::DuplicateName { store: decl.name.clone() });
+            }
+            let engine = state.persistent.as_ref().filter(|_| decl.persistent).unwrap_or(&state.memory);
+            let limits = CacheLimits {
+                bytes_max: decl.cache_bytes_max.unwrap_or(shared),
+                write_through: !decl.cached,
+            };
+            let topic = settings.changelog_topics[index].clone();
+            let store = (decl.make)(&StoreSettings { engine: engine.clone(), topic, limits })?;
+            state.positions.push(store.layer().mark(POSITION)?);
+            state.stores.push(store);
+        }
+        Ok(state)
+    }
+
+    /// The stores, in the order of their declarations: what [`StoreHandle`](super::StoreHandle)s point into.
+    pub(crate) fn stores_mut(&mut self) -> &mut [Box<dyn StateStore>] {
+        &mut self.stores
+    }
+
+    /// Hands every change since the last call to `sink`, in the changelogs' format, one record a key: store index, key,
+    /// value (`None` is a tombstone) and time. Changes that no node has taken are taken.
+    ///
+    /// # Errors
+    /// When a key or value cannot be written.
+    pub(crate) fn flush(
+        &mut self,
+        mut sink: impl FnMut(usize, &[u8], Option<&[u8]>, Timestamp),
+    ) -> Result<(), StoreError> {
+        for (index, store) in self.stores.iter_mut().enumerate() {
+            store.settle()?;
+            let logged = self.logged[index];
+            store.drain_log(&mut |key, value, timestamp| {
+                if logged {
+                    sink(index, key, value, timestamp);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// The changelogs are durable: the changes and `positions` (store index, next changelog offset) become the committed
+    /// state, in one atomic batch.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFlushed`] when a store has changed since [`flush`](Self::flush); the engine's errors.
+    pub(crate) fn commit(&mut self, positions: &[(usize, i64)]) -> Result<(), StoreError> {
+        if let Some(store) = self.stores.iter().find(|store| !store.is_flushed()) {
+            return Err(StoreError::NotFlushed { store: store.name().into() });
+        }
+        if self.overlay_bytes() == 0
+            && positions.iter().all(|&(store, offset)| self.positions[store] == Some(offset))
+        {
+            return Ok(());
+        }
+        for store in &mut self.stores {
+            store.prepare()?;
+        }
+        // Disk before memory: if the disk refuses, nothing has happened yet.
+        if let Some(engine) = &self.persistent {
+            engine.write(&self.batch(engine, positions))?;
+        }
+        self.memory.write(&self.batch(&self.memory, positions))?;
+        for &(store, offset) in positions {
+            self.positions[store] = Some(offset);
+        }
+        self.stores.iter_mut().try_for_each(|store| store.committed())
+    }
+
+    fn batch(&self, engine: &Arc<Engine>, positions: &[(usize, i64)]) -> Batch<'_> {
+        let mut batch = Batch::default();
+        for (index, store) in self.stores.iter().enumerate() {
+            if !Arc::ptr_eq(store.layer().engine(), engine) {
+                continue;
+            }
+            store.add_to(&mut batch);
+            let offsets = positions.iter().filter(|(of, _)| *of == index);
+            batch.marks.extend(offsets.map(|(_, offset)| (mark_name(POSITION, store.name()), *offset)));
+        }
+        batch
+    }
+
+    /// Forgets every change since the last commit.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub(crate) fn rollback(&mut self) -> Result<(), StoreError> {
+        self.stores.iter_mut().try_for_each(|store| store.rollback())
+    }
+
+    /// Writes a run of a store's changelog into the engine, together with the offset behind it.
+    ///
+    /// # Errors
+    /// When the engine fails or a record is malformed.
+    pub(crate) fn restore(
+        &mut self,
+        store: usize,
+        run: &RecordRun,
+        next_offset: i64,
+    ) -> Result<(), StoreError> {
+        let mark = (mark_name(POSITION, self.stores[store].name()), next_offset);
+        self.stores[store].restore(run, vec![mark])?;
+        self.positions[store] = Some(next_offset);
+        Ok(())
+    }
+
+    /// The changelog offset behind the committed state of each store; `None` where nothing was committed or restored.
+    pub(crate) fn positions(&self) -> &[Option<i64>] {
+        &self.positions
+    }
+
+    /// Bytes that wait for a commit.
+    pub(crate) fn overlay_bytes(&self) -> usize {
+        self.stores.iter().map(|store| store.layer().bytes()).sum()
+    }
+
+    /// A handle for queries of the last committed state; it ends with the task.
+    pub(crate) fn reader(&self) -> StateReader {
+        StateReader::new(self.stores.iter().map(|store| store.layer()))
+    }
+
+    /// Forces what is committed to disk, marks it clean and closes it; what is not committed is forgotten.
+    ///
+    /// # Errors
+    /// When the disk fails: the state is then not trusted after a machine crash.
+    pub(crate) fn close(self) -> Result<(), StoreError> {
+        self.persistent.as_ref().map_or(Ok(()), |engine| engine.close())
+    }
+
+    /// Closes the stores and removes all they held.
+    ///
+    /// # Errors
+    /// When the folder cannot be removed.
+    pub(crate) fn wipe(mut self) -> Result<(), StoreError> {
+        let folder = self.folder.take();
+        drop(self);
+        folder.map_or(Ok(()), |folder| Self::wipe_folder(&folder))
+    }
+
+    /// Removes what lies in the folder of a task that is not open.
+    ///
+    /// # Errors
+    /// When the folder cannot be removed.
+    pub(crate) fn wipe_folder(folder: &Path) -> Result<(), StoreError> {
+        match std::fs::remove_dir_all(folder) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::Io { action: "remove", path: folder.to_owned(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(any())]
+fn open_engine(choice: &EngineChoice) -> Result<(Option<Arc<Engine>>, Option<PathBuf>), StoreError> {
+    match choice {
+        EngineChoice::Memory => Ok((None, None)),
+        EngineChoice::Lmdb { folder, map_bytes } => {
+            let engine = super::engine::LmdbEngine::open(folder, *map_bytes)?;
+            Ok((Some(Arc::new(Engine::Lmdb(engine))), Some(folder.clone())))
+        }
+    }
+}
+
+#[cfg(all())]
+fn open_engine(choice: &EngineChoice) -> Result<(Option<Arc<Engine>>, Option<PathBuf>), StoreError> {
+    match choice {
+        EngineChoice::Memory => Ok((None, None)),
+        EngineChoice::Lmdb { .. } => Err(StoreError::NoPersistentEngine),
+    }
+}

@@ -1,0 +1,491 @@
+//! The window store: values by key and window start, kept for a time and dropped in segments. Owns expiry, by the
+//! store's own observed time; must not know which windows there are or when they close.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::Bound;
+
+use foldhash::fast::FixedState;
+
+use super::StateStore;
+use super::cache::{Below, Cache, CacheLimits};
+use super::codec::{Codec, without_timestamp};
+use super::engine::Batch;
+use super::entry::{Dirty, Entry};
+use super::error::StoreError;
+use super::overlay::{Layer, Log, mark_name};
+use super::restore::RestoredRows;
+use super::schema::window::{Retention, split, suffix};
+use crate::record::RecordRun;
+use crate::time::Timestamp;
+
+const OBSERVED: &str = "observed";
+const SEQUENCE: &str = "sequence";
+
+/// A change of one window: see [`Dirty`].
+pub type DirtyWindow<K, V> = Dirty<(K, Timestamp), V>;
+
+/// A store of one value a key and window start (or several, in order of arrival, when it retains duplicates).
+///
+/// Its time is the newest window start it was given. Windows that start at or before that time minus the retention are
+/// gone: reads do not see them, changes to them do nothing and are counted.
+pub struct WindowStore<K, V> {
+    cache: Cache<WindowKey<K>, V>,
+    codec: Codec<K, V>,
+    layer: Layer,
+    retention: Retention,
+    observed: Timestamp,
+    sequence: i32,
+    expired: u64,
+    segments: Vec<i64>,
+}
+
+struct WindowKey<K> {
+    key: K,
+    start: Timestamp,
+    sequence: i32,
+}
+
+#[inline]
+fn hash_window<K: Hash>(key: &K, start: Timestamp, sequence: i32) -> u64 {
+    let mut hasher = FixedState::default().build_hasher();
+    key.hash(&mut hasher);
+    hasher.write_u64(start.0.cast_unsigned() ^ (u64::from(sequence.cast_unsigned()) << 33));
+    hasher.finish()
+}
+
+fn hash_slot<K: Hash>(slot: &WindowKey<K>) -> u64 {
+    hash_window(&slot.key, slot.start, slot.sequence)
+}
+
+impl<K, V> WindowStore<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    pub(crate) fn new(
+        codec: Codec<K, V>,
+        layer: Layer,
+        limits: CacheLimits,
+        retention: Retention,
+    ) -> Result<Self, StoreError> {
+        let mut store = Self {
+            cache: Cache::new(limits, hash_slot::<K>),
+            codec,
+            layer,
+            retention,
+            observed: Timestamp::UNKNOWN,
+            sequence: 0,
+            expired: 0,
+            segments: Vec::new(),
+        };
+        store.read_marks()?;
+        Ok(store)
+    }
+
+    fn read_marks(&mut self) -> Result<(), StoreError> {
+        self.observed = self.layer.mark(OBSERVED)?.map_or(Timestamp::UNKNOWN, Timestamp);
+        self.sequence = self.layer.mark(SEQUENCE)?.and_then(|s| i32::try_from(s).ok()).unwrap_or(0);
+        Ok(())
+    }
+
+    /// The store's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.layer.store
+    }
+
+    /// Whether [`take_dirty`](Self::take_dirty) brings old values; set it before the first change.
+    pub fn capture_old(&mut self, capture: bool) {
+        self.cache.capture_old(capture);
+    }
+
+    /// How many changes came too late and were dropped.
+    #[must_use]
+    pub const fn expired_count(&self) -> u64 {
+        self.expired
+    }
+
+    /// The newest window start this store was given.
+    #[must_use]
+    pub const fn observed_time(&self) -> Timestamp {
+        self.observed
+    }
+
+    /// Advances the store's time; whether a change at `start` comes too late.
+    #[inline]
+    fn refuses(&mut self, start: Timestamp) -> bool {
+        self.observed = self.observed.max(start);
+        let refused = self.retention.is_expired(start, self.observed);
+        self.expired += u64::from(refused);
+        refused
+    }
+
+    #[inline]
+    fn resident(&mut self, key: &K, start: Timestamp) -> Result<usize, StoreError> {
+        let hash = hash_window(key, start, 0);
+        match self.cache.find(hash, |k| k.start == start && k.sequence == 0 && k.key == *key) {
+            Some(bucket) => Ok(bucket),
+            None => self.load(hash, key, start),
+        }
+    }
+
+    #[cold]
+    fn load(&mut self, hash: u64, key: &K, start: Timestamp) -> Result<usize, StoreError> {
+        let mut bytes = Vec::with_capacity(64);
+        self.codec.append_key(key, &mut bytes)?;
+        bytes.extend_from_slice(&suffix(start, 0));
+        let (codec, segment) = (&self.codec, self.retention.segment(start));
+        let entry =
+            self.layer.get(segment, &bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())?;
+        let key = WindowKey { key: key.clone(), start, sequence: 0 };
+        Ok(self.cache.insert_read(hash, key, entry))
+    }
+
+    /// The entry of a key and window start.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    pub fn get(&mut self, key: &K, start: Timestamp) -> Result<Option<&Entry<V>>, StoreError> {
+        if self.retention.is_expired(start, self.observed) {
+            return Ok(None);
+        }
+        let bucket = self.resident(key, start)?;
+        Ok(self.cache.entry(bucket))
+    }
+
+    /// Puts a value; does nothing when the window is expired.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    pub fn put(&mut self, key: K, start: Timestamp, value: V, timestamp: Timestamp) -> Result<(), StoreError> {
+        if self.refuses(start) {
+            return Ok(());
+        }
+        let hash = hash_window(&key, start, 0);
+        let bucket = match self.cache.find(hash, |k| k.start == start && k.sequence == 0 && k.key == key) {
+            Some(bucket) => bucket,
+            None if self.cache.captures_old() => self.load(hash, &key, start)?,
+            None => self.cache.insert(hash, WindowKey { key, start, sequence: 0 }, None, Below::Unknown),
+        };
+        self.cache.change(bucket, timestamp, |entry| *entry = Some(Entry { value, timestamp }));
+        Ok(())
+    }
+
+    /// Adds a value beside those already there for this key and start, as Kafka's stores of stream-stream joins do.
+    /// Read them with [`fetch`](Self::fetch); does nothing when the window is expired.
+    ///
+    /// # Errors
+    /// Never today; the engine may be asked one day.
+    pub fn append(
+        &mut self,
+        key: K,
+        start: Timestamp,
+        value: V,
+        timestamp: Timestamp,
+    ) -> Result<(), StoreError> {
+        if self.refuses(start) {
+            return Ok(());
+        }
+        self.sequence = self.sequence.checked_add(1).unwrap_or(0);
+        let sequence = self.sequence;
+        let hash = hash_window(&key, start, sequence);
+        let same = |k: &WindowKey<K>| k.start == start && k.sequence == sequence && k.key == key;
+        let bucket = match self.cache.find(hash, same) {
+            Some(bucket) => bucket,
+            None => self.cache.insert(hash, WindowKey { key, start, sequence }, None, Below::Unknown),
+        };
+        self.cache.change(bucket, timestamp, |entry| *entry = Some(Entry { value, timestamp }));
+        Ok(())
+    }
+
+    /// Deletes a window of a key and returns what was there.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    pub fn delete(
+        &mut self,
+        key: &K,
+        start: Timestamp,
+        timestamp: Timestamp,
+    ) -> Result<Option<Entry<V>>, StoreError> {
+        self.update(key, start, timestamp, Option::take)
+    }
+
+    /// Lets `f` change the entry of a key and window start in place: the hot path, one look-up and no allocation for a
+    /// cached window. `None` after `f` is a deletion, as of `timestamp`. For an expired window `f` works on nothing, and
+    /// what it leaves is dropped and counted.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    #[inline]
+    pub fn update<R>(
+        &mut self,
+        key: &K,
+        start: Timestamp,
+        timestamp: Timestamp,
+        f: impl FnOnce(&mut Option<Entry<V>>) -> R,
+    ) -> Result<R, StoreError> {
+        if self.refuses(start) {
+            return Ok(f(&mut None));
+        }
+        let hash = hash_window(key, start, 0);
+        let same = |k: &WindowKey<K>| k.start == start && k.sequence == 0 && k.key == *key;
+        match self.cache.change_hot(hash, timestamp, same, f) {
+            Ok(answer) => Ok(answer),
+            Err(f) => {
+                let bucket = self.resident(key, start)?;
+                Ok(self.cache.change(bucket, timestamp, f))
+            }
+        }
+    }
+
+    /// Appends the windows of a key that start in `from..=to` to `out`, by start.
+    ///
+    /// # Errors
+    /// When the engine fails, or a key or value cannot be written or read.
+    pub fn fetch(
+        &mut self,
+        key: &K,
+        from: Timestamp,
+        to: Timestamp,
+        out: &mut Vec<(Timestamp, Entry<V>)>,
+    ) -> Result<(), StoreError> {
+        self.fetch_key(key, from, to, false, out)
+    }
+
+    /// As [`fetch`](Self::fetch), the latest start first.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub fn fetch_reverse(
+        &mut self,
+        key: &K,
+        from: Timestamp,
+        to: Timestamp,
+        out: &mut Vec<(Timestamp, Entry<V>)>,
+    ) -> Result<(), StoreError> {
+        self.fetch_key(key, from, to, true, out)
+    }
+
+    fn fetch_key(
+        &mut self,
+        key: &K,
+        from: Timestamp,
+        to: Timestamp,
+        reverse: bool,
+        out: &mut Vec<(Timestamp, Entry<V>)>,
+    ) -> Result<(), StoreError> {
+        let from = self.live_from(from);
+        if to < from {
+            return Ok(());
+        }
+        self.stage()?;
+        let first = self.codec.key_bytes(key, &suffix(from, 0))?.to_vec();
+        let last = self.codec.key_bytes(key, &suffix(to, i32::MAX))?.to_vec();
+        let key_len = first.len() - super::schema::window::SUFFIX_BYTES;
+        self.segments_between(from, to, reverse);
+        let codec = &self.codec;
+        for &segment in &self.segments {
+            let bounds = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+            self.layer.scan(segment, bounds, reverse, &mut |row, value| {
+                // Longer keys that begin with this one lie between its windows.
+                if let Some((key, start, _)) = split(row)
+                    && *key == first[..key_len]
+                {
+                    out.push((start, codec.read(value)?));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Appends the windows of all keys that start in `from..=to` to `out`: segment by segment, within a segment in the
+    /// order of the keys' bytes and then by start, as Kafka's stores do.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub fn fetch_all(
+        &mut self,
+        from: Timestamp,
+        to: Timestamp,
+        out: &mut Vec<(K, Timestamp, Entry<V>)>,
+    ) -> Result<(), StoreError> {
+        let from = self.live_from(from);
+        if to < from {
+            return Ok(());
+        }
+        self.stage()?;
+        self.segments_between(from, to, false);
+        let codec = &self.codec;
+        for &segment in &self.segments {
+            self.layer.scan(segment, (Bound::Unbounded, Bound::Unbounded), false, &mut |row, value| {
+                if let Some((key, start, _)) = split(row)
+                    && start >= from
+                    && start <= to
+                {
+                    out.push((codec.read_key(key)?, start, codec.read(value)?));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Appends all windows that are not expired to `out`, in the order of [`fetch_all`](Self::fetch_all).
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub fn all(&mut self, out: &mut Vec<(K, Timestamp, Entry<V>)>) -> Result<(), StoreError> {
+        self.fetch_all(Timestamp(0), Timestamp(i64::MAX), out)
+    }
+
+    fn live_from(&self, from: Timestamp) -> Timestamp {
+        from.max(self.retention.first_live(self.observed)).max(Timestamp(0))
+    }
+
+    fn segments_between(&mut self, from: Timestamp, to: Timestamp, reverse: bool) {
+        let (from, to) = (self.retention.segment(from), self.retention.segment(to));
+        self.layer.segments(from, to, &mut self.segments);
+        if reverse {
+            self.segments.reverse();
+        }
+    }
+
+    fn stage(&mut self) -> Result<(), StoreError> {
+        let Self { cache, codec, layer, retention, .. } = self;
+        let write_through = cache.write_through();
+        cache.stage(|slot| {
+            let timestamp = slot.timestamp();
+            let WindowKey { key, start, sequence } = &slot.key;
+            let segment = retention.segment(*start);
+            let (key, value) = codec.row(key, &suffix(*start, *sequence), slot.entry.as_ref())?;
+            if value.is_none() && slot.below != Below::Present && !write_through {
+                if !layer.get(segment, key, |below| Ok(below.is_some()))? {
+                    slot.below = Below::Absent;
+                    return Ok(());
+                }
+                if slot.below == Below::Unknown {
+                    slot.below = Below::Present;
+                }
+            }
+            layer.stage(segment, key, value, timestamp)
+        })?;
+        if let Some(bytes) = codec.row_bytes() {
+            cache.expect_heap_bytes(bytes);
+        }
+        Ok(())
+    }
+
+    /// Appends what changed since the last call to `out`, one change a window, in the order in which they first changed.
+    /// The values stay cached; their bytes wait for the changelog and the commit.
+    ///
+    /// # Errors
+    /// When a key or value cannot be written.
+    pub fn take_dirty(&mut self, out: &mut Vec<DirtyWindow<K, V>>) -> Result<(), StoreError> {
+        self.stage()?;
+        out.reserve(self.cache.dirty_len());
+        self.cache.settle(|slot, old| {
+            let key = (slot.key.key.clone(), slot.key.start);
+            out.push(Dirty { key, old, new: slot.entry.clone(), timestamp: slot.timestamp() });
+        });
+        Ok(())
+    }
+
+    /// Whether the owner should call [`take_dirty`](Self::take_dirty) after this record.
+    #[inline]
+    #[must_use]
+    pub fn wants_flush(&self) -> bool {
+        self.cache.wants_flush()
+    }
+
+    /// About how many windows there are.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn approximate_len(&self) -> Result<usize, StoreError> {
+        Ok(self.layer.approximate_len()? + self.cache.dirty_len())
+    }
+}
+
+impl<K, V> StateStore for WindowStore<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    fn layer(&self) -> &Layer {
+        &self.layer
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        self.stage()?;
+        self.cache.settle(|_, _| ());
+        Ok(())
+    }
+
+    fn drain_log(&mut self, log: &mut Log<'_>) {
+        self.layer
+            .drain_log(&mut |key, value, timestamp| log(key, without_timestamp(value), timestamp));
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.cache.dirty_len() == 0 && !self.layer.has_unlogged()
+    }
+
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        self.layer.prepare(self.retention.first_segment(self.observed))
+    }
+
+    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
+        self.layer.add_to(self.retention.first_segment(self.observed), batch);
+        batch.marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
+        batch.marks.push((mark_name(SEQUENCE, &self.layer.store), self.sequence.into()));
+    }
+
+    fn committed(&mut self) -> Result<(), StoreError> {
+        self.layer.clear();
+        self.layer.remove_before(self.retention.first_segment(self.observed))
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.cache.clear();
+        self.layer.clear();
+        self.read_marks()
+    }
+
+    fn restore(&mut self, run: &RecordRun, mut marks: Vec<(String, i64)>) -> Result<(), StoreError> {
+        self.cache.clear();
+        let windows = || run.iter().filter_map(|record| Some((record, split(record.key?)?)));
+        for (_, (_, start, sequence)) in windows() {
+            self.observed = self.observed.max(start);
+            self.sequence = self.sequence.max(sequence);
+        }
+        let first = self.retention.first_segment(self.observed);
+        let mut segments: BTreeMap<i64, RestoredRows> = BTreeMap::new();
+        for (record, (_, start, _)) in windows() {
+            let segment = self.retention.segment(start);
+            if segment < first {
+                continue;
+            }
+            let key = record.key.expect("records without a key were filtered out");
+            let time = record.timestamp.0.to_be_bytes();
+            segments.entry(segment).or_default().push(key, &time, record.value);
+        }
+        marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
+        marks.push((mark_name(SEQUENCE, &self.layer.store), self.sequence.into()));
+        self.layer.restore(segments, marks)?;
+        self.layer.remove_before(first)
+    }
+}
+
+impl<K, V> std::fmt::Debug for WindowStore<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WindowStore({})", self.layer.store)
+    }
+}
