@@ -29,7 +29,7 @@ mod decimal;
 mod symbol;
 mod trade;
 
-pub use candle::{Candle, CandleSerde, Interval, IntervalError};
+pub use candle::{Candle, CandleBuilder, CandleSerde, ClosedCandle, Gaps, Interval, IntervalError, Taken};
 pub use decimal::{Decimal, DecimalError, Product};
 pub use symbol::{Exchange, Symbol};
 pub use trade::{Side, Trade, TradeError};
