@@ -26,6 +26,7 @@
 
 mod candle;
 mod decimal;
+mod feature;
 mod indicator;
 mod state;
 mod symbol;
@@ -33,6 +34,7 @@ mod trade;
 
 pub use candle::{Candle, CandleBuilder, CandleSerde, ClosedCandle, Gaps, Interval, IntervalError, Taken};
 pub use decimal::{Decimal, DecimalError, Product};
+pub use feature::{Feature, FeatureError, FeatureSet, FeatureState};
 pub use indicator::{
     Atr, Bar, Bollinger, BollingerBands, Ema, Macd, MacdValue, Obv, PeriodError, Roc, RollingVwap, Rsi, Sma,
     Volatility, Vwap,

@@ -25,6 +25,7 @@ pub use ema::Ema;
 pub use macd::{Macd, MacdValue};
 pub use obv::Obv;
 pub use roc::Roc;
+pub(crate) use rolling::Moments;
 pub use rsi::Rsi;
 pub use sma::Sma;
 pub use volatility::Volatility;

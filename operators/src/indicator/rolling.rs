@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PeriodError;
+
 /// The last n numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "RingParts")]
@@ -153,6 +155,11 @@ impl Moments {
 
     pub(crate) const fn new(period: u32) -> Self {
         Self { ring: Ring::new(period), shift: 0.0, sum: 0.0, squares: 0.0, peak: 0.0 }
+    }
+
+    /// A window of a period that is not yet checked, at least 2.
+    pub(crate) fn of(name: &'static str, period: usize) -> Result<Self, PeriodError> {
+        super::period(name, period, 2).map(Self::new)
     }
 
     /// Adds a number; mean and variance once there are n of them.
