@@ -26,10 +26,19 @@
 
 mod candle;
 mod decimal;
+mod feature;
+mod indicator;
+mod state;
 mod symbol;
 mod trade;
 
-pub use candle::{Candle, CandleSerde, Interval, IntervalError};
+pub use candle::{Candle, CandleBuilder, CandleSerde, ClosedCandle, Gaps, Interval, IntervalError, Taken};
 pub use decimal::{Decimal, DecimalError, Product};
+pub use feature::{Feature, FeatureError, FeatureSet, FeatureState};
+pub use indicator::{
+    Atr, Bar, Bollinger, BollingerBands, Ema, Macd, MacdValue, Obv, PeriodError, Roc, RollingVwap, Rsi, Sma,
+    Volatility, Vwap,
+};
+pub use state::StateSerde;
 pub use symbol::{Exchange, Symbol};
 pub use trade::{Side, Trade, TradeError};

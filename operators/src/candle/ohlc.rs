@@ -192,3 +192,110 @@ impl Candle {
         self.volume.try_sub(self.taker_buy_volume).unwrap_or(Decimal::ZERO)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn trade(ms: i64, price: i64, size: i64) -> Trade {
+        Trade {
+            exchange: "simulated".into(),
+            symbol: "BTC-USD".into(),
+            price: Decimal::from_int(price),
+            size: Decimal::from_units(i128::from(size) * 10_000_000),
+            side: if (price + size) % 2 == 0 { Side::Buy } else { Side::Sell },
+            timestamp: Timestamp(ms),
+            id: ms,
+        }
+    }
+
+    fn candle(trades: &[Trade]) -> Candle {
+        let mut candle = Candle::default();
+        trades.iter().for_each(|trade| candle.add_trade(trade).expect("in range"));
+        candle
+    }
+
+    fn merged(candles: &[Candle]) -> Candle {
+        let mut merged = Candle::default();
+        candles.iter().for_each(|candle| merged.merge(candle).expect("in range"));
+        merged
+    }
+
+    fn trades() -> impl Strategy<Value = Vec<Trade>> {
+        prop::collection::vec((0_i64..6, 1_i64..50, 0_i64..1_000).prop_map(|(t, p, s)| trade(t, p, s)), 0..40)
+    }
+
+    proptest! {
+        #[test]
+        fn candle_equals_a_recount_over_sorted_trades(trades in trades()) {
+            let mut sorted = trades.clone();
+            sorted.sort_by_key(|trade| trade.timestamp); // stable: ties stay in order of arrival
+            let candle = candle(&trades);
+            let sum = |side: Option<Side>, amount: fn(&Trade) -> i128| -> i128 {
+                trades.iter().filter(|t| side.is_none_or(|side| t.side == side)).map(amount).sum()
+            };
+            let turnover = |t: &Trade| t.price.units() / super::super::super::decimal::ONE * t.size.units();
+            prop_assert_eq!(candle.trades, trades.len() as u64);
+            prop_assert_eq!(candle.volume.units(), sum(None, |t| t.size.units()));
+            prop_assert_eq!(candle.taker_buy_volume.units(), sum(Some(Side::Buy), |t| t.size.units()));
+            prop_assert_eq!(candle.quote_volume.round().expect("in range").units(), sum(None, turnover));
+            let taker = candle.taker_buy_quote.expect("known from trades");
+            prop_assert_eq!(taker.round().expect("in range").units(), sum(Some(Side::Buy), turnover));
+            if let (Some(first), Some(last)) = (sorted.first(), sorted.last()) {
+                prop_assert_eq!((candle.open, candle.close), (first.price, last.price));
+                prop_assert_eq!((candle.first_time, candle.last_time), (first.timestamp, last.timestamp));
+                prop_assert_eq!(Some(candle.high), trades.iter().map(|t| t.price).max());
+                prop_assert_eq!(Some(candle.low), trades.iter().map(|t| t.price).min());
+            } else {
+                prop_assert!(candle.is_empty());
+            }
+        }
+
+        #[test]
+        fn merging_parts_equals_the_whole(trades in trades(), cut in 0_usize..40) {
+            let cut = cut.min(trades.len());
+            let parts = [candle(&trades[..cut]), candle(&trades[cut..])];
+            prop_assert_eq!(merged(&parts), candle(&trades));
+        }
+
+        #[test]
+        fn merging_is_associative(parts in prop::collection::vec(
+            prop_oneof![
+                trades().prop_map(|trades| candle(&trades)),
+                (1_i64..50).prop_map(|price| Candle::carried(Decimal::from_int(price))),
+                trades().prop_map(|trades| Candle { taker_buy_quote: None, ..candle(&trades) }),
+            ], 3..4
+        )) {
+            let left = merged(&[merged(&parts[..2]), parts[2]]);
+            let right = merged(&[parts[0], merged(&parts[1..])]);
+            prop_assert_eq!(left, right);
+        }
+    }
+
+    #[test]
+    fn overflow_leaves_the_candle_as_it_was() {
+        let mut candle = candle(&[trade(1, 2, 3)]);
+        let before = candle;
+        let huge = Trade { size: Decimal::MAX, price: Decimal::ONE, ..trade(2, 1, 1) };
+        assert!(candle.add_trade(&huge).is_err());
+        let other = Candle { volume: Decimal::MAX, ..before };
+        assert!(candle.merge(&other).is_err());
+        assert_eq!(candle, before);
+    }
+
+    #[test]
+    fn vwap_is_turnover_over_volume_and_absent_without_volume() {
+        assert_eq!(Candle::default().vwap(), None);
+        assert_eq!(candle(&[trade(1, 10, 1), trade(2, 20, 3)]).vwap(), "17.5".parse().ok());
+        assert_eq!(candle(&[trade(1, 10, 0)]).vwap(), None);
+    }
+
+    #[test]
+    fn candle_survives_json() {
+        let candle = candle(&[trade(1, 10, 1), trade(2, 20, 3)]);
+        let text = serde_json::to_string(&candle).expect("text");
+        assert_eq!(serde_json::from_str::<Candle>(&text).expect("a candle"), candle);
+    }
+}

@@ -84,6 +84,33 @@ pub(super) fn scaled_quotient(numerator: u128, divisor: u128) -> Option<u128> {
     quotient.checked_add(up)
 }
 
+/// The quotient by 10^`exponent`, at most 12. Amounts in use fit 64 bits, where a division is an instruction.
+pub(super) fn by_power(number: u128, exponent: u32) -> u128 {
+    match u64::try_from(number) {
+        Ok(number) => u128::from(number / POWERS[exponent as usize]),
+        Err(_) => number / u128::from(POWERS[exponent as usize]),
+    }
+}
+
+/// Whether 10^`exponent`, at most 12, divides `number`.
+pub(super) fn is_multiple(number: u128, exponent: u32) -> bool {
+    match u64::try_from(number) {
+        Ok(number) => number.is_multiple_of(POWERS[exponent as usize]),
+        Err(_) => number.is_multiple_of(u128::from(POWERS[exponent as usize])),
+    }
+}
+
+/// 10⁰ to 10¹².
+const POWERS: [u64; 13] = {
+    let mut powers = [1; 13];
+    let mut at = 1;
+    while at < 13 {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
+
 /// How many times ten divides `number`, up to 15; 12 or more for zero.
 pub(super) fn trailing_zeros(number: u128) -> u32 {
     match u64::try_from(number) {

@@ -65,6 +65,11 @@ impl Decimal {
         let magnitude = if units < 1 << 53 {
             // Both operands are exact, so the one division rounds correctly.
             units as f64 / 1e12
+        } else if let Some(units) =
+            u64::try_from(units).ok().filter(|units| units % 10_000 == 0 && *units < 10_000 << 53)
+        {
+            // As above, for prices of at most eight places.
+            (units / 10_000) as f64 / 1e8
         } else {
             // 10¹² = 5¹² · 2¹²: divide by 5¹² with the number moved to the top of 128 bits, which leaves at least 99
             // bits of quotient; a lost remainder is kept as the last bit, so that the cast rounds correctly.
@@ -137,8 +142,10 @@ mod tests {
         }
 
         #[test]
-        fn float_is_the_nearest_as_the_standard_library_reads_it(units in any::<i128>(), shift in 0_u32..127) {
-            let decimal = Decimal::from_units(units >> shift);
+        fn float_is_the_nearest_as_the_standard_library_reads_it(
+            units in any::<i128>(), shift in 0_u32..127, unit in prop_oneof![Just(1), Just(10_000), Just(10_000_000_000)]
+        ) {
+            let decimal = Decimal::from_units((units >> shift) / unit * unit);
             let expected: f64 = decimal.to_string().parse().expect("a number");
             prop_assert_eq!(decimal.to_f64().to_bits(), expected.to_bits());
         }

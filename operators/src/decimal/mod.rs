@@ -202,6 +202,18 @@ impl Decimal {
     pub fn places(self) -> u32 {
         Self::SCALE - divide::trailing_zeros(self.0.unsigned_abs()).min(Self::SCALE)
     }
+
+    /// The greater of `places`, at most twelve, and [`places`](Self::places): one division when they are enough.
+    pub(crate) fn places_from(self, places: u32) -> u32 {
+        if divide::is_multiple(self.0.unsigned_abs(), Self::SCALE - places) { places } else { self.places() }
+    }
+
+    /// This decimal as a count of 10 to the power of −`places`, which must be at most twelve; further places are cut off.
+    pub(crate) fn units_of(self, places: u32) -> i128 {
+        let quotient = divide::by_power(self.0.unsigned_abs(), Self::SCALE - places);
+        let quotient = i128::try_from(quotient).expect("a quotient is not above its number");
+        if self.is_negative() { -quotient } else { quotient }
+    }
 }
 
 impl std::ops::Neg for Decimal {

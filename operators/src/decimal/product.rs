@@ -22,6 +22,7 @@ use super::{Decimal, DecimalError, ONE, divide};
 /// # Ok::<(), candlewick_operators::DecimalError>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Parts")]
 pub struct Product {
     /// The greatest decimal that is not above the value.
     whole: Decimal,
@@ -106,6 +107,21 @@ impl Product {
     #[must_use]
     pub const fn from_parts(whole: Decimal, rest: u64) -> Option<Self> {
         if rest < REST_END { Some(Self { whole, rest }) } else { None }
+    }
+}
+
+/// A product as it was written, before it is believed.
+#[derive(Deserialize)]
+struct Parts {
+    whole: Decimal,
+    rest: u64,
+}
+
+impl TryFrom<Parts> for Product {
+    type Error = &'static str;
+
+    fn try_from(Parts { whole, rest }: Parts) -> Result<Self, &'static str> {
+        Self::from_parts(whole, rest).ok_or("the rest of a product is below 1000000000000")
     }
 }
 
