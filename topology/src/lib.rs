@@ -31,7 +31,9 @@ pub use record::{
     Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,
 };
 pub use runtime::{
-    DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError, FailedBytes, SkipOnDecodeError, TaskFault,
+    ApplicationState, ConfigError, DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError, FailedBytes,
+    Guarantee, NodeStatus, NodeView, PartitionStatus, SkipOnDecodeError, Status, StreamsConfig, TaskFault, TaskPhase,
+    TaskStatus, TopologyView,
 };
 pub use serde::{
     BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde, Utf8,

@@ -104,7 +104,7 @@ impl Topology {
     }
 
     /// Every edge: topics into sources, nodes to nodes, sinks into topics.
-    fn edges(&self, mut edge: impl FnMut(&str, &str)) {
+    pub(crate) fn edges(&self, mut edge: impl FnMut(&str, &str)) {
         for &id in self.sub_topologies().iter().flat_map(|sub| &sub.nodes) {
             let node = self.node(id);
             match &node.role {

@@ -101,6 +101,19 @@ impl<K, V> Context<'_, K, V> {
         self.hop.env.commit_requested = true;
     }
 
+    /// What this operator remembered under `key` with the last committed offsets.
+    pub(crate) fn recall(&self, key: &str) -> Option<i64> {
+        self.hop.env.remembered.get(key).copied()
+    }
+
+    /// Has `value` committed with the offsets, so that a restarted task goes on from it.
+    pub(crate) fn remember(&mut self, key: &std::sync::Arc<str>, value: i64) {
+        match self.hop.env.remembered.get_mut(key) {
+            Some(slot) => *slot = value,
+            None => drop(self.hop.env.remembered.insert(std::sync::Arc::clone(key), value)),
+        }
+    }
+
     /// Counts a record that the processor leaves out, under `reason`, so that it shows in the metrics.
     #[inline]
     pub fn drop_record(&mut self, reason: DropReason) {

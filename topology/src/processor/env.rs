@@ -127,6 +127,8 @@ pub(crate) struct Env {
     pub(crate) commit_requested: bool,
     /// Set when the handler asked for the record in process to become a dead letter.
     pub(crate) dead_letter: Option<ProcessError>,
+    /// What operators must not forget, committed with the offsets.
+    pub(crate) remembered: std::collections::BTreeMap<Arc<str>, i64>,
     sources: Vec<TopicPartition>,
     current: Option<(usize, i64)>,
     dropped: [u64; DropReason::ALL.len()],
@@ -151,6 +153,7 @@ impl Env {
             wall: Timestamp(0),
             commit_requested: false,
             dead_letter: None,
+            remembered: std::collections::BTreeMap::new(),
             sources,
             current: None,
             dropped: [0; DropReason::ALL.len()],

@@ -139,6 +139,7 @@ impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
                 grace_ms,
                 send_old: wiring.node.send_old,
                 observed: Timestamp::UNKNOWN,
+                observed_key: format!("{}-observed", wiring.node.name).into(),
                 released: Vec::new(),
             }))
         });
@@ -213,10 +214,22 @@ struct Suppress<K: Data, V: Data> {
     send_old: bool,
     /// The operator's own stream time.
     observed: Timestamp,
+    /// Under which `observed` is committed with the offsets.
+    observed_key: Arc<str>,
     released: Vec<(K, Buffered<Change<V>>)>,
 }
 
 impl<K: Windowable, V: Data> Processor<K, Change<V>, K, Change<V>> for Suppress<K, V> {
+    fn init(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
+        self.observed = Timestamp(cx.recall(&self.observed_key).unwrap_or(-1));
+        Ok(())
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
+        cx.remember(&self.observed_key, self.observed.0);
+        Ok(())
+    }
+
     fn process(&mut self, record: Record<K, Change<V>>, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
         self.observed = self.observed.max(record.timestamp);
         let closing = self.suppressed.until == Until::WindowCloses;

@@ -90,6 +90,7 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
                 initial: Arc::clone(&initial),
                 step: Arc::clone(&step),
                 observed: Timestamp::UNKNOWN,
+                observed_key: format!("{}-observed", wiring.node.name).into(),
                 next_close: Timestamp::UNKNOWN,
                 cached: wiring.caches(&store_name),
                 send_old: wiring.node.send_old,
@@ -118,6 +119,8 @@ struct WindowAggregate<I, F, K: StoreKey, V, A: Data> {
     step: Arc<F>,
     /// The operator's own stream time: the greatest time it has seen, not the task's.
     observed: Timestamp,
+    /// Under which `observed` is committed with the offsets.
+    observed_key: Arc<str>,
     next_close: Timestamp,
     cached: bool,
     send_old: bool,
@@ -176,6 +179,7 @@ where
 {
     fn init(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
         cx.store(self.store).capture_old(self.send_old);
+        self.observed = Timestamp(cx.recall(&self.observed_key).unwrap_or(-1));
         Ok(())
     }
 
@@ -205,6 +209,7 @@ where
     }
 
     fn flush(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        cx.remember(&self.observed_key, self.observed.0);
         if !self.cached {
             return Ok(());
         }

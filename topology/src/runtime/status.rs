@@ -1,0 +1,130 @@
+//! What an application tells about itself: a snapshot of threads, tasks, partitions, stores and edges, for status pages
+//! and tests. Plain data; gathers nothing itself.
+
+use serde::Serialize;
+
+/// The state of an application, as in Kafka Streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[non_exhaustive]
+pub enum ApplicationState {
+    /// Made, not started.
+    Created,
+    /// Tasks are being assigned or restored.
+    Rebalancing,
+    /// Every task of this instance runs.
+    Running,
+    /// Stopping in good order.
+    PendingShutdown,
+    /// Stopped.
+    NotRunning,
+    /// A thread failed and the application stops.
+    PendingError,
+    /// Stopped by an error.
+    Error,
+}
+
+/// The whole picture at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// The application's id.
+    pub application: String,
+    /// This instance's id.
+    pub instance: String,
+    /// Its state.
+    pub state: ApplicationState,
+    /// Why it failed, if it did.
+    pub error: Option<String>,
+    /// Milliseconds since it started.
+    pub uptime_ms: u64,
+    /// The tasks this instance holds.
+    pub tasks: Vec<TaskStatus>,
+    /// Records that each node took in, summed over the tasks of this instance.
+    pub nodes: Vec<NodeStatus>,
+    /// Records left out, by reason.
+    pub dropped: Vec<(String, u64)>,
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TaskPhase {
+    /// Its stores are being restored from their changelogs.
+    Restoring,
+    /// It processes records.
+    Running,
+}
+
+/// A task.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TaskStatus {
+    /// Its id, such as `0_3`.
+    pub id: String,
+    /// The thread that owns it.
+    pub thread: usize,
+    /// What it is doing.
+    pub phase: TaskPhase,
+    /// Records processed since it was made.
+    pub processed: u64,
+    /// Stream time in milliseconds; -1 before the first record.
+    pub stream_time_ms: i64,
+    /// Its source partitions.
+    pub partitions: Vec<PartitionStatus>,
+    /// Restored and total records while restoring.
+    pub restored: Option<(i64, i64)>,
+}
+
+/// A source partition of a task.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PartitionStatus {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The next offset to process.
+    pub position: Option<i64>,
+    /// The end of the partition as far as it is known.
+    pub end: Option<i64>,
+    /// Records fetched and waiting.
+    pub buffered: usize,
+}
+
+impl PartitionStatus {
+    /// Records between the position and the end.
+    #[must_use]
+    pub fn lag(&self) -> Option<i64> {
+        Some((self.end? - self.position?).max(0))
+    }
+}
+
+/// A node of the topology, with what it has done.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeStatus {
+    /// The node's name.
+    pub name: String,
+    /// Records it took in.
+    pub processed: u64,
+}
+
+/// The drawing of a topology: nodes by kind, and edges between nodes and topics.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TopologyView {
+    /// All nodes.
+    pub nodes: Vec<NodeView>,
+    /// Edges by name; topics appear under their own names.
+    pub edges: Vec<(String, String)>,
+}
+
+/// A node in the drawing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeView {
+    /// Its name.
+    pub name: String,
+    /// `source`, `processor`, `sink` or `topic`.
+    pub kind: &'static str,
+    /// Its sub-topology; topics have none.
+    pub sub_topology: Option<u32>,
+    /// The stores it uses.
+    pub stores: Vec<String>,
+}
