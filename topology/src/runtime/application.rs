@@ -1,0 +1,150 @@
+//! What all threads of an instance share: the topology, its configuration, the log, the clock and the handlers, and the
+//! partition counts found at start. Immutable once the instance runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::{Guarantee, StreamsConfig};
+use super::handlers::DeserializationHandler;
+use super::task::{Task, TaskPlan};
+use crate::client::{Isolation, Log, ProducerSettings};
+use crate::plan::{AutoOffsetReset, NodeRole, SubTopology, Topology, changelog_topic};
+use crate::processor::ProcessHandler;
+use crate::record::{Partition, TaskId, TopicPartition};
+use crate::state::{EngineChoice, StateFolder, StoreError, TaskSettings, TaskState};
+use crate::time::Clock;
+
+/// Shared by the threads of one instance.
+pub(crate) struct Application {
+    pub(crate) topology: Arc<Topology>,
+    pub(crate) config: StreamsConfig,
+    pub(crate) log: Arc<dyn Log>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) folder: Option<StateFolder>,
+    pub(crate) instance: String,
+    pub(crate) process_handler: Arc<dyn ProcessHandler>,
+    pub(crate) decode_handler: Arc<dyn DeserializationHandler>,
+    /// Partition counts of every topic the application reads or writes, by resolved name.
+    pub(crate) partitions: BTreeMap<Arc<str>, i32>,
+    /// How many tasks each sub-topology has.
+    pub(crate) tasks: Vec<i32>,
+}
+
+impl Application {
+    /// Every task of the application, in the order of their ids.
+    pub(crate) fn task_ids(&self) -> Vec<TaskId> {
+        let mut ids = Vec::new();
+        for (sub, &count) in self.topology.sub_topologies().iter().zip(&self.tasks) {
+            ids.extend((0..count).map(|n| TaskId { sub_topology: sub.id, partition: Partition(n) }));
+        }
+        ids
+    }
+
+    pub(crate) fn sub_topology(&self, task: TaskId) -> &SubTopology {
+        &self.topology.sub_topologies()[task.sub_topology as usize]
+    }
+
+    pub(crate) fn isolation(&self) -> Isolation {
+        match self.config.guarantee {
+            Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
+            Guarantee::ExactlyOnce => Isolation::ReadCommitted,
+        }
+    }
+
+    pub(crate) fn exactly_once(&self) -> bool {
+        self.config.guarantee == Guarantee::ExactlyOnce
+    }
+
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.config.request_timeout_ms)
+    }
+
+    /// The producer of a thread: transactional under exactly-once, by an id that is this instance's and thread's own.
+    pub(crate) fn producer_settings(&self, thread: usize) -> ProducerSettings {
+        let transactional_id = self
+            .exactly_once()
+            .then(|| format!("{}-{}-{thread}", self.config.application_id, self.instance));
+        ProducerSettings {
+            transactional_id,
+            transaction_timeout: Some(Duration::from_millis(self.config.transaction_timeout_ms)),
+            linger: None,
+            queue_bytes_max: None,
+        }
+    }
+
+    /// The changelog partitions of a task, by store.
+    pub(crate) fn changelogs(&self, task: TaskId) -> Vec<(usize, TopicPartition)> {
+        let stores = self.sub_topology(task).stores.iter().enumerate().filter(|(_, store)| store.logged);
+        let topic = |store: &str| changelog_topic(&self.config.application_id, store);
+        stores
+            .map(|(index, store)| {
+                (index, TopicPartition { topic: topic(&store.name), partition: task.partition })
+            })
+            .collect()
+    }
+
+    /// Opens a task's stores; what cannot be trusted is thrown away, to be restored from the changelogs.
+    pub(crate) fn open_state(&self, task: TaskId) -> Result<TaskState, StoreError> {
+        let stores = &self.sub_topology(task).stores;
+        let topic = |store: &str| changelog_topic(&self.config.application_id, store);
+        let persistent = stores.iter().any(|store| store.persistent);
+        let engine = match &self.folder {
+            Some(folder) if persistent => {
+                EngineChoice::Lmdb { folder: folder.task(task), map_bytes: crate::state::INITIAL_MAP_BYTES }
+            }
+            Some(_) | None => EngineChoice::Memory,
+        };
+        let total: i32 = self.tasks.iter().sum();
+        let share = self.config.cache_bytes_max / usize::try_from(total.max(1)).unwrap_or(1);
+        let settings = TaskSettings {
+            engine,
+            cache_bytes_max: share.max(MINIMAL_CACHE_BYTES),
+            changelog_topics: stores.iter().map(|store| topic(&store.name)).collect(),
+        };
+        match TaskState::open(stores, &settings) {
+            Err(StoreError::Corrupt { reason, .. }) => {
+                tracing::warn!(%task, reason, "the task's stores cannot be trusted and are restored");
+                if let EngineChoice::Lmdb { folder, .. } = &settings.engine {
+                    TaskState::wipe_folder(folder)?;
+                }
+                TaskState::open(stores, &settings)
+            }
+            other => other,
+        }
+    }
+
+    /// Makes a task's nodes over its stores.
+    pub(crate) fn make_task(&self, task: TaskId, state: TaskState) -> Task {
+        let plan = TaskPlan {
+            topology: &self.topology,
+            sub_topology: self.sub_topology(task),
+            partition: task.partition,
+            application: &self.config.application_id,
+            caching: self.config.cache_bytes_max > 0,
+            partitions_of: &|topic| self.partitions.get(topic).copied().unwrap_or(0),
+            dead_letter_topic: self.config.dead_letter_topic.as_deref(),
+            process_handler: Arc::clone(&self.process_handler),
+            decode_handler: Arc::clone(&self.decode_handler),
+        };
+        Task::new(&plan, state)
+    }
+
+    /// Where reading of a source topic starts without a committed offset. Repartition topics always start at their
+    /// beginning: what is in them is work to do.
+    pub(crate) fn offset_reset(&self, topic: &str) -> AutoOffsetReset {
+        for sub in self.topology.sub_topologies() {
+            for &id in &sub.nodes {
+                if let NodeRole::Source { topics, reset: Some(reset), .. } = &self.topology.node(id).role
+                    && topics.iter().any(|name| &*name.resolve(&self.config.application_id) == topic)
+                {
+                    return *reset;
+                }
+            }
+        }
+        AutoOffsetReset::Earliest
+    }
+}
+
+/// Caches hold at least this much, or in-place updates lose their point.
+const MINIMAL_CACHE_BYTES: usize = 64 << 10;

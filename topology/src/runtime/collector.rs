@@ -1,0 +1,56 @@
+//! From a task's output buffer into the thread's producer. A full queue is backpressure: it waits here, and no input is
+//! read meanwhile.
+
+use std::time::Duration;
+
+use crate::client::{OutgoingRecord, Producer, ProducerError, TopicHandle};
+use crate::processor::Env;
+use crate::record::Partition;
+
+/// A task's output topics as handles of one producer, resolved once.
+#[derive(Debug, Default)]
+pub(crate) struct Collector {
+    handles: Vec<TopicHandle>,
+}
+
+impl Collector {
+    pub(crate) fn new(env: &Env, producer: &mut dyn Producer) -> Result<Self, ProducerError> {
+        let handles = env.topics.iter().map(|topic| producer.topic(&topic.name));
+        Ok(Self { handles: handles.collect::<Result<_, _>>()? })
+    }
+
+    /// Sends everything that waits.
+    pub(crate) fn drain(&self, env: &mut Env, producer: &mut dyn Producer) -> Result<(), ProducerError> {
+        for index in 0..env.outputs.len() {
+            let (entry, key, value) = env.outputs.get(index);
+            let record = OutgoingRecord {
+                topic: self.handles[entry.topic as usize],
+                partition: entry.partition,
+                key,
+                value,
+                headers: &entry.headers,
+                timestamp: entry.timestamp,
+            };
+            while let Err(error) = producer.send(record) {
+                match error {
+                    ProducerError::QueueFull => wait_for_room(producer)?,
+                    other => return Err(other),
+                }
+            }
+        }
+        env.outputs.clear();
+        Ok(())
+    }
+
+    /// One past the last acknowledged offset of an output topic's partition.
+    pub(crate) fn acknowledged(&self, topic: u32, partition: Partition, producer: &dyn Producer) -> Option<i64> {
+        producer.acknowledged(self.handles[topic as usize], partition)
+    }
+}
+
+fn wait_for_room(producer: &mut dyn Producer) -> Result<(), ProducerError> {
+    match producer.flush(Duration::from_millis(20)) {
+        Ok(()) | Err(ProducerError::Timeout { .. }) => Ok(()),
+        Err(other) => Err(other),
+    }
+}

@@ -1,0 +1,54 @@
+//! Why an application cannot start or go on.
+
+use super::config::ConfigError;
+use super::task::TaskFault;
+use crate::client::{ClientError, ProducerError};
+use crate::error::TopologyErrors;
+use crate::state::StoreError;
+
+/// An error of the whole application.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StreamsError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Joined topics do not fit together.
+    #[error(transparent)]
+    Topology(#[from] TopologyErrors),
+    /// Source topics are missing.
+    #[error("these source topics do not exist: {}; create them, or start what writes them", topics.join(", "))]
+    MissingTopics {
+        /// Their names.
+        topics: Vec<String>,
+    },
+    /// The log failed.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Writing failed.
+    #[error(transparent)]
+    Producer(#[from] ProducerError),
+    /// A task failed.
+    #[error(transparent)]
+    Task(#[from] TaskFault),
+    /// The state folder or a store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The operating system gave no thread.
+    #[error("no thread could be started: {0}")]
+    Thread(#[source] std::io::Error),
+    /// A source starts nowhere.
+    #[error("{partition}: there is no committed offset, and its reset policy is none; commit one or choose another policy")]
+    NoOffset {
+        /// The partition.
+        partition: String,
+    },
+    /// A thread panicked: a bug, in user code or here.
+    #[error("stream thread {thread} panicked: {message}")]
+    Panicked {
+        /// Which thread.
+        thread: usize,
+        /// What it said.
+        message: String,
+    },
+}

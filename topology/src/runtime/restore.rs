@@ -1,0 +1,216 @@
+//! Restoration: one thread per instance brings tasks' stores up to the ends of their changelogs, off the processing
+//! threads. A task goes in by channel and comes back when it is whole; each comes back as soon as it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+
+use super::application::Application;
+use super::error::StreamsError;
+use crate::client::{Admin, ClientError, Consumer, Isolation, PolledBatch, StartAt};
+use crate::record::{TaskId, TopicPartition};
+use crate::state::TaskState;
+
+/// A task's stores on their way to being whole.
+pub(crate) struct RestoreRequest {
+    pub(crate) task: TaskId,
+    pub(crate) state: TaskState,
+    pub(crate) progress: Arc<RestoreProgress>,
+    /// Where the restored stores go: the thread that owns the task.
+    pub(crate) reply: Sender<Restored>,
+}
+
+/// The outcome of a restoration.
+pub(crate) struct Restored {
+    pub(crate) task: TaskId,
+    pub(crate) state: Result<TaskState, StreamsError>,
+}
+
+/// How far a restoration is, for the status page.
+#[derive(Debug, Default)]
+pub(crate) struct RestoreProgress {
+    pub(crate) restored: AtomicI64,
+    pub(crate) total: AtomicI64,
+}
+
+/// One changelog partition being read.
+struct Stream {
+    partition: TopicPartition,
+    store: usize,
+    end: i64,
+}
+
+struct Restoring {
+    request: RestoreRequest,
+    streams: Vec<Stream>,
+}
+
+/// The restoring thread.
+pub(crate) struct StateUpdater {
+    application: Arc<Application>,
+    requests: Receiver<RestoreRequest>,
+    consumer: Box<dyn Consumer>,
+    admin: Box<dyn Admin>,
+    restoring: Vec<Restoring>,
+    batch: PolledBatch,
+}
+
+/// Records taken from the changelogs by one poll: restoration wants big sorted batches.
+const RESTORE_RECORDS_MAX: usize = 20_000;
+
+impl StateUpdater {
+    pub(crate) fn new(
+        application: Arc<Application>,
+        requests: Receiver<RestoreRequest>,
+    ) -> Result<Self, StreamsError> {
+        let group = &application.config.application_id;
+        let consumer = application.log.consumer(group, Isolation::ReadCommitted)?;
+        let admin = application.log.admin()?;
+        Ok(Self { application, requests, consumer, admin, restoring: Vec::new(), batch: PolledBatch::default() })
+    }
+
+    /// Runs until the request channel is closed.
+    pub(crate) fn run(mut self) {
+        loop {
+            let request = if self.restoring.is_empty() {
+                match self.requests.recv() {
+                    Ok(request) => Some(request),
+                    Err(_) => return,
+                }
+            } else {
+                match self.requests.try_recv() {
+                    Ok(request) => Some(request),
+                    Err(TryRecvError::Empty) => None,
+                    Err(TryRecvError::Disconnected) => return,
+                }
+            };
+            if let Some(request) = request {
+                self.begin(request);
+                continue;
+            }
+            if let Err(error) = self.step() {
+                self.fail_all(error);
+            }
+        }
+    }
+
+    fn begin(&mut self, request: RestoreRequest) {
+        match self.plan(&request) {
+            Ok((streams, total)) => {
+                request.progress.total.store(total, Ordering::Relaxed);
+                self.restoring.push(Restoring { request, streams });
+                if let Err(error) = self.assign().and_then(|()| self.finish_done()) {
+                    self.fail_all(error);
+                }
+            }
+            Err(error) => reply(request.reply, request.task, Err(error)),
+        }
+    }
+
+    /// Which changelog partitions a task still has to read, and how many records that is at most. Waits until no open
+    /// transaction of a former owner hides the end.
+    fn plan(&mut self, request: &RestoreRequest) -> Result<(Vec<Stream>, i64), StreamsError> {
+        let timeout = self.application.request_timeout();
+        let clock = Arc::clone(&self.application.clock);
+        let positions = request.state.positions().to_vec();
+        let mut streams = Vec::new();
+        let mut total = 0;
+        for (store, partition) in self.application.changelogs(request.task) {
+            let deadline = clock.monotonic() + timeout;
+            let marks = loop {
+                let marks = self.admin.watermarks(&partition, timeout)?;
+                if marks.stable >= marks.high || clock.monotonic() > deadline {
+                    break marks;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            };
+            let start = positions[store].unwrap_or(marks.low);
+            if start > marks.high {
+                let reason = format!("the store is at offset {start}, but its changelog ends at {}", marks.high);
+                tracing::warn!(%partition, reason, "the store is restored from the beginning");
+            }
+            if start < marks.stable {
+                total += marks.stable - start.max(marks.low);
+                streams.push(Stream { partition, store, end: marks.stable });
+            }
+        }
+        Ok((streams, total))
+    }
+
+    fn assign(&mut self) -> Result<(), StreamsError> {
+        let mut starts = Vec::new();
+        for restoring in &self.restoring {
+            for stream in &restoring.streams {
+                let position = self.consumer.position(&stream.partition);
+                let from = position.or(restoring.request.state.positions()[stream.store]);
+                starts.push((stream.partition.clone(), from.map_or(StartAt::Beginning, StartAt::Offset)));
+            }
+        }
+        Ok(self.consumer.assign(&starts)?)
+    }
+
+    fn step(&mut self) -> Result<(), StreamsError> {
+        let mut batch = std::mem::take(&mut self.batch);
+        match self.consumer.poll(RESTORE_RECORDS_MAX, Duration::from_millis(50), &mut batch) {
+            Ok(()) => {}
+            Err(ClientError::Unavailable { reason, .. }) => {
+                tracing::warn!(reason, "restoration waits for the log");
+                std::thread::sleep(Duration::from_millis(500));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        for run in batch.runs.drain(..) {
+            let owner = self.restoring.iter_mut().find_map(|restoring| {
+                let stream = restoring.streams.iter().find(|stream| stream.partition == run.source)?;
+                Some((stream.store, &mut restoring.request))
+            });
+            let Some((store, request)) = owner else { continue };
+            let count = i64::try_from(run.len()).unwrap_or(i64::MAX);
+            let last = run.iter().last().map_or(0, |record| record.offset);
+            request.state.restore(store, &run, last + 1)?;
+            request.progress.restored.fetch_add(count, Ordering::Relaxed);
+        }
+        self.batch = batch;
+        self.finish_done()
+    }
+
+    /// Hands back every task whose changelogs were read to their ends.
+    fn finish_done(&mut self) -> Result<(), StreamsError> {
+        let before = self.restoring.len();
+        let mut index = 0;
+        while index < self.restoring.len() {
+            let consumer = &self.consumer;
+            let streams = &self.restoring[index].streams;
+            let whole =
+                streams.iter().all(|stream| consumer.position(&stream.partition).is_some_and(|at| at >= stream.end));
+            if !whole {
+                index += 1;
+                continue;
+            }
+            let Restoring { request, streams } = self.restoring.swap_remove(index);
+            let mut state = request.state;
+            let positions: Vec<(usize, i64)> = streams.iter().map(|stream| (stream.store, stream.end)).collect();
+            state.commit(&positions)?;
+            reply(request.reply, request.task, Ok(state));
+        }
+        if self.restoring.len() < before { self.assign() } else { Ok(()) }
+    }
+
+    fn fail_all(&mut self, error: StreamsError) {
+        let mut error = Some(error);
+        for restoring in self.restoring.drain(..) {
+            let cause = error.take().unwrap_or_else(|| {
+                ClientError::Fatal { operation: "restore", reason: "another task's restoration failed".into() }.into()
+            });
+            reply(restoring.request.reply, restoring.request.task, Err(cause));
+        }
+    }
+}
+
+fn reply(channel: Sender<Restored>, task: TaskId, state: Result<TaskState, StreamsError>) {
+    if channel.send(Restored { task, state }).is_err() {
+        tracing::debug!(%task, "the task was given away while it was restored");
+    }
+}

@@ -1,0 +1,123 @@
+//! What must hold before an instance may run: source topics exist, joined ones fit together, internal topics are made.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::StreamsConfig;
+use super::error::StreamsError;
+use crate::client::{Admin, ClientError, Log, NewTopic};
+use crate::plan::{PartitionCounts, Topology, partition_counts};
+use crate::time::{Clock, Timestamp};
+
+/// What start-up found and made.
+pub(crate) struct PreparedTopics {
+    /// Partition counts of all topics, by resolved name.
+    pub(crate) partitions: BTreeMap<Arc<str>, i32>,
+    /// How many tasks each sub-topology has.
+    pub(crate) tasks: Vec<i32>,
+}
+
+/// The control topic has one partition for each instance there may be.
+pub(crate) const CONTROL_PARTITIONS: i32 = 64;
+
+/// The name of the topic through which the instances of an application find each other.
+pub(crate) fn control_topic(application: &str) -> String {
+    format!("{application}-control")
+}
+
+/// Checks and makes topics. Waits for source topics as long as the configuration says.
+pub(crate) fn prepare(
+    topology: &Topology,
+    config: &StreamsConfig,
+    log: &Arc<dyn Log>,
+    clock: &dyn Clock,
+) -> Result<PreparedTopics, StreamsError> {
+    let timeout = Duration::from_millis(config.request_timeout_ms);
+    let mut admin = log.admin()?;
+    let sources = wait_for_sources(topology, config, &mut *admin, clock, timeout)?;
+    let application = &config.application_id;
+    let additional = config.window_changelog_additional_retention_ms;
+    let planned = partition_counts(topology, application, &sources, additional)?;
+    let replication = config.replication_factor;
+    let mut wanted: Vec<NewTopic> = planned
+        .internal
+        .iter()
+        .map(|topic| NewTopic {
+            name: topic.name.to_string(),
+            partitions: topic.partitions,
+            replication,
+            config: topic.config.clone(),
+        })
+        .collect();
+    let compact = BTreeMap::from([("cleanup.policy".to_string(), "compact".to_string())]);
+    let control =
+        NewTopic { name: control_topic(application), partitions: CONTROL_PARTITIONS, replication, config: compact };
+    wanted.push(control);
+    wanted.extend(missing_sinks(topology, config, &mut *admin, timeout)?);
+    admin.create(&wanted, timeout)?;
+
+    let mut partitions = sources;
+    partitions.extend(wanted.iter().map(|topic| (Arc::from(&*topic.name), topic.partitions)));
+    let mut sinks = topology.sink_topics();
+    sinks.extend(config.dead_letter_topic.as_deref().map(Arc::from));
+    let names: Vec<&str> = sinks.iter().map(|name| &**name).collect();
+    for description in admin.describe(&names, timeout)?.into_iter().flatten() {
+        partitions.insert(description.name.into(), description.partitions);
+    }
+    Ok(PreparedTopics { partitions, tasks: planned.tasks })
+}
+
+/// The topics the topology writes must exist; a dead letter topic is made when it is missing.
+fn missing_sinks(
+    topology: &Topology,
+    config: &StreamsConfig,
+    admin: &mut dyn Admin,
+    timeout: Duration,
+) -> Result<Option<NewTopic>, StreamsError> {
+    let sinks = topology.sink_topics();
+    let names: Vec<&str> = sinks.iter().map(|name| &**name).collect();
+    for (name, found) in names.iter().zip(admin.describe(&names, timeout)?) {
+        if found.is_none() {
+            return Err(ClientError::UnknownTopic { topic: (*name).to_owned() }.into());
+        }
+    }
+    let Some(topic) = &config.dead_letter_topic else { return Ok(None) };
+    let found = admin.describe(&[topic], timeout)?.into_iter().flatten().next();
+    let config = BTreeMap::from([("retention.ms".to_string(), "-1".to_string())]);
+    Ok(found.is_none().then(|| NewTopic { name: topic.clone(), partitions: 1, replication: -1, config }))
+}
+
+fn wait_for_sources(
+    topology: &Topology,
+    config: &StreamsConfig,
+    admin: &mut dyn Admin,
+    clock: &dyn Clock,
+    timeout: Duration,
+) -> Result<PartitionCounts, StreamsError> {
+    let topics = topology.source_topics();
+    let names: Vec<&str> = topics.iter().map(|name| &**name).collect();
+    let deadline = clock.monotonic() + Duration::from_millis(config.topic_wait_ms);
+    let mut told = Timestamp::UNKNOWN;
+    loop {
+        let mut missing = Vec::new();
+        let mut counts = PartitionCounts::new();
+        for (name, found) in topics.iter().zip(admin.describe(&names, timeout)?) {
+            match found {
+                Some(description) => drop(counts.insert(Arc::clone(name), description.partitions)),
+                None => missing.push(name.to_string()),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(counts);
+        }
+        if clock.monotonic() >= deadline {
+            return Err(StreamsError::MissingTopics { topics: missing });
+        }
+        if told == Timestamp::UNKNOWN {
+            told = clock.wall();
+            tracing::warn!(topics = missing.join(", "), "waiting for source topics that do not exist yet");
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
