@@ -277,7 +277,10 @@ impl<Q, V: Clone> Cache<Q, V> {
     }
 
     /// Hands every slot that is not in the overlay yet to `stage`; all are staged afterwards.
-    pub(crate) fn stage<E>(&mut self, mut stage: impl FnMut(&mut Slot<Q, V>) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn stage<E>(
+        &mut self,
+        mut stage: impl FnMut(&mut Slot<Q, V>) -> Result<(), E>,
+    ) -> Result<(), E> {
         for place in 0..self.unstaged.len() {
             let bucket = self.unstaged[place] as usize;
             let slot = self.slot_mut(bucket);

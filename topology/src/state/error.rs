@@ -39,13 +39,17 @@ pub enum StoreError {
         reason: &'static str,
     },
     /// Another process uses the state folder.
-    #[error("the state folder {folder} is in use by another process: stop it, or give this one its own folder")]
+    #[error(
+        "the state folder {folder} is in use by another process: stop it, or give this one its own folder"
+    )]
     Locked {
         /// The state folder.
         folder: PathBuf,
     },
     /// The folder lies on a file system that stores cannot be kept on.
-    #[error("the state folder {folder} lies on {kind}: stores need a local disk, set the state folder to one")]
+    #[error(
+        "the state folder {folder} lies on {kind}: stores need a local disk, set the state folder to one"
+    )]
     Filesystem {
         /// The state folder.
         folder: PathBuf,
@@ -64,7 +68,9 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// A key is longer than the engine can hold.
-    #[error("store {store}: a key of {bytes} bytes is longer than the engine's {bytes_max}: shorten it or use an in-memory store")]
+    #[error(
+        "store {store}: a key of {bytes} bytes is longer than the engine's {bytes_max}: shorten it or use an in-memory store"
+    )]
     KeyTooLong {
         /// The store.
         store: Arc<str>,

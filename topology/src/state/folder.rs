@@ -172,8 +172,7 @@ mod tests {
     #[test]
     fn a_mount_line_gives_kind_device_and_point() {
         // man 5 proc_pid_mountinfo
-        let line =
-            "36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
+        let line = "36 35 98:0 /mnt1 /mnt\\0402 rw,noatime master:1 - ext3 /dev/root rw,errors=continue";
         let mount = Mount { kind: "ext3".into(), device: "98:0".into(), point: "/mnt 2".into() };
         assert_eq!(Mount::parse(line), Some(mount));
     }

@@ -39,6 +39,9 @@ impl<S: 'static> StoreHandle<S> {
     /// The store itself.
     #[inline]
     pub(crate) fn get(self, stores: &mut [Box<dyn StateStore>]) -> &mut S {
-        stores[self.index()].as_any_mut().downcast_mut().expect("the plan checks the type of each store handle")
+        stores[self.index()]
+            .as_any_mut()
+            .downcast_mut()
+            .expect("the plan checks the type of each store handle")
     }
 }

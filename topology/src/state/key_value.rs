@@ -293,8 +293,7 @@ where
     }
 
     fn drain_log(&mut self, log: &mut Log<'_>) {
-        self.layer
-            .drain_log(&mut |key, value, timestamp| log(key, without_timestamp(value), timestamp));
+        self.layer.drain_log(&mut |key, value, timestamp| log(key, without_timestamp(value), timestamp));
     }
 
     fn is_flushed(&self) -> bool {

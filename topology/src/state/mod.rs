@@ -66,6 +66,11 @@ pub(crate) trait StateStore: Send {
     /// Whether every change is in the overlay and was handed to the changelog.
     fn is_flushed(&self) -> bool;
 
+    /// Whether there is nothing for the engine, neither rows nor marks.
+    fn is_committed(&self) -> bool {
+        self.layer().bytes() == 0
+    }
+
     /// Makes the keyspaces that the next batch needs.
     fn prepare(&mut self) -> Result<(), StoreError>;
 

@@ -22,6 +22,9 @@ pub(crate) struct Staged {
 /// What the changelog gets of a row: key, value (`None` is a tombstone) and time.
 pub(crate) type Log<'l> = dyn FnMut(&[u8], Option<&[u8]>, Timestamp) + 'l;
 
+/// What a scan calls for each row, key and value.
+pub(crate) type VisitAll<'v> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'v;
+
 /// Which keyspace of the engine holds what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Layout {
@@ -126,7 +129,7 @@ impl Layer {
         segment: i64,
         bounds: Bounds<'_>,
         reverse: bool,
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+        visit: &mut VisitAll<'_>,
     ) -> Result<(), StoreError> {
         if is_empty(bounds) {
             return Ok(());
@@ -266,7 +269,9 @@ impl Layer {
     pub(crate) fn approximate_len(&self) -> Result<usize, StoreError> {
         let staged: usize = self.staged.values().map(BTreeMap::len).sum();
         let committed = self.engine.view(|view| {
-            self.segments.values().try_fold(0, |sum, &keyspace| Ok::<_, StoreError>(sum + view.len(keyspace)?))
+            self.segments
+                .values()
+                .try_fold(0, |sum, &keyspace| Ok::<_, StoreError>(sum + view.len(keyspace)?))
         })?;
         Ok(staged + committed)
     }

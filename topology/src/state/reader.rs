@@ -13,8 +13,11 @@ use super::overlay::{Layer, Layout, keyspace_name, mark_name};
 /// Reads the committed state of one task. Cloned freely; answers [`StoreError::Unknown`] once the task is closed.
 #[derive(Clone)]
 pub struct StateReader {
-    stores: Arc<BTreeMap<Arc<str>, (Weak<Engine>, Layout)>>,
+    stores: Arc<BTreeMap<Arc<str>, Place>>,
 }
+
+/// Where a store lies. Weak: a query never keeps a task's environment open.
+type Place = (Weak<Engine>, Layout);
 
 impl fmt::Debug for StateReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -64,6 +64,9 @@ pub struct BufferStats {
     pub byte_len: usize,
 }
 
+/// A row's place in the order: buffer time and key bytes.
+type Place = (Timestamp, Arc<[u8]>);
+
 struct Row<K, C> {
     key: K,
     record: Buffered<C>,
@@ -77,7 +80,7 @@ pub struct SuppressBuffer<K, C> {
     change_serde: Arc<dyn ChangeSerde<C>>,
     topic: Arc<str>,
     layer: Layer,
-    rows: BTreeMap<(Timestamp, Arc<[u8]>), Row<K, C>>,
+    rows: BTreeMap<Place, Row<K, C>>,
     times: HashMap<Arc<[u8]>, Timestamp, FixedState>,
     dirty: HashSet<Arc<[u8]>, FixedState>,
     byte_len: usize,
@@ -203,7 +206,6 @@ where
     ///
     /// # Errors
     /// When the key cannot be written, or what was committed cannot be read.
-    #[expect(clippy::option_option, reason = "not buffered and buffered without a prior value differ")]
     pub fn prior(&mut self, key: &K) -> Result<Option<Option<&[u8]>>, StoreError> {
         self.load()?;
         self.serialize_key(key)?;
@@ -266,7 +268,10 @@ where
             let key: Arc<[u8]> = Arc::from(key);
             times.insert(key.clone(), row.time);
             *byte_len += weight;
-            rows.insert((row.time, key), Row { key: typed, record, prior: row.prior.map(Into::into), weight });
+            rows.insert(
+                (row.time, key),
+                Row { key: typed, record, prior: row.prior.map(Into::into), weight },
+            );
             Ok(())
         })?;
         self.loaded = true;
@@ -366,12 +371,18 @@ where
         let mut rows = RestoredRows::default();
         for record in run.iter() {
             let Some(key) = record.key else { continue };
-            let malformed =
-                |reason| StoreError::Changelog { store: self.layer.store.clone(), offset: record.offset, reason };
+            let malformed = |reason| StoreError::Changelog {
+                store: self.layer.store.clone(),
+                offset: record.offset,
+                reason,
+            };
             if let Some(value) = record.value {
-                let version = record.headers.last(VERSION_HEADER.0).and_then(|header| header.value.as_deref());
+                let version =
+                    record.headers.last(VERSION_HEADER.0).and_then(|header| header.value.as_deref());
                 if version != Some(VERSION_HEADER.1) {
-                    return Err(malformed("its format is not version 3, which Kafka Streams writes since 2.5"));
+                    return Err(malformed(
+                        "its format is not version 3, which Kafka Streams writes since 2.5",
+                    ));
                 }
                 if buffer::read(value).is_none() {
                     return Err(malformed("its value is torn"));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StateStore;
-use super::builder::{StoreDecl, StoreSettings};
+use super::builder::{StoreDecl, StoreKind, StoreSettings};
 use super::cache::CacheLimits;
 use super::engine::{Batch, Engine, MemoryEngine};
 use super::error::StoreError;
@@ -60,7 +60,7 @@ impl TaskState {
     /// [`StoreError::Corrupt`] when what lies in the folder cannot be trusted: [`wipe_folder`](Self::wipe_folder), open
     /// again and restore.
     pub(crate) fn open(decls: &[StoreDecl], settings: &TaskSettings) -> Result<Self, StoreError> {
-        let (persistent, folder) = open_engine(&settings.engine)?;
+        let (persistent, folder) = open_engine(&settings.engine, decls)?;
         let memory = Arc::new(Engine::Memory(MemoryEngine::default()));
         let mut state = Self {
             stores: Vec::with_capacity(decls.len()),
@@ -123,7 +123,7 @@ impl TaskState {
         if let Some(store) = self.stores.iter().find(|store| !store.is_flushed()) {
             return Err(StoreError::NotFlushed { store: store.name().into() });
         }
-        if self.overlay_bytes() == 0
+        if self.stores.iter().all(|store| store.is_committed())
             && positions.iter().all(|&(store, offset)| self.positions[store] == Some(offset))
         {
             return Ok(());
@@ -226,19 +226,32 @@ impl TaskState {
     }
 }
 
-#[cfg(any())]
-fn open_engine(choice: &EngineChoice) -> Result<(Option<Arc<Engine>>, Option<PathBuf>), StoreError> {
+/// Keyspaces the stores need at once. A window store holds up to five segments, and one more before it drops the oldest.
+#[cfg(feature = "lmdb")]
+fn keyspaces_max(decls: &[StoreDecl]) -> u32 {
+    let keyspaces = |decl: &StoreDecl| if matches!(decl.kind, StoreKind::Window { .. }) { 8 } else { 1 };
+    decls.iter().map(keyspaces).sum()
+}
+
+#[cfg(feature = "lmdb")]
+fn open_engine(
+    choice: &EngineChoice,
+    decls: &[StoreDecl],
+) -> Result<(Option<Arc<Engine>>, Option<PathBuf>), StoreError> {
     match choice {
         EngineChoice::Memory => Ok((None, None)),
         EngineChoice::Lmdb { folder, map_bytes } => {
-            let engine = super::engine::LmdbEngine::open(folder, *map_bytes)?;
+            let engine = super::engine::LmdbEngine::open(folder, *map_bytes, keyspaces_max(decls))?;
             Ok((Some(Arc::new(Engine::Lmdb(engine))), Some(folder.clone())))
         }
     }
 }
 
-#[cfg(all())]
-fn open_engine(choice: &EngineChoice) -> Result<(Option<Arc<Engine>>, Option<PathBuf>), StoreError> {
+#[cfg(not(feature = "lmdb"))]
+fn open_engine(
+    choice: &EngineChoice,
+    _: &[StoreDecl],
+) -> Result<(Option<Arc<Engine>>, Option<PathBuf>), StoreError> {
     match choice {
         EngineChoice::Memory => Ok((None, None)),
         EngineChoice::Lmdb { .. } => Err(StoreError::NoPersistentEngine),

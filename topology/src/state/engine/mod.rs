@@ -1,17 +1,17 @@
 //! Where committed state lies: a closed set of engines behind one small surface of bytes. Owns keyspaces, atomic
 //! batches, views and marks (named numbers, such as changelog positions). Must not know keys, values or windows.
 
-#[cfg(any())]
+#[cfg(feature = "lmdb")]
 mod lmdb;
-#[cfg(any())]
+#[cfg(feature = "lmdb")]
 mod lmdb_env;
 mod memory;
-#[cfg(any())]
+#[cfg(feature = "lmdb")]
 mod trust;
 
 use std::ops::Bound;
 
-#[cfg(any())]
+#[cfg(feature = "lmdb")]
 pub(crate) use self::lmdb::{LmdbEngine, LmdbView};
 pub(crate) use self::memory::MemoryEngine;
 use self::memory::Tables;
@@ -43,10 +43,7 @@ pub(crate) enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn for_each(
-        &self,
-        mut write: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    fn for_each<E>(&self, mut write: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>) -> Result<(), E> {
         match self {
             Self::Staged(map) => map.iter().try_for_each(|(key, staged)| write(key, staged.value.as_deref())),
             Self::Restored(rows) => rows.iter().try_for_each(|(key, value)| write(key, value)),
@@ -58,14 +55,14 @@ impl Rows<'_> {
 #[derive(Debug)]
 pub(crate) enum Engine {
     Memory(MemoryEngine),
-    #[cfg(any())]
+    #[cfg(feature = "lmdb")]
     Lmdb(LmdbEngine),
 }
 
 /// One consistent state of an engine: all keyspaces and marks as of one commit. Short-lived.
 pub(crate) enum View<'a> {
     Memory(&'a Tables),
-    #[cfg(any())]
+    #[cfg(feature = "lmdb")]
     Lmdb(LmdbView<'a>),
 }
 
@@ -77,7 +74,7 @@ impl Engine {
     ) -> Result<R, StoreError> {
         match self {
             Self::Memory(engine) => engine.view(|tables| f(&View::Memory(tables))),
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(engine) => engine.view(|view| f(&View::Lmdb(view))),
         }
     }
@@ -86,7 +83,7 @@ impl Engine {
     pub(crate) fn create(&self, name: &str) -> Result<Keyspace, StoreError> {
         match self {
             Self::Memory(engine) => Ok(engine.create(name)),
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(engine) => engine.create(name),
         }
     }
@@ -98,7 +95,7 @@ impl Engine {
                 engine.remove(name);
                 Ok(())
             }
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(engine) => engine.remove(name),
         }
     }
@@ -106,8 +103,11 @@ impl Engine {
     /// Writes a batch: all of it or nothing.
     pub(crate) fn write(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
         match self {
-            Self::Memory(engine) => engine.write(batch),
-            #[cfg(any())]
+            Self::Memory(engine) => {
+                engine.write(batch);
+                Ok(())
+            }
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(engine) => engine.write(batch),
         }
     }
@@ -116,7 +116,7 @@ impl Engine {
     pub(crate) fn key_bytes_max(&self) -> usize {
         match self {
             Self::Memory(_) => usize::MAX,
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(engine) => engine.key_bytes_max(),
         }
     }
@@ -130,7 +130,7 @@ impl Engine {
     pub(crate) fn close(&self) -> Result<(), StoreError> {
         match self {
             Self::Memory(_) => Ok(()),
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(engine) => engine.close(),
         }
     }
@@ -141,7 +141,7 @@ impl View<'_> {
     pub(crate) fn keyspace(&self, name: &str) -> Result<Option<Keyspace>, StoreError> {
         match self {
             Self::Memory(tables) => Ok(tables.keyspace(name)),
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(view) => view.keyspace(name),
         }
     }
@@ -150,7 +150,7 @@ impl View<'_> {
     pub(crate) fn keyspaces(&self, prefix: &str) -> Result<Vec<(String, Keyspace)>, StoreError> {
         match self {
             Self::Memory(tables) => Ok(tables.keyspaces(prefix)),
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(view) => view.keyspaces(prefix),
         }
     }
@@ -159,7 +159,7 @@ impl View<'_> {
     pub(crate) fn get(&self, keyspace: Keyspace, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
         match self {
             Self::Memory(tables) => Ok(tables.get(keyspace, key)),
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(view) => view.get(keyspace, key),
         }
     }
@@ -177,7 +177,7 @@ impl View<'_> {
         }
         match self {
             Self::Memory(tables) => tables.scan(keyspace, bounds, reverse, visit),
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(view) => view.scan(keyspace, bounds, reverse, visit),
         }
     }
@@ -186,7 +186,7 @@ impl View<'_> {
     pub(crate) fn len(&self, keyspace: Keyspace) -> Result<usize, StoreError> {
         match self {
             Self::Memory(tables) => Ok(tables.len(keyspace)),
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(view) => view.len(keyspace),
         }
     }
@@ -195,7 +195,7 @@ impl View<'_> {
     pub(crate) fn mark(&self, name: &str) -> Result<Option<i64>, StoreError> {
         match self {
             Self::Memory(tables) => Ok(tables.mark(name)),
-            #[cfg(any())]
+            #[cfg(feature = "lmdb")]
             Self::Lmdb(view) => view.mark(name),
         }
     }

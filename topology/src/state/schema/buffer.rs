@@ -68,8 +68,7 @@ impl BufferRow<'_> {
         let values = [self.prior, old, self.new].into_iter().flatten().map(<[u8]>::len).sum::<usize>();
         let chars = |text: &str| text.encode_utf16().count();
         let headers = self.headers.iter();
-        let headers: usize =
-            headers.map(|h| chars(&h.name) + h.value.as_ref().map_or(0, Bytes::len)).sum();
+        let headers: usize = headers.map(|h| chars(&h.name) + h.value.as_ref().map_or(0, Bytes::len)).sum();
         // Buffer time, timestamp, offset and partition.
         8 + key + values + 8 + 8 + 4 + chars(&self.metadata.source.topic) + headers
     }
@@ -98,7 +97,6 @@ impl<'a> Cursor<'a> {
     }
 
     /// `None` when the bytes end; `Some(None)` for null.
-    #[expect(clippy::option_option, reason = "null is a value here, not an error")]
     fn nullable(&mut self) -> Option<Option<&'a [u8]>> {
         match self.int()? {
             NULL => Some(None),
@@ -144,7 +142,15 @@ mod tests {
         let mut headers = Headers::default();
         headers.push("h", None);
         let metadata = RecordMetadata { source: TopicPartition::new("t", 2), offset: 5 };
-        BufferRow { time: Timestamp(9), timestamp: Timestamp(7), metadata, headers, prior, old, new: Some(b"n") }
+        BufferRow {
+            time: Timestamp(9),
+            timestamp: Timestamp(7),
+            metadata,
+            headers,
+            prior,
+            old,
+            new: Some(b"n"),
+        }
     }
 
     #[test]

@@ -130,7 +130,7 @@ impl Check {
                 self.forget();
             }
             Op::Reopen => {
-                if matches!(self.task.settings.engine, EngineChoice::Lmdb { .. }) {
+                if self.task.settings.engine_is_persistent() {
                     self.task.reopen();
                     self.store().capture_old(true);
                     self.forget();
@@ -238,11 +238,8 @@ proptest! {
 
 #[test]
 fn one_changelog_record_a_key_and_commit() {
-    let mut task = Task::open(
-        vec![Stores::key_value("s", StringSerde, I64Serde).into()],
-        EngineChoice::Memory,
-        1 << 20,
-    );
+    let mut task =
+        Task::open(vec![Stores::key_value("s", StringSerde, I64Serde).into()], EngineChoice::Memory, 1 << 20);
     for i in 0..100 {
         task.store::<Store>(0).put(format!("k{}", i % 4), i, Timestamp(i)).expect("put");
     }
@@ -256,11 +253,8 @@ fn one_changelog_record_a_key_and_commit() {
 
 #[test]
 fn a_commit_before_the_changelog_saw_everything_is_refused() {
-    let mut task = Task::open(
-        vec![Stores::key_value("s", StringSerde, I64Serde).into()],
-        EngineChoice::Memory,
-        1 << 20,
-    );
+    let mut task =
+        Task::open(vec![Stores::key_value("s", StringSerde, I64Serde).into()], EngineChoice::Memory, 1 << 20);
     task.store::<Store>(0).put("k".into(), 1, Timestamp(1)).expect("put");
     assert!(matches!(task.state().commit(&[]), Err(StoreError::NotFlushed { .. })));
     let mut out = Vec::new();
@@ -290,7 +284,8 @@ fn a_store_without_cache_wants_a_flush_after_every_change() {
 fn restored_rows_are_read_and_queried() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for engine in engines(folder.path()) {
-        let mut task = Task::open(vec![Stores::key_value("s", StringSerde, I64Serde).into()], engine, 1 << 20);
+        let mut task =
+            Task::open(vec![Stores::key_value("s", StringSerde, I64Serde).into()], engine, 1 << 20);
         let bytes: Vec<[u8; 8]> = (0..3i64).map(i64::to_be_bytes).collect();
         let run = run_of(&[
             (5, b"b", Some(&bytes[0])),

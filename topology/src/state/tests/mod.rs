@@ -1,6 +1,9 @@
 //! Tests across the layers of this room: each opens a task's stores as a task does. Knows nothing a task could not know.
 
+mod crash;
 mod key_value;
+mod suppress;
+mod window;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -101,10 +104,19 @@ fn engines(folder: &Path) -> Vec<EngineChoice> {
     engines
 }
 
-fn run_of(records: &[(i64, &[u8], Option<&[u8]>)]) -> RecordRun {
+/// Time, key and value of a changelog record.
+type LogRecord<'a> = (i64, &'a [u8], Option<&'a [u8]>);
+
+fn run_of(records: &[LogRecord<'_>]) -> RecordRun {
     let mut run = RecordRun::new(TopicPartition::new("app-s-changelog", 0));
     for (offset, (time, key, value)) in records.iter().enumerate() {
         run.push(offset as i64, Timestamp(*time), Some(key), *value, Headers::default());
     }
     run
+}
+
+impl TaskSettings {
+    fn engine_is_persistent(&self) -> bool {
+        matches!(self.engine, EngineChoice::Lmdb { .. })
+    }
 }

@@ -1,23 +1,19 @@
 //! The window store: values by key and window start, kept for a time and dropped in segments. Owns expiry, by the
 //! store's own observed time; must not know which windows there are or when they close.
 
-use std::any::Any;
-use std::collections::BTreeMap;
+mod durable;
+
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::Bound;
 
 use foldhash::fast::FixedState;
 
-use super::StateStore;
 use super::cache::{Below, Cache, CacheLimits};
-use super::codec::{Codec, without_timestamp};
-use super::engine::Batch;
+use super::codec::Codec;
 use super::entry::{Dirty, Entry};
 use super::error::StoreError;
-use super::overlay::{Layer, Log, mark_name};
-use super::restore::RestoredRows;
+use super::overlay::Layer;
 use super::schema::window::{Retention, split, suffix};
-use crate::record::RecordRun;
 use crate::time::Timestamp;
 
 const OBSERVED: &str = "observed";
@@ -37,6 +33,8 @@ pub struct WindowStore<K, V> {
     retention: Retention,
     observed: Timestamp,
     sequence: i32,
+    /// Observed time and sequence number as the engine has them.
+    committed: (Timestamp, i32),
     expired: u64,
     segments: Vec<i64>,
 }
@@ -77,6 +75,7 @@ where
             retention,
             observed: Timestamp::UNKNOWN,
             sequence: 0,
+            committed: (Timestamp::UNKNOWN, 0),
             expired: 0,
             segments: Vec::new(),
         };
@@ -87,6 +86,7 @@ where
     fn read_marks(&mut self) -> Result<(), StoreError> {
         self.observed = self.layer.mark(OBSERVED)?.map_or(Timestamp::UNKNOWN, Timestamp);
         self.sequence = self.layer.mark(SEQUENCE)?.and_then(|s| i32::try_from(s).ok()).unwrap_or(0);
+        self.committed = (self.observed, self.sequence);
         Ok(())
     }
 
@@ -159,7 +159,13 @@ where
     ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
-    pub fn put(&mut self, key: K, start: Timestamp, value: V, timestamp: Timestamp) -> Result<(), StoreError> {
+    pub fn put(
+        &mut self,
+        key: K,
+        start: Timestamp,
+        value: V,
+        timestamp: Timestamp,
+    ) -> Result<(), StoreError> {
         if self.refuses(start) {
             return Ok(());
         }
@@ -407,80 +413,6 @@ where
     /// When the engine fails.
     pub fn approximate_len(&self) -> Result<usize, StoreError> {
         Ok(self.layer.approximate_len()? + self.cache.dirty_len())
-    }
-}
-
-impl<K, V> StateStore for WindowStore<K, V>
-where
-    K: Clone + Eq + Hash + Send + 'static,
-    V: Clone + Send + 'static,
-{
-    fn layer(&self) -> &Layer {
-        &self.layer
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn settle(&mut self) -> Result<(), StoreError> {
-        self.stage()?;
-        self.cache.settle(|_, _| ());
-        Ok(())
-    }
-
-    fn drain_log(&mut self, log: &mut Log<'_>) {
-        self.layer
-            .drain_log(&mut |key, value, timestamp| log(key, without_timestamp(value), timestamp));
-    }
-
-    fn is_flushed(&self) -> bool {
-        self.cache.dirty_len() == 0 && !self.layer.has_unlogged()
-    }
-
-    fn prepare(&mut self) -> Result<(), StoreError> {
-        self.layer.prepare(self.retention.first_segment(self.observed))
-    }
-
-    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
-        self.layer.add_to(self.retention.first_segment(self.observed), batch);
-        batch.marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
-        batch.marks.push((mark_name(SEQUENCE, &self.layer.store), self.sequence.into()));
-    }
-
-    fn committed(&mut self) -> Result<(), StoreError> {
-        self.layer.clear();
-        self.layer.remove_before(self.retention.first_segment(self.observed))
-    }
-
-    fn rollback(&mut self) -> Result<(), StoreError> {
-        self.cache.clear();
-        self.layer.clear();
-        self.read_marks()
-    }
-
-    fn restore(&mut self, run: &RecordRun, mut marks: Vec<(String, i64)>) -> Result<(), StoreError> {
-        self.cache.clear();
-        let windows = || run.iter().filter_map(|record| Some((record, split(record.key?)?)));
-        for (_, (_, start, sequence)) in windows() {
-            self.observed = self.observed.max(start);
-            self.sequence = self.sequence.max(sequence);
-        }
-        let first = self.retention.first_segment(self.observed);
-        let mut segments: BTreeMap<i64, RestoredRows> = BTreeMap::new();
-        for (record, (_, start, _)) in windows() {
-            let segment = self.retention.segment(start);
-            if segment < first {
-                continue;
-            }
-            let key = record.key.expect("records without a key were filtered out");
-            let time = record.timestamp.0.to_be_bytes();
-            segments.entry(segment).or_default().push(key, &time, record.value);
-        }
-        marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
-        marks.push((mark_name(SEQUENCE, &self.layer.store), self.sequence.into()));
-        self.layer.restore(segments, marks)?;
-        self.layer.remove_before(first)
     }
 }
 
