@@ -4,3 +4,6 @@
 //! must not know what is tested on them.
 
 pub mod servers;
+//! What the tests across rooms share: suites that run against several engines. Knows the public surface only.
+
+pub mod client_suite;

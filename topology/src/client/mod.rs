@@ -2,9 +2,11 @@
 //! engines behind them; the only room that may name a Kafka library. Must not know tasks, stores, processors or serdes,
 //! and the traits must not show which engine stands behind them.
 
+mod embedded;
 mod error;
 mod traits;
 
+pub use embedded::{EmbeddedLog, EmbeddedSettings};
 pub use error::{ClientError, ProducerError};
 pub use traits::{
     Admin, CommittedOffset, Consumer, Group, GroupEvent, GroupMetadata, Isolation, Log, NewTopic,
