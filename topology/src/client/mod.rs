@@ -3,6 +3,8 @@
 //! and the traits must not show which engine stands behind them.
 
 mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod traits;
 
 pub use error::{ClientError, ProducerError};
