@@ -2,11 +2,13 @@
 //! engines behind them; the only room that may name a Kafka library. Must not know tasks, stores, processors or serdes,
 //! and the traits must not show which engine stands behind them.
 
+mod embedded;
 mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 mod traits;
 
+pub use embedded::{EmbeddedLog, EmbeddedSettings};
 pub use error::{ClientError, ProducerError};
 pub use traits::{
     Admin, CommittedOffset, Consumer, Group, GroupEvent, GroupMetadata, Isolation, Log, NewTopic,

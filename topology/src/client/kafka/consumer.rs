@@ -422,7 +422,11 @@ impl Consumer for KafkaConsumer {
         if offsets.is_empty() {
             return Ok(());
         }
+        let list = offsets_list(offsets);
+        if Membership::is_outsider(member) {
+            return self.fetch.commit(&list).map_err(|error| self.failed("committing offsets", &error));
+        }
         let membership = Membership::of(member).map_err(|reason| ClientError::NotCurrent { reason })?;
-        membership.commit(&offsets_list(offsets))
+        membership.commit(&list)
     }
 }

@@ -128,6 +128,11 @@ impl Membership {
         native.ok_or_else(|| "this member has not joined through this log".to_owned())
     }
 
+    /// Whether `metadata` is of somebody who never joined: such commits count while the group has no members.
+    pub(super) fn is_outsider(metadata: &GroupMetadata) -> bool {
+        metadata.native.is_none() && metadata.member.is_empty() && metadata.generation < 0
+    }
+
     pub(super) fn snapshot(&self) -> &MemberSnapshot {
         &self.snapshot
     }

@@ -10,7 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::consumer::offsets_list;
 use super::errors::{from_rdkafka, record_error, transaction_error};
-use super::ffi::{NativeError, ProducerClient};
+use super::ffi::{MemberSnapshot, NativeError, ProducerClient};
 use super::group::Membership;
 use super::settings::KafkaSettings;
 use super::signals::Signals;
@@ -121,9 +121,16 @@ impl Producer for KafkaProducer {
         if offsets.is_empty() {
             return Ok(());
         }
-        let membership = Membership::of(member).map_err(|reason| ProducerError::NotCurrent { reason })?;
         let list: TopicPartitionList = offsets_list(offsets);
-        let sent = membership.snapshot().send_offsets(&self.client, &list, timeout);
+        let sent = if Membership::is_outsider(member) {
+            let refused =
+                |_| ProducerError::NotCurrent { reason: "a group's name has no zero byte".to_owned() };
+            let group = CString::new(&*member.group).map_err(refused)?;
+            MemberSnapshot::outsider(&group).send_offsets(&self.client, &list, timeout)
+        } else {
+            let membership = Membership::of(member).map_err(|reason| ProducerError::NotCurrent { reason })?;
+            membership.snapshot().send_offsets(&self.client, &list, timeout)
+        };
         sent.map_err(|error| self.failed("sending offsets", &error))
     }
 

@@ -181,6 +181,12 @@ impl FetchQueue {
         NativeError::code(unsafe { rd::rd_kafka_resume_partitions(self.client.ptr(), partitions.ptr()) })
     }
 
+    /// Commits in the name of nobody: for a group without members, which refuses it otherwise.
+    pub(in super::super) fn commit(&self, offsets: &TopicPartitionList) -> Result<(), NativeError> {
+        // SAFETY: both are live; the call waits for the answer.
+        NativeError::code(unsafe { rd::rd_kafka_commit(self.client.ptr(), offsets.ptr(), 0) })
+    }
+
     /// One past the last record or control record taken since the last assignment or seek.
     pub(in super::super) fn passed(&self, topic: &CString, partition: i32) -> Option<i64> {
         // SAFETY: the list is made, read and destroyed here; the topic is a C string.

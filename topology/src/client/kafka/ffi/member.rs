@@ -1,12 +1,14 @@
 //! A group member's metadata that can be read: rdkafka's own type is opaque.
 
+use std::ffi::CStr;
+use std::time::Duration;
+
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rd;
 use rdkafka::client::{Client, ClientContext};
 
 use super::client::{NativeError, millis, text};
 use super::produce::ProducerClient;
-use std::time::Duration;
 
 /// Who a consumer's member was when this was taken.
 pub(in super::super) struct MemberSnapshot(*mut rd::rd_kafka_consumer_group_metadata_t);
@@ -22,6 +24,12 @@ impl MemberSnapshot {
         // SAFETY: the handle is live; the object is ours and destroyed in `drop`.
         let native = unsafe { rd::rd_kafka_consumer_group_metadata(client.native_ptr()) };
         (!native.is_null()).then_some(Self(native))
+    }
+
+    /// Nobody of this group: accepted while the group has no members.
+    pub(in super::super) fn outsider(group: &CStr) -> Self {
+        // SAFETY: the name is copied; the object is ours and destroyed in `drop`.
+        Self(unsafe { rd::rd_kafka_consumer_group_metadata_new(group.as_ptr()) })
     }
 
     /// The member's id, empty before it has joined.
