@@ -150,6 +150,7 @@ fn properties(port: u16, controller: u16, logs: &Path) -> String {
         "log.cleaner.backoff.ms=1000".to_owned(),
         "log.cleaner.dedupe.buffer.size=16777216".to_owned(),
         "log.initial.task.delay.ms=1000".to_owned(),
+        "log.retention.check.interval.ms=1000".to_owned(),
         "log.segment.delete.delay.ms=1000".to_owned(),
         "num.partitions=4".to_owned(),
         // A topic exists because a test made it.

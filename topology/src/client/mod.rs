@@ -4,6 +4,8 @@
 
 mod embedded;
 mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod traits;
 
 pub use embedded::{EmbeddedLog, EmbeddedSettings};

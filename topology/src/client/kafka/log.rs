@@ -1,0 +1,62 @@
+//! The Kafka engine of [`Log`]: makes the clients.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::admin::KafkaAdmin;
+use super::consumer::KafkaConsumer;
+use super::group::KafkaGroup;
+use super::producer::KafkaProducer;
+use super::settings::KafkaSettings;
+use crate::client::error::ClientError;
+use crate::client::traits::{Admin, Consumer, Group, Isolation, Log, Producer, ProducerSettings};
+
+/// A Kafka cluster.
+///
+/// ```no_run
+/// use candlewick::client::Log;
+/// use candlewick::client::kafka::{KafkaLog, KafkaSettings};
+/// let log = KafkaLog::connect(KafkaSettings::new("localhost:9092", "candles"))?;
+/// let admin = log.admin()?;
+/// # Ok::<(), candlewick::client::ClientError>(())
+/// ```
+#[derive(Clone)]
+pub struct KafkaLog {
+    settings: Arc<KafkaSettings>,
+}
+
+impl KafkaLog {
+    /// Reaches the cluster once, to fail early and with a reason.
+    ///
+    /// # Errors
+    /// [`ClientError::Unavailable`] with the address when no broker answers in time; [`ClientError::Fatal`] when the
+    /// settings ask for what this build cannot do.
+    pub fn connect(settings: KafkaSettings) -> Result<Self, ClientError> {
+        settings.check()?;
+        KafkaAdmin::new(&settings)?.reach(settings.connect_timeout)?;
+        Ok(Self { settings: Arc::new(settings) })
+    }
+}
+
+impl Log for KafkaLog {
+    fn consumer(&self, group: &str, isolation: Isolation) -> Result<Box<dyn Consumer>, ClientError> {
+        Ok(Box::new(KafkaConsumer::new(&self.settings, group, isolation)?))
+    }
+
+    fn producer(&self, settings: &ProducerSettings) -> Result<Box<dyn Producer>, ClientError> {
+        Ok(Box::new(KafkaProducer::new(&self.settings, settings)?))
+    }
+
+    fn admin(&self) -> Result<Box<dyn Admin>, ClientError> {
+        Ok(Box::new(KafkaAdmin::new(&self.settings)?))
+    }
+
+    fn group(
+        &self,
+        group: &str,
+        topic: &str,
+        session_timeout: Duration,
+    ) -> Result<Box<dyn Group>, ClientError> {
+        Ok(Box::new(KafkaGroup::join(&self.settings, group, topic, session_timeout)?))
+    }
+}

@@ -1,0 +1,15 @@
+//! Apache Kafka behind the traits of `client`, through librdkafka. Owns every name of a Kafka library in this house; all
+//! its unsafe code lies in `ffi`. Must not know tasks, stores, processors or serdes.
+
+mod admin;
+mod consumer;
+mod errors;
+mod ffi;
+mod group;
+mod log;
+mod producer;
+mod settings;
+mod signals;
+
+pub use log::KafkaLog;
+pub use settings::KafkaSettings;

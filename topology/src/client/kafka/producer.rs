@@ -1,0 +1,160 @@
+//! The Kafka engine of [`Producer`]: idempotent or transactional production.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::consumer::offsets_list;
+use super::errors::{from_rdkafka, record_error, transaction_error};
+use super::ffi::{MemberSnapshot, NativeError, ProducerClient};
+use super::group::Membership;
+use super::settings::KafkaSettings;
+use super::signals::Signals;
+use crate::client::error::{ClientError, ProducerError};
+use crate::client::traits::{
+    CommittedOffset, GroupMetadata, OutgoingRecord, Producer, ProducerSettings, TopicHandle,
+};
+use crate::record::{Partition, TopicPartition};
+
+/// A producer over librdkafka.
+pub(super) struct KafkaProducer {
+    client: ProducerClient,
+    names: Vec<String>,
+    by_name: BTreeMap<String, u32>,
+    transactional: bool,
+}
+
+impl KafkaProducer {
+    pub(super) fn new(settings: &KafkaSettings, producer: &ProducerSettings) -> Result<Self, ClientError> {
+        let signals = Arc::new(Signals::new(&settings.bootstrap));
+        let client = ProducerClient::new(&settings.producer(producer), Arc::clone(&signals))
+            .map_err(|error| from_rdkafka("making a producer", &error, &signals))?;
+        let transactional = producer.transactional_id.is_some();
+        Ok(Self { client, names: Vec::new(), by_name: BTreeMap::new(), transactional })
+    }
+
+    fn failed(&self, operation: &'static str, error: &NativeError) -> ProducerError {
+        transaction_error(operation, error, self.client.fatal_error())
+    }
+
+    /// The first failure of a record sent before, said once.
+    fn delivered(&mut self) -> Result<(), ProducerError> {
+        let Some((topic, code)) = self.client.take_failure() else { return Ok(()) };
+        if let Some((fatal, reason)) = self.client.fatal_error() {
+            let error = NativeError { code: fatal, text: reason, retriable: false, abort: false };
+            return Err(self.failed("writing records", &error));
+        }
+        let name = self.names.get(topic).map_or("an unknown topic", String::as_str);
+        Err(record_error(name, code, &code.to_string(), self.transactional))
+    }
+}
+
+impl Producer for KafkaProducer {
+    fn topic(&mut self, name: &str) -> Result<TopicHandle, ProducerError> {
+        if let Some(&handle) = self.by_name.get(name) {
+            return Ok(TopicHandle(handle));
+        }
+        let refused = |reason: String| ProducerError::Rejected { topic: name.to_owned(), reason };
+        let c_name = CString::new(name).map_err(|_| refused("a topic's name has no zero byte".to_owned()))?;
+        let number = self.client.topic(&c_name).map_err(|error| refused(error.text))?;
+        let handle = u32::try_from(number).expect("a producer writes fewer than four billion topics");
+        self.names.push(name.to_owned());
+        self.by_name.insert(name.to_owned(), handle);
+        Ok(TopicHandle(handle))
+    }
+
+    fn send(&mut self, record: OutgoingRecord<'_>) -> Result<(), ProducerError> {
+        let topic = record.topic.0 as usize;
+        let sent = self.client.send(
+            topic,
+            record.partition.0,
+            record.key,
+            record.value,
+            record.timestamp.0,
+            record.headers,
+        );
+        match sent {
+            Ok(()) => Ok(()),
+            Err(error) if error.code == RDKafkaErrorCode::QueueFull => Err(ProducerError::QueueFull),
+            Err(error) if matches!(error.code, RDKafkaErrorCode::State | RDKafkaErrorCode::Fatal) => {
+                Err(self.failed("sending a record", &error))
+            }
+            Err(error) => Err(record_error(&self.names[topic], error.code, &error.text, self.transactional)),
+        }
+    }
+
+    fn poll(&mut self) -> Result<(), ProducerError> {
+        self.client.poll();
+        self.delivered()
+    }
+
+    fn flush(&mut self, timeout: Duration) -> Result<(), ProducerError> {
+        let flushed = self.client.flush(timeout);
+        self.delivered()?;
+        flushed.map_err(|error| self.failed("flushing", &error))
+    }
+
+    fn acknowledged(&self, topic: TopicHandle, partition: Partition) -> Option<i64> {
+        self.client.acknowledged(topic.0 as usize, usize::try_from(partition.0).ok()?)
+    }
+
+    fn init_transactions(&mut self, timeout: Duration) -> Result<(), ProducerError> {
+        self.client
+            .init_transactions(timeout)
+            .map_err(|error| self.failed("registering the producer", &error))
+    }
+
+    fn begin_transaction(&mut self) -> Result<(), ProducerError> {
+        self.client.begin_transaction().map_err(|error| self.failed("opening a transaction", &error))
+    }
+
+    fn send_offsets(
+        &mut self,
+        offsets: &[(TopicPartition, CommittedOffset)],
+        member: &GroupMetadata,
+        timeout: Duration,
+    ) -> Result<(), ProducerError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let list: TopicPartitionList = offsets_list(offsets);
+        let sent = if Membership::is_outsider(member) {
+            let refused =
+                |_| ProducerError::NotCurrent { reason: "a group's name has no zero byte".to_owned() };
+            let group = CString::new(&*member.group).map_err(refused)?;
+            MemberSnapshot::outsider(&group).send_offsets(&self.client, &list, timeout)
+        } else {
+            let membership = Membership::of(member).map_err(|reason| ProducerError::NotCurrent { reason })?;
+            membership.snapshot().send_offsets(&self.client, &list, timeout)
+        };
+        sent.map_err(|error| self.failed("sending offsets", &error))
+    }
+
+    fn commit_transaction(&mut self, timeout: Duration) -> Result<(), ProducerError> {
+        let committed = self.client.commit_transaction(timeout);
+        match committed {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                // The record that failed says more than the transaction that fails of it.
+                let mapped = self.failed("committing the transaction", &error);
+                match (mapped, self.delivered()) {
+                    (ProducerError::Abortable { .. }, Err(ProducerError::Abortable { reason })) => {
+                        Err(ProducerError::Abortable { reason })
+                    }
+                    (mapped, _) => Err(mapped),
+                }
+            }
+        }
+    }
+
+    fn abort_transaction(&mut self, timeout: Duration) -> Result<(), ProducerError> {
+        let aborted = self.client.abort_transaction(timeout);
+        // What failed belonged to the transaction that is gone.
+        self.client.take_failure();
+        aborted.map_err(|error| self.failed("aborting the transaction", &error))
+    }
+}

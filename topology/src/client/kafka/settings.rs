@@ -1,0 +1,212 @@
+//! How a cluster is reached, and what each kind of client is told: defaults, then the user's properties, then what the
+//! traits of `client` promise and nobody may change.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+
+use crate::client::error::ClientError;
+use crate::client::traits::{Isolation, ProducerSettings};
+
+/// How to reach a Kafka cluster.
+///
+/// `properties` are librdkafka's. A plain key goes to all clients; one with a prefix (`consumer.`, `producer.`,
+/// `admin.` or `control.`, the group's own member) goes to that kind alone and is stronger.
+///
+/// ```
+/// use candlewick::client::kafka::KafkaSettings;
+/// let mut settings = KafkaSettings::new("localhost:9092", "candles");
+/// settings.properties.insert("producer.compression.type".to_owned(), "zstd".to_owned());
+/// assert_eq!(settings.connect_timeout.as_secs(), 10);
+/// ```
+#[derive(Clone, Debug)]
+pub struct KafkaSettings {
+    /// `host:port`, or several with commas.
+    pub bootstrap: String,
+    /// What brokers call this client in their logs and quotas.
+    pub client_id: String,
+    /// librdkafka's properties.
+    pub properties: BTreeMap<String, String>,
+    /// Bytes that one consumer's fetched, not yet polled records may take.
+    pub fetch_bytes_max: usize,
+    /// How long connecting waits for the first answer of a broker.
+    pub connect_timeout: Duration,
+}
+
+impl KafkaSettings {
+    /// The defaults for this address.
+    #[must_use]
+    pub fn new(bootstrap: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self {
+            bootstrap: bootstrap.into(),
+            client_id: client_id.into(),
+            properties: BTreeMap::new(),
+            fetch_bytes_max: 8 << 20,
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// Refuses, in one sentence, what this build or this engine cannot do.
+    pub(super) fn check(&self) -> Result<(), ClientError> {
+        let refuse = |reason: String| Err(ClientError::Fatal { operation: "connecting to Kafka", reason });
+        for (key, value) in &self.properties {
+            let (_, plain) = split(key);
+            if KEPT.contains(&plain) {
+                return refuse(format!("the property `{key}` is set by candlewick itself: remove it"));
+            }
+            let tls = cfg!(feature = "kafka-tls");
+            let value = value.to_ascii_lowercase();
+            if plain == "security.protocol" && value.ends_with("ssl") && !tls {
+                let reason = "needs TLS, which this build lacks: build with the cargo feature `kafka-tls`";
+                return refuse(format!("security.protocol={value} {reason}"));
+            }
+            if matches!(plain, "sasl.mechanism" | "sasl.mechanisms") {
+                if value == "gssapi" {
+                    let reason = "Kerberos is not supported: use SCRAM-SHA-512, OAUTHBEARER or PLAIN";
+                    return refuse(format!("{plain}=GSSAPI: {reason}"));
+                }
+                if value != "plain" && !cfg!(feature = "kafka-sasl") {
+                    let reason = "is not in this build: build with the cargo feature `kafka-sasl`";
+                    return refuse(format!("{plain}={value} {reason}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn base(&self, prefix: &str, defaults: &[(&str, String)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap).set("client.id", &self.client_id);
+        // A broker that comes back is found soon; the default backs off to ten seconds.
+        config.set("reconnect.backoff.ms", "50").set("reconnect.backoff.max.ms", "2000");
+        config.set("log.connection.close", "false");
+        for (key, value) in defaults {
+            config.set(*key, value);
+        }
+        for strong in [false, true] {
+            for (key, value) in &self.properties {
+                let (kind, plain) = split(key);
+                if kind == strong.then_some(prefix) {
+                    config.set(plain, value);
+                }
+            }
+        }
+        config.set_log_level(RDKafkaLogLevel::Info);
+        config
+    }
+
+    /// A consumer of assigned partitions.
+    pub(super) fn consumer(&self, group: &str, isolation: Isolation) -> ClientConfig {
+        let budget = self.fetch_bytes_max.max(1 << 20);
+        // A queued record costs librdkafka about 250 bytes beside its own, and a response is decompressed whole: the
+        // queue gets a quarter of the budget, and a response a quarter of that.
+        let queue = budget / 4;
+        let defaults = [
+            ("queued.max.messages.kbytes", (queue / 1024).to_string()),
+            ("queued.min.messages", (queue / 100).to_string()),
+            ("fetch.max.bytes", (queue / 2).max(64 << 10).to_string()),
+            ("fetch.message.max.bytes", (queue / 4).max(64 << 10).to_string()),
+            // A full queue is looked at again after this; the default of a second starves a small one.
+            ("fetch.queue.backoff.ms", "2".to_owned()),
+            // The end of a partition is known after at most this.
+            ("fetch.wait.max.ms", "100".to_owned()),
+            ("fetch.error.backoff.ms", "100".to_owned()),
+            ("check.crcs", "false".to_owned()),
+        ];
+        let mut config = self.base("consumer", &defaults);
+        config.set("group.id", group);
+        config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        config.set("auto.offset.reset", "error").set("enable.partition.eof", "true");
+        config.set(
+            "isolation.level",
+            match isolation {
+                Isolation::ReadCommitted => "read_committed",
+                Isolation::ReadUncommitted => "read_uncommitted",
+            },
+        );
+        config
+    }
+
+    /// The member that speaks for the group.
+    pub(super) fn control(&self, group: &str, session_timeout: Duration) -> ClientConfig {
+        let session = session_timeout.as_millis().max(1);
+        let mut config = self.base("control", &[]);
+        // Under the `consumer` protocol the broker decides on timeouts and assignors, and refuses to be told.
+        if config.get("group.protocol") != Some("consumer") {
+            for (key, value) in [
+                ("session.timeout.ms", session.to_string()),
+                ("heartbeat.interval.ms", (session / 4).clamp(1, 3_000).to_string()),
+                ("partition.assignment.strategy", "cooperative-sticky".to_owned()),
+            ] {
+                if config.get(key).is_none() {
+                    config.set(key, value);
+                }
+            }
+        }
+        config.set("group.id", group);
+        config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
+        config.set("auto.offset.reset", "latest").set("isolation.level", "read_committed");
+        // Its records are dropped: it fetches as little as can be.
+        config.set("queued.min.messages", "1").set("queued.max.messages.kbytes", "64");
+        config
+    }
+
+    pub(super) fn producer(&self, settings: &ProducerSettings) -> ClientConfig {
+        let linger = settings.linger.unwrap_or(Duration::from_millis(10));
+        let queue = settings.queue_bytes_max.unwrap_or(16 << 20).max(1 << 20);
+        let delivery = Duration::from_secs(120);
+        let delivery = settings.transaction_timeout.map_or(delivery, |limit| limit.min(delivery));
+        let defaults = [
+            ("compression.type", "lz4".to_owned()),
+            ("linger.ms", linger.as_millis().to_string()),
+            ("queue.buffering.max.kbytes", (queue / 1024).to_string()),
+            ("queue.buffering.max.messages", (queue / 100).max(1_000).to_string()),
+            ("message.timeout.ms", delivery.as_millis().to_string()),
+            ("retry.backoff.ms", "20".to_owned()),
+            ("topic.metadata.propagation.max.ms", "10000".to_owned()),
+        ];
+        let mut config = self.base("producer", &defaults);
+        config.set("enable.idempotence", "true").set("acks", "all");
+        if let Some(id) = &settings.transactional_id {
+            config.set("transactional.id", id);
+            if let Some(limit) = settings.transaction_timeout {
+                config.set("transaction.timeout.ms", limit.as_millis().to_string());
+            }
+        }
+        config
+    }
+
+    pub(super) fn admin(&self) -> ClientConfig {
+        let mut config = self.base("admin", &[]);
+        config.set_log_level(RDKafkaLogLevel::Emerg);
+        config
+    }
+
+    /// A client of a group without members, to set its offsets.
+    pub(super) fn outsider(&self, group: &str) -> ClientConfig {
+        let mut config = self.consumer(group, Isolation::ReadUncommitted);
+        config.set("enable.partition.eof", "false");
+        config
+    }
+}
+
+/// What the traits promise.
+const KEPT: [&str; 9] = [
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+    "enable.partition.eof",
+    "isolation.level",
+    "enable.idempotence",
+    "transactional.id",
+    "group.id",
+    "bootstrap.servers",
+];
+
+fn split(key: &str) -> (Option<&str>, &str) {
+    match key.split_once('.') {
+        Some((kind @ ("consumer" | "producer" | "admin" | "control"), rest)) => (Some(kind), rest),
+        _ => (None, key),
+    }
+}
