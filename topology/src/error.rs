@@ -143,7 +143,9 @@ pub enum TopologyError {
         name: String,
     },
     /// A store or an internal topic without a name of the user's: inserting an operator would rename it.
-    #[error("node {node}: its {what} has a generated name ({generated}), which changes when an operator is inserted before it; {advice}")]
+    #[error(
+        "node {node}: its {what} has a generated name ({generated}), which changes when an operator is inserted before it; {advice}"
+    )]
     Unnamed {
         /// The node.
         node: String,
@@ -161,13 +163,17 @@ pub enum TopologyError {
         node: String,
     },
     /// An operation that stores a table needs to know how its keys and values are written.
-    #[error("node {node}: the serdes of this table are not known after map_values; aggregate or materialize it before")]
+    #[error(
+        "node {node}: the serdes of this table are not known after map_values; aggregate or materialize it before"
+    )]
     UnknownSerde {
         /// The node.
         node: String,
     },
     /// Joined or merged inputs that cannot be brought to the same partitions.
-    #[error("node {node}: {left} has {left_count} partitions and {right} has {right_count}; joined topics need the same number: repartition one of them")]
+    #[error(
+        "node {node}: {left} has {left_count} partitions and {right} has {right_count}; joined topics need the same number: repartition one of them"
+    )]
     NotCoPartitioned {
         /// The joining node.
         node: String,

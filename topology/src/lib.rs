@@ -16,32 +16,33 @@ mod testing;
 mod time;
 
 pub use dsl::{
-    Branches, Change, Consumed, Data, FailOnInvalidTimestamp, Grouped, Joined, KGroupedStream, KGroupedTable, KStream,
-    KTable, Materialized, ProcessorStores, Produced, RecordTimestamp, Repartitioned, SplitStream, StoreKey, StreamsBuilder,
-    Suppressed, TimeWindowedKStream, TimeWindows, TimestampExtractor, WallclockTimestamp, Window, Windowable, Windowed,
-    WindowedSerde,
+    Branches, Change, Consumed, Data, FailOnInvalidTimestamp, Grouped, Joined, KGroupedStream, KGroupedTable,
+    KStream, KTable, Materialized, ProcessorStores, Produced, RecordTimestamp, Repartitioned, SplitStream,
+    StoreKey, StreamsBuilder, Suppressed, TimeWindowedKStream, TimeWindows, TimestampExtractor,
+    WallclockTimestamp, Window, Windowable, Windowed, WindowedSerde,
 };
 pub use error::{ProcessError, TopologyError, TopologyErrors};
 pub use plan::{AutoOffsetReset, BuildOptions, PartitionCounts, Topology};
 pub use processor::{
-    ChildHandle, Context, DropReason, FailOnProcessError, FailedRecord, ProcessHandler, ProcessResponse, Processor,
-    Punctuation, PunctuationType, PunctuatorId, SkipOnProcessError,
+    ChildHandle, Context, DropReason, FailOnProcessError, FailedRecord, ProcessHandler, ProcessResponse,
+    Processor, Punctuation, PunctuationType, PunctuatorId, SkipOnProcessError,
 };
 pub use record::{
     Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,
 };
 pub use runtime::{
-    ApplicationState, ConfigError, DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError, FailedBytes,
-    Guarantee, NodeStatus, NodeView, PartitionStatus, SkipOnDecodeError, Status, StreamsConfig, TaskFault, TaskPhase,
-    TaskStatus, TopologyView,
+    ApplicationState, ConfigError, DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError,
+    FailedBytes, Guarantee, KafkaStreams, NodeStatus, NodeView, PartitionStatus, RunningStreams,
+    SkipOnDecodeError, Status, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase, TaskStatus,
+    TopologyView,
 };
 pub use serde::{
-    BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde, Utf8,
-    VoidSerde,
+    BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde,
+    Utf8, VoidSerde,
 };
 pub use state::{
-    BufferStats, Buffered, ChangeSerde, Dirty, DirtyWindow, Entry, KeyValueStore, StateFolder, StateReader, StateSnapshot,
-    StoreBuilder, StoreError, StoreHandle, Stores, SuppressBuffer, WindowStore,
+    BufferStats, Buffered, ChangeSerde, Dirty, DirtyWindow, Entry, KeyValueStore, StateFolder, StateReader,
+    StateSnapshot, StoreBuilder, StoreError, StoreHandle, Stores, SuppressBuffer, WindowStore,
 };
 pub use testing::{DriverOptions, TestInputTopic, TestOutputTopic, TopologyTestDriver};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp, millis};

@@ -9,7 +9,7 @@ use super::ktable::KTable;
 use super::options::{Consumed, Materialized};
 use super::{Data, StoreKey};
 use crate::error::TopologyErrors;
-use crate::plan::{BuildOptions, Graph, NodeDecl, NodeId, NodeRole, Topology, TopicRef, TypeInfo};
+use crate::plan::{BuildOptions, Graph, NodeDecl, NodeId, NodeRole, TopicRef, Topology, TypeInfo};
 use crate::state::StoreBuilder;
 
 /// Declares a topology.
@@ -55,7 +55,11 @@ impl StreamsBuilder {
     }
 
     /// Reads several topics as one stream. Their records come interleaved by time, as far as it is known.
-    pub fn stream_of<K: Data, V: Data>(&self, topics: &[&str], consumed: Consumed<K, V>) -> KStream<'_, K, V> {
+    pub fn stream_of<K: Data, V: Data>(
+        &self,
+        topics: &[&str],
+        consumed: Consumed<K, V>,
+    ) -> KStream<'_, K, V> {
         let topics = topics.iter().map(|topic| TopicRef::External((*topic).into())).collect();
         let node = self.add_source(topics, consumed);
         KStream::new(self, node, false)

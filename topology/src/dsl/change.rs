@@ -54,7 +54,8 @@ impl<V: 'static> Serde<Change<V>> for ChangeSerde<V> {
             BOTH => {
                 let (len, rest) = body.split_first_chunk::<4>().ok_or_else(|| malformed("no length"))?;
                 let len = u32::from_be_bytes(*len) as usize;
-                let (new, old) = rest.split_at_checked(len).ok_or_else(|| malformed("shorter than its length"))?;
+                let (new, old) =
+                    rest.split_at_checked(len).ok_or_else(|| malformed("shorter than its length"))?;
                 Ok(Change {
                     new: Some(self.0.deserialize(topic, new)?),
                     old: Some(self.0.deserialize(topic, old)?),

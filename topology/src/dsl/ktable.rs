@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::Data;
 use super::builder::StreamsBuilder;
 use super::change::Change;
-use super::Data;
 use super::options::SharedSerde;
 use super::value_getter::ValueGetter;
 use crate::plan::{MakeNode, NodeId, NodeRole};

@@ -31,7 +31,11 @@ struct NullKeyFilter<K, V> {
 }
 
 impl<K: Data, V: Data> Node for NullKeyFilter<K, V> {
-    fn process(&mut self, slot: &mut dyn std::any::Any, mut hop: Hop<'_>) -> Result<(), crate::error::ProcessError> {
+    fn process(
+        &mut self,
+        slot: &mut dyn std::any::Any,
+        mut hop: Hop<'_>,
+    ) -> Result<(), crate::error::ProcessError> {
         let place =
             slot.downcast_mut::<Option<Record<K, V>>>().expect("edge types are checked by Topology::build");
         if place.as_ref().is_some_and(|record| self.key.is_null(&record.key)) {

@@ -111,7 +111,9 @@ impl<K: Data, V: Data> SourceNode for Source<K, V> {
         let time = self.timestamps.extract(&record, self.partition_time);
         if time.0 < 0 {
             if self.timestamps.fails_on_negative() {
-                let reason = format!("negative timestamp {time}; use another timestamp extractor to drop such records");
+                let reason = format!(
+                    "negative timestamp {time}; use another timestamp extractor to drop such records"
+                );
                 return Err(SourceError::Decode(SerdeError::Malformed { format: "timestamp", reason }));
             }
             hop.env.count_drop(DropReason::NegativeTimestamp);
@@ -119,13 +121,18 @@ impl<K: Data, V: Data> SourceNode for Source<K, V> {
         }
         record.timestamp = time;
         self.partition_time = self.partition_time.max(time);
+        hop.env.record_time = time;
         hop.env.stream_time = hop.env.stream_time.max(time);
         hop.pass(&mut Some(record)).map_err(SourceError::Process)
     }
 }
 
 impl StreamsBuilder {
-    pub(crate) fn add_source<K: Data, V: Data>(&self, topics: Vec<TopicRef>, consumed: Consumed<K, V>) -> NodeId {
+    pub(crate) fn add_source<K: Data, V: Data>(
+        &self,
+        topics: Vec<TopicRef>,
+        consumed: Consumed<K, V>,
+    ) -> NodeId {
         let name = consumed.name.unwrap_or_else(|| self.next_name("KSTREAM-SOURCE-"));
         let (key, value, timestamps) = (consumed.key, consumed.value, consumed.timestamps);
         let role = NodeRole::Source {

@@ -10,7 +10,8 @@ use crate::processor::Env;
 use crate::state::{Entry, KeyValueStore};
 
 /// Reads the current value of a key.
-pub(crate) type GetValue<K, V> = Box<dyn FnMut(&mut Env, &K) -> Result<Option<Entry<V>>, ProcessError> + Send>;
+pub(crate) type GetValue<K, V> =
+    Box<dyn FnMut(&mut Env, &K) -> Result<Option<Entry<V>>, ProcessError> + Send>;
 
 type MakeGetter<K, V> = Arc<dyn Fn(&Wiring<'_>) -> GetValue<K, V> + Send + Sync>;
 

@@ -65,7 +65,10 @@ impl TimeWindows {
     #[must_use]
     pub fn advance_by(self, advance: Duration) -> Self {
         let advance = millis(advance);
-        assert!(advance > 0 && advance <= self.size, "windows advance by more than nothing and at most their size");
+        assert!(
+            advance > 0 && advance <= self.size,
+            "windows advance by more than nothing and at most their size"
+        );
         Self { advance, ..self }
     }
 
@@ -160,7 +163,8 @@ mod tests {
 
     #[test]
     fn hopping_windows_start_on_multiples_and_never_before_the_epoch() {
-        let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(10)).advance_by(Duration::from_millis(4));
+        let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(10))
+            .advance_by(Duration::from_millis(4));
         assert_eq!(starts(windows, 3), [0]);
         assert_eq!(starts(windows, 10), [4, 8]);
         assert_eq!(starts(windows, 12), [4, 8, 12]);
@@ -169,13 +173,17 @@ mod tests {
     #[test]
     fn next_close_is_the_least_close_after_the_time() {
         for (size, advance, grace) in [(10, 10, 0), (10, 4, 3), (7, 3, 5), (60, 60, 5)] {
-            let windows = TimeWindows::of_size_and_grace(Duration::from_millis(size), Duration::from_millis(grace))
-                .advance_by(Duration::from_millis(advance));
+            let windows =
+                TimeWindows::of_size_and_grace(Duration::from_millis(size), Duration::from_millis(grace))
+                    .advance_by(Duration::from_millis(advance));
             for now in 0..200 {
                 let (size, advance, grace) = (windows.size, windows.advance, windows.grace);
                 let expected = (0..).map(|n| n * advance + size + grace).find(|close| *close > now);
                 let got = windows.next_close(Timestamp(now)).0;
-                assert!(got > now && Some(got) <= expected, "{windows:?} at {now}: {got} against {expected:?}");
+                assert!(
+                    got > now && Some(got) <= expected,
+                    "{windows:?} at {now}: {got} against {expected:?}"
+                );
             }
         }
     }

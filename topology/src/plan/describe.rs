@@ -24,7 +24,9 @@ impl Topology {
     /// Kafka orders nodes by how much hangs below them, then by name.
     fn in_description_order(&self, sub: &SubTopology) -> Vec<NodeId> {
         let mut nodes: Vec<(u64, NodeId)> = sub.nodes.iter().map(|&id| (self.weight(id), id)).collect();
-        nodes.sort_by(|(left, a), (right, b)| right.cmp(left).then_with(|| self.node(*a).name.cmp(&self.node(*b).name)));
+        nodes.sort_by(|(left, a), (right, b)| {
+            right.cmp(left).then_with(|| self.node(*a).name.cmp(&self.node(*b).name))
+        });
         nodes.into_iter().map(|(_, id)| id).collect()
     }
 
@@ -41,7 +43,9 @@ impl Topology {
             names.join(", ")
         };
         let _ = match &node.role {
-            NodeRole::Source { topics, .. } => writeln!(text, "    Source: {name} (topics: [{}])", list(topics)),
+            NodeRole::Source { topics, .. } => {
+                writeln!(text, "    Source: {name} (topics: [{}])", list(topics))
+            }
             NodeRole::Sink { topic, .. } => writeln!(text, "    Sink: {name} (topic: {})", topic.declared()),
             NodeRole::Processor { .. } => {
                 let mut stores: Vec<&str> = node.stores.iter().map(|store| &**store).collect();

@@ -97,7 +97,8 @@ fn align(topology: &Topology, sources: &[NodeId], known: &mut BTreeMap<TopicRef,
         let TopicRef::Internal(name) = topic else { return true };
         topology.repartitions().iter().any(|decl| decl.topic == *name && decl.partitions.is_some())
     };
-    let fixed = topics.iter().filter(|topic| chosen(topic)).filter_map(|topic| known.get(topic)).copied().max();
+    let fixed =
+        topics.iter().filter(|topic| chosen(topic)).filter_map(|topic| known.get(topic)).copied().max();
     let target = fixed.or_else(|| topics.iter().filter_map(|topic| known.get(topic)).copied().max());
     for topic in topics.iter().filter(|topic| !chosen(topic)) {
         if let Some(target) = target {
@@ -153,7 +154,8 @@ fn changelog_config(store: &StoreDecl, additional_retention_ms: i64) -> BTreeMap
     let mut config = match store.kind {
         StoreKind::Window { retention_ms: retention, .. } => {
             let mut config = pairs(&[("cleanup.policy", "compact,delete")]);
-            config.insert("retention.ms".into(), retention.saturating_add(additional_retention_ms).to_string());
+            config
+                .insert("retention.ms".into(), retention.saturating_add(additional_retention_ms).to_string());
             config
         }
         StoreKind::KeyValue | StoreKind::Suppress => pairs(&[("cleanup.policy", "compact")]),

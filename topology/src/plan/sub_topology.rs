@@ -84,7 +84,8 @@ fn gather(graph: &Graph, stores: &mut [Option<StoreDecl>], id: u32, nodes: Vec<N
             NodeRole::Sink { .. } | NodeRole::Processor { .. } => {}
         }
         for name in &decl.stores {
-            let found = stores.iter_mut().find(|store| store.as_ref().is_some_and(|store| store.name == *name));
+            let found =
+                stores.iter_mut().find(|store| store.as_ref().is_some_and(|store| store.name == *name));
             sub.stores.extend(found.and_then(Option::take));
         }
     }

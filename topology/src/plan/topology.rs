@@ -120,7 +120,8 @@ fn check_names(graph: &Graph, errors: &mut Vec<TopologyError>) {
     }
     for node in &graph.nodes {
         for store in node.stores.iter().filter(|store| !stores.contains(store)) {
-            errors.push(TopologyError::UnknownStore { node: node.name.to_string(), store: store.to_string() });
+            errors
+                .push(TopologyError::UnknownStore { node: node.name.to_string(), store: store.to_string() });
         }
     }
 }
@@ -153,8 +154,10 @@ fn check_topics(graph: &Graph, errors: &mut Vec<TopologyError>) {
         for topic in topics {
             let name: &str = topic.declared();
             let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-            if name.is_empty() || name.len() > 249 || !name.chars().all(valid) || name == "." || name == ".." {
-                errors.push(TopologyError::InvalidName { node: node.name.to_string(), name: name.to_string() });
+            if name.is_empty() || name.len() > 249 || !name.chars().all(valid) || name == "." || name == ".."
+            {
+                errors
+                    .push(TopologyError::InvalidName { node: node.name.to_string(), name: name.to_string() });
             }
         }
         if !matches!(node.role, NodeRole::Source { .. }) {

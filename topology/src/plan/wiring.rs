@@ -74,7 +74,12 @@ pub(crate) fn changelog_topic(application: &str, store: &str) -> Arc<str> {
 impl Topology {
     /// Makes the nodes of one task of `sub_topology`. Indices into the arena grow along every edge, since a node is
     /// declared after its parents.
-    pub(crate) fn instantiate(&self, sub_topology: &SubTopology, application: &str, caching: bool) -> Instance {
+    pub(crate) fn instantiate(
+        &self,
+        sub_topology: &SubTopology,
+        application: &str,
+        caching: bool,
+    ) -> Instance {
         let mut places = std::collections::BTreeMap::new();
         for &id in &sub_topology.nodes {
             if !matches!(self.node(id).role, NodeRole::Source { .. }) {
@@ -96,7 +101,12 @@ impl Topology {
                     processed: 0,
                 }),
                 NodeRole::Processor { make } | NodeRole::Sink { make, .. } => {
-                    cells.push(Cell { name: Arc::clone(&node.name), node: make(&wiring), children, processed: 0 });
+                    cells.push(Cell {
+                        name: Arc::clone(&node.name),
+                        node: make(&wiring),
+                        children,
+                        processed: 0,
+                    });
                 }
             }
         }

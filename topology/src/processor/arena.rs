@@ -59,7 +59,12 @@ impl NodeArena {
         Ok(())
     }
 
-    pub(crate) fn punctuate(&mut self, node: u32, due: Punctuation, env: &mut Env) -> Result<(), ProcessError> {
+    pub(crate) fn punctuate(
+        &mut self,
+        node: u32,
+        due: Punctuation,
+        env: &mut Env,
+    ) -> Result<(), ProcessError> {
         let result = self.at(node as usize, env, |node, hop| node.punctuate(due, hop));
         result.or_else(|error| env.skip(error))
     }

@@ -123,6 +123,8 @@ pub(crate) struct Env {
     pub(crate) topics: Vec<OutputTopic>,
     pub(crate) punctuators: Punctuators,
     pub(crate) stream_time: Timestamp,
+    /// The time of the record in process, as its extractor told it.
+    pub(crate) record_time: Timestamp,
     pub(crate) wall: Timestamp,
     pub(crate) commit_requested: bool,
     /// Set when the handler asked for the record in process to become a dead letter.
@@ -150,6 +152,7 @@ impl Env {
             topics,
             punctuators: Punctuators::default(),
             stream_time: Timestamp::UNKNOWN,
+            record_time: Timestamp::UNKNOWN,
             wall: Timestamp(0),
             commit_requested: false,
             dead_letter: None,

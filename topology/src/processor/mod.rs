@@ -10,10 +10,12 @@ mod punctuation;
 
 pub(crate) use arena::{Cell, Hop, NodeArena};
 pub use context::{ChildHandle, Context};
+pub use env::{
+    DropReason, FailOnProcessError, FailedRecord, ProcessHandler, ProcessResponse, SkipOnProcessError,
+};
 pub(crate) use env::{Env, OutputTopic};
-pub use env::{DropReason, ProcessHandler, ProcessResponse, FailOnProcessError, SkipOnProcessError, FailedRecord};
-pub(crate) use node::{InPlace, MapNode, Node, SourceError, SourceNode, Typed, take};
 pub use node::Processor;
+pub(crate) use node::{InPlace, MapNode, Node, SourceError, SourceNode, Typed, take};
 pub(crate) use output::{OutputBuffer, OutputEntry};
-pub use punctuation::{Punctuation, PunctuationType, PunctuatorId};
 pub(crate) use punctuation::Punctuators;
+pub use punctuation::{Punctuation, PunctuationType, PunctuatorId};

@@ -169,9 +169,8 @@ where
 {
     #[inline]
     fn process(&mut self, slot: &mut dyn Any, mut hop: Hop<'_>) -> Result<(), ProcessError> {
-        let place = slot
-            .downcast_mut::<Option<Record<K, V>>>()
-            .expect("edge types are checked by Topology::build");
+        let place =
+            slot.downcast_mut::<Option<Record<K, V>>>().expect("edge types are checked by Topology::build");
         let record = place.as_mut().expect("each child gets its own record");
         if (self.pass)(record) { hop.pass(place) } else { Ok(()) }
     }

@@ -62,9 +62,8 @@ impl Application {
 
     /// The producer of a thread: transactional under exactly-once, by an id that is this instance's and thread's own.
     pub(crate) fn producer_settings(&self, thread: usize) -> ProducerSettings {
-        let transactional_id = self
-            .exactly_once()
-            .then(|| format!("{}-{}-{thread}", self.config.application_id, self.instance));
+        let transactional_id =
+            self.exactly_once().then(|| format!("{}-{}-{thread}", self.config.application_id, self.instance));
         ProducerSettings {
             transactional_id,
             transaction_timeout: Some(Duration::from_millis(self.config.transaction_timeout_ms)),
@@ -91,7 +90,7 @@ impl Application {
         let persistent = stores.iter().any(|store| store.persistent);
         let engine = match &self.folder {
             Some(folder) if persistent => {
-                EngineChoice::Lmdb { folder: folder.task(task), map_bytes: crate::state::INITIAL_MAP_BYTES }
+                EngineChoice::Lmdb { folder: folder.task(task), map_bytes: INITIAL_MAP_BYTES }
             }
             Some(_) | None => EngineChoice::Memory,
         };
@@ -148,3 +147,6 @@ impl Application {
 
 /// Caches hold at least this much, or in-place updates lose their point.
 const MINIMAL_CACHE_BYTES: usize = 64 << 10;
+
+/// Address space of a task's engine at first; it is sparse and grows by itself.
+const INITIAL_MAP_BYTES: usize = 64 << 20;

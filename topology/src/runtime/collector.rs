@@ -43,7 +43,12 @@ impl Collector {
     }
 
     /// One past the last acknowledged offset of an output topic's partition.
-    pub(crate) fn acknowledged(&self, topic: u32, partition: Partition, producer: &dyn Producer) -> Option<i64> {
+    pub(crate) fn acknowledged(
+        &self,
+        topic: u32,
+        partition: Partition,
+        producer: &dyn Producer,
+    ) -> Option<i64> {
         producer.acknowledged(self.handles[topic as usize], partition)
     }
 }

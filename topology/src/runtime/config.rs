@@ -161,8 +161,10 @@ impl StreamsConfig {
     }
 
     fn parse(place: &str, text: &str) -> Result<Self, ConfigError> {
-        let invalid =
-            |error: toml::de::Error| ConfigError::Invalid { place: place.to_owned(), reason: error.to_string() };
+        let invalid = |error: toml::de::Error| ConfigError::Invalid {
+            place: place.to_owned(),
+            reason: error.to_string(),
+        };
         let table: toml::Table = text.parse().map_err(invalid)?;
         for key in table.keys() {
             known(place, key)?;
@@ -186,7 +188,8 @@ impl StreamsConfig {
             let key = key.to_lowercase().replace('_', "-");
             known(&name, &key)?;
             let place = name.clone();
-            let quoted = value.parse::<i64>().map_or_else(|_| toml::Value::String(value), toml::Value::Integer);
+            let quoted =
+                value.parse::<i64>().map_or_else(|_| toml::Value::String(value), toml::Value::Integer);
             overrides.insert(key, (place, quoted));
         }
         let mut config = self;
@@ -199,9 +202,10 @@ impl StreamsConfig {
     fn with(mut self, key: &str, value: toml::Value, place: &str) -> Result<Self, ConfigError> {
         let mut table = toml::Table::new();
         table.insert(key.to_owned(), value);
-        let one: Self = table
-            .try_into()
-            .map_err(|error: toml::de::Error| ConfigError::Invalid { place: place.to_owned(), reason: error.to_string() })?;
+        let one: Self = table.try_into().map_err(|error: toml::de::Error| ConfigError::Invalid {
+            place: place.to_owned(),
+            reason: error.to_string(),
+        })?;
         match key {
             "application-id" => self.application_id = one.application_id,
             "threads" => self.threads = one.threads,

@@ -38,7 +38,9 @@ pub enum StreamsError {
     #[error("no thread could be started: {0}")]
     Thread(#[source] std::io::Error),
     /// A source starts nowhere.
-    #[error("{partition}: there is no committed offset, and its reset policy is none; commit one or choose another policy")]
+    #[error(
+        "{partition}: there is no committed offset, and its reset policy is none; commit one or choose another policy"
+    )]
     NoOffset {
         /// The partition.
         partition: String,

@@ -1,20 +1,32 @@
 //! The runtime: threads, tasks, restoration, commits, membership and the state of the application. The only room with
 //! threads and channels; knows the log by its traits alone, and never meets the DSL.
 
+mod application;
+mod collector;
+mod commit;
 mod config;
+mod control;
+mod error;
 mod handlers;
 mod offset_metadata;
 mod partition_group;
+mod report;
+mod restore;
+mod shared;
 mod status;
+mod streams;
 mod task;
+mod thread;
+mod topics;
 
 pub use config::{ConfigError, Guarantee, StreamsConfig};
+pub use error::StreamsError;
 pub use handlers::{
-    DeserializationHandler, FailOnDecodeError, FailedBytes, DeadLetterOnDecodeError, SkipOnDecodeError,
+    DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError, FailedBytes, SkipOnDecodeError,
 };
-pub(crate) use partition_group::PartitionGroup;
 pub use status::{
     ApplicationState, NodeStatus, NodeView, PartitionStatus, Status, TaskPhase, TaskStatus, TopologyView,
 };
+pub use streams::{KafkaStreams, RunningStreams, StreamsHandle};
 pub use task::TaskFault;
 pub(crate) use task::{Task, TaskPlan};

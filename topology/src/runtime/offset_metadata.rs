@@ -22,7 +22,8 @@ impl OffsetMetadata {
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(&self.partition_time.0.to_be_bytes());
         if !self.processor.is_empty() {
-            let count = u32::try_from(self.processor.len()).expect("a topology has fewer than 2^32 operators");
+            let count =
+                u32::try_from(self.processor.len()).expect("a topology has fewer than 2^32 operators");
             bytes.extend_from_slice(&count.to_be_bytes());
             for (key, value) in &self.processor {
                 let len = u32::try_from(key.len()).expect("names are short");
@@ -66,7 +67,8 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 fn base64(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let word =
+            chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
             let digit = (word >> (18 - 6 * place)) & 63;
             text.push(if place <= chunk.len() { char::from(ALPHABET[digit as usize]) } else { '=' });

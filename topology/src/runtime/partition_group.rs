@@ -22,6 +22,8 @@ pub(crate) struct PartitionQueue {
     /// The position is not committed yet.
     pub(crate) moved: bool,
     pub(crate) paused: bool,
+    /// The greatest record time seen.
+    pub(crate) partition_time: Timestamp,
 }
 
 /// All source partitions of a task.
@@ -41,6 +43,7 @@ impl PartitionQueue {
             position: None,
             moved: false,
             paused: false,
+            partition_time: Timestamp::UNKNOWN,
         }
     }
 

@@ -68,7 +68,14 @@ impl StateUpdater {
         let group = &application.config.application_id;
         let consumer = application.log.consumer(group, Isolation::ReadCommitted)?;
         let admin = application.log.admin()?;
-        Ok(Self { application, requests, consumer, admin, restoring: Vec::new(), batch: PolledBatch::default() })
+        Ok(Self {
+            application,
+            requests,
+            consumer,
+            admin,
+            restoring: Vec::new(),
+            batch: PolledBatch::default(),
+        })
     }
 
     /// Runs until the request channel is closed.
@@ -128,7 +135,8 @@ impl StateUpdater {
             };
             let start = positions[store].unwrap_or(marks.low);
             if start > marks.high {
-                let reason = format!("the store is at offset {start}, but its changelog ends at {}", marks.high);
+                let reason =
+                    format!("the store is at offset {start}, but its changelog ends at {}", marks.high);
                 tracing::warn!(%partition, reason, "the store is restored from the beginning");
             }
             if start < marks.stable {
@@ -183,15 +191,17 @@ impl StateUpdater {
         while index < self.restoring.len() {
             let consumer = &self.consumer;
             let streams = &self.restoring[index].streams;
-            let whole =
-                streams.iter().all(|stream| consumer.position(&stream.partition).is_some_and(|at| at >= stream.end));
+            let whole = streams
+                .iter()
+                .all(|stream| consumer.position(&stream.partition).is_some_and(|at| at >= stream.end));
             if !whole {
                 index += 1;
                 continue;
             }
             let Restoring { request, streams } = self.restoring.swap_remove(index);
             let mut state = request.state;
-            let positions: Vec<(usize, i64)> = streams.iter().map(|stream| (stream.store, stream.end)).collect();
+            let positions: Vec<(usize, i64)> =
+                streams.iter().map(|stream| (stream.store, stream.end)).collect();
             state.commit(&positions)?;
             reply(request.reply, request.task, Ok(state));
         }
@@ -202,7 +212,11 @@ impl StateUpdater {
         let mut error = Some(error);
         for restoring in self.restoring.drain(..) {
             let cause = error.take().unwrap_or_else(|| {
-                ClientError::Fatal { operation: "restore", reason: "another task's restoration failed".into() }.into()
+                ClientError::Fatal {
+                    operation: "restore",
+                    reason: "another task's restoration failed".into(),
+                }
+                .into()
             });
             reply(restoring.request.reply, restoring.request.task, Err(cause));
         }

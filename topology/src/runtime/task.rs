@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::handlers::{DeserializationHandler, FailedBytes};
+use super::offset_metadata::OffsetMetadata;
 use super::partition_group::PartitionGroup;
 use crate::client::CommittedOffset;
 use crate::error::ProcessError;
@@ -30,7 +31,9 @@ pub enum TaskFault {
         error: ProcessError,
     },
     /// A record could not be decoded and its handler chose to fail.
-    #[error("task {task}: {partition} offset {offset}: {source}; set a deserialization handler to skip such records or to write them to a dead letter topic")]
+    #[error(
+        "task {task}: {partition} offset {offset}: {source}; set a deserialization handler to skip such records or to write them to a dead letter topic"
+    )]
     Decode {
         /// The task.
         task: TaskId,
@@ -104,7 +107,8 @@ impl Task {
         for (index, source) in sources.iter().enumerate() {
             for topic in &source.topics {
                 if plan.partition.0 < (plan.partitions_of)(topic) {
-                    partitions.push((TopicPartition { topic: topic.clone(), partition: plan.partition }, index));
+                    partitions
+                        .push((TopicPartition { topic: topic.clone(), partition: plan.partition }, index));
                 }
             }
         }
@@ -136,9 +140,9 @@ impl Task {
     pub(crate) fn process(&mut self, records_max: usize) -> Result<usize, TaskFault> {
         for done in 0..records_max {
             let sources = &mut self.sources;
-            let next = self.group.choose(|source, partition, raw| {
-                sources[source].node.time_of(&partition.topic, raw)
-            });
+            let next = self
+                .group
+                .choose(|source, partition, raw| sources[source].node.time_of(&partition.topic, raw));
             let Some(queue) = next else { return Ok(done) };
             self.process_head(queue)?;
             if self.env.commit_requested {
@@ -160,7 +164,9 @@ impl Task {
         if result.is_err() || self.env.dead_letter.is_some() {
             self.failed(index, result)?;
         }
-        self.group.queues[index].advance(offset);
+        let queue = &mut self.group.queues[index];
+        queue.partition_time = queue.partition_time.max(self.env.record_time);
+        queue.advance(offset);
         self.processed += 1;
         self.punctuate(PunctuationType::StreamTime, self.env.stream_time)
     }
@@ -182,7 +188,13 @@ impl Task {
                 match self.decode_handler.on_error(&failed) {
                     ProcessResponse::Continue => {}
                     ProcessResponse::DeadLetter => {
-                        dead_letter(&mut self.env, self.dead_letters, &queue.partition, raw, &error.to_string());
+                        dead_letter(
+                            &mut self.env,
+                            self.dead_letters,
+                            &queue.partition,
+                            raw,
+                            &error.to_string(),
+                        );
                     }
                     ProcessResponse::Fail => {
                         let (partition, offset) = (queue.partition.clone(), raw.offset);
@@ -242,10 +254,31 @@ impl Task {
         let moved = self.group.queues.iter().filter(|queue| queue.moved);
         moved
             .filter_map(|queue| {
-                let offset = CommittedOffset { offset: queue.position?, metadata: String::new() };
+                let metadata = OffsetMetadata {
+                    partition_time: queue.partition_time,
+                    processor: self.env.remembered.clone(),
+                };
+                let offset = CommittedOffset { offset: queue.position?, metadata: metadata.encode() };
                 Some((queue.partition.clone(), offset))
             })
             .collect()
+    }
+
+    /// Takes up what a former owner committed beside the offset of `partition`. Where partitions disagree, the greatest
+    /// value holds: each wrote all of them, at different times.
+    pub(crate) fn recall(&mut self, partition: &TopicPartition, metadata: &OffsetMetadata) {
+        if let Some(index) = self.group.index_of(partition) {
+            self.group.queues[index].partition_time = metadata.partition_time;
+        }
+        for (key, value) in &metadata.processor {
+            let slot = self.env.remembered.entry(Arc::clone(key)).or_insert(*value);
+            *slot = (*slot).max(*value);
+        }
+    }
+
+    /// The stores, when the nodes are to be made anew.
+    pub(crate) fn into_state(self) -> TaskState {
+        self.env.state
     }
 
     /// Whether a commit would have something to do.

@@ -51,8 +51,12 @@ pub(crate) fn prepare(
         })
         .collect();
     let compact = BTreeMap::from([("cleanup.policy".to_string(), "compact".to_string())]);
-    let control =
-        NewTopic { name: control_topic(application), partitions: CONTROL_PARTITIONS, replication, config: compact };
+    let control = NewTopic {
+        name: control_topic(application),
+        partitions: CONTROL_PARTITIONS,
+        replication,
+        config: compact,
+    };
     wanted.push(control);
     wanted.extend(missing_sinks(topology, config, &mut *admin, timeout)?);
     admin.create(&wanted, timeout)?;

@@ -113,7 +113,11 @@ impl TopologyTestDriver {
             let settings = TaskSettings {
                 engine: EngineChoice::Memory,
                 cache_bytes_max: options.cache_bytes_max.max(1 << 20),
-                changelog_topics: sub.stores.iter().map(|store| changelog_topic(APPLICATION, &store.name)).collect(),
+                changelog_topics: sub
+                    .stores
+                    .iter()
+                    .map(|store| changelog_topic(APPLICATION, &store.name))
+                    .collect(),
             };
             let state = TaskState::open(&sub.stores, &settings).expect("stores in memory open");
             let mut task = Task::new(&plan, state);

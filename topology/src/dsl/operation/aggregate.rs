@@ -137,7 +137,11 @@ where
         Ok(())
     }
 
-    fn process(&mut self, record: Record<K, V>, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        cx: &mut Context<'_, K, Change<A>>,
+    ) -> Result<(), ProcessError> {
         if self.key.is_null(&record.key) {
             cx.drop_record(DropReason::NullKey);
             return Ok(());

@@ -22,13 +22,14 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             Vec::new(),
             Box::new(move |_| {
                 let mapper = Arc::clone(&mapper);
-                let run = move |record: Record<K, V>, cx: &mut Context<'_, K2, V2>| -> Result<(), ProcessError> {
-                    for (key, value) in mapper(record.key, record.value) {
-                        let headers = record.headers.clone();
-                        cx.forward(Record { key, value, timestamp: record.timestamp, headers })?;
-                    }
-                    Ok(())
-                };
+                let run =
+                    move |record: Record<K, V>, cx: &mut Context<'_, K2, V2>| -> Result<(), ProcessError> {
+                        for (key, value) in mapper(record.key, record.value) {
+                            let headers = record.headers.clone();
+                            cx.forward(Record { key, value, timestamp: record.timestamp, headers })?;
+                        }
+                        Ok(())
+                    };
                 Box::new(MapNode::new(run))
             }),
         )
@@ -49,13 +50,14 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             Vec::new(),
             Box::new(move |_| {
                 let mapper = Arc::clone(&mapper);
-                let run = move |record: Record<K, V>, cx: &mut Context<'_, K, V2>| -> Result<(), ProcessError> {
-                    for value in mapper(record.value) {
-                        let (key, headers) = (record.key.clone(), record.headers.clone());
-                        cx.forward(Record { key, value, timestamp: record.timestamp, headers })?;
-                    }
-                    Ok(())
-                };
+                let run =
+                    move |record: Record<K, V>, cx: &mut Context<'_, K, V2>| -> Result<(), ProcessError> {
+                        for value in mapper(record.value) {
+                            let (key, headers) = (record.key.clone(), record.headers.clone());
+                            cx.forward(Record { key, value, timestamp: record.timestamp, headers })?;
+                        }
+                        Ok(())
+                    };
                 Box::new(MapNode::new(run))
             }),
         )

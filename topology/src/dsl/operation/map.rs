@@ -22,7 +22,10 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     }
 
     /// Makes a new value of each value.
-    pub fn map_values<V2: Data>(self, mapper: impl Fn(V) -> V2 + Send + Sync + 'static) -> KStream<'b, K, V2> {
+    pub fn map_values<V2: Data>(
+        self,
+        mapper: impl Fn(V) -> V2 + Send + Sync + 'static,
+    ) -> KStream<'b, K, V2> {
         self.map_records("KSTREAM-MAPVALUES-", move |record: Record<K, V>| Record {
             key: record.key,
             value: mapper(record.value),
@@ -42,9 +45,9 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             Vec::new(),
             Box::new(move |_| {
                 let mapper = Arc::clone(&mapper);
-                let run = move |record: Record<K, V>, cx: &mut Context<'_, K2, V2>| -> Result<(), ProcessError> {
-                    cx.forward(mapper(record))
-                };
+                let run = move |record: Record<K, V>,
+                                cx: &mut Context<'_, K2, V2>|
+                      -> Result<(), ProcessError> { cx.forward(mapper(record)) };
                 Box::new(MapNode::new(run))
             }),
         )

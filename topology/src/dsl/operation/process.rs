@@ -57,7 +57,9 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         self.then(
             prefix,
             stores,
-            Box::new(move |wiring| Box::new(Typed::<P, K, V, K2, V2>::new(supplier(&ProcessorStores { wiring })))),
+            Box::new(move |wiring| {
+                Box::new(Typed::<P, K, V, K2, V2>::new(supplier(&ProcessorStores { wiring })))
+            }),
         )
     }
 }

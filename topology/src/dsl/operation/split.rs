@@ -68,7 +68,8 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     /// ```
     pub fn split(self, name: &str) -> SplitStream<'b, K, V> {
         let prefix: Arc<str> = name.into();
-        let make = Box::new(|_: &Wiring<'_>| -> Box<dyn Node> { unreachable!("replaced when the split is ended") });
+        let make =
+            Box::new(|_: &Wiring<'_>| -> Box<dyn Node> { unreachable!("replaced when the split is ended") });
         let node = self.builder.add_node::<Record<K, V>, Record<K, V>>(
             Arc::clone(&prefix),
             vec![self.node],
@@ -84,7 +85,9 @@ impl<'b, K: Data, V: Data> SplitStream<'b, K, V> {
     pub fn branch(mut self, name: &str, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.predicates.push(Arc::new(predicate));
         let builder = self.stream.builder;
-        let make = Box::new(|_: &Wiring<'_>| -> Box<dyn Node> { Box::new(InPlace::new(|_: &mut Record<K, V>| true)) });
+        let make = Box::new(|_: &Wiring<'_>| -> Box<dyn Node> {
+            Box::new(InPlace::new(|_: &mut Record<K, V>| true))
+        });
         let node = builder.add_node::<Record<K, V>, Record<K, V>>(
             format!("{}{name}", self.prefix).into(),
             vec![self.node],

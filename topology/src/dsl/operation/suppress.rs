@@ -84,7 +84,9 @@ impl Suppressed {
 
 /// The buffer is full and may not emit early.
 #[derive(Debug, thiserror::Error)]
-#[error("the suppression buffer {store} is full ({records} records, {bytes} bytes); raise its bound, or let it emit early")]
+#[error(
+    "the suppression buffer {store} is full ({records} records, {bytes} bytes); raise its bound, or let it emit early"
+)]
 struct BufferFull {
     store: Arc<str>,
     records: usize,
@@ -186,7 +188,12 @@ impl<V: Data> ChangeSerde<Change<V>> for BufferedChange<V> {
         write(&*self.0, topic, change.new.as_ref(), out)
     }
 
-    fn deserialize(&self, topic: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> Result<Change<V>, SerdeError> {
+    fn deserialize(
+        &self,
+        topic: &str,
+        old: Option<&[u8]>,
+        new: Option<&[u8]>,
+    ) -> Result<Change<V>, SerdeError> {
         let read = |bytes: Option<&[u8]>| bytes.map(|bytes| self.0.deserialize(topic, bytes)).transpose();
         Ok(Change { old: read(old)?, new: read(new)? })
     }
@@ -230,7 +237,11 @@ impl<K: Windowable, V: Data> Processor<K, Change<V>, K, Change<V>> for Suppress<
         Ok(())
     }
 
-    fn process(&mut self, record: Record<K, Change<V>>, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        cx: &mut Context<'_, K, Change<V>>,
+    ) -> Result<(), ProcessError> {
         self.observed = self.observed.max(record.timestamp);
         let closing = self.suppressed.until == Until::WindowCloses;
         // Nothing was emitted for a window that is still open, so that its deletion is nothing to tell.
@@ -246,7 +257,11 @@ impl<K: Windowable, V: Data> Suppress<K, V> {
         Ok(cx.store(self.store).prior(key)?.is_some())
     }
 
-    fn buffer(&mut self, record: Record<K, Change<V>>, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
+    fn buffer(
+        &mut self,
+        record: Record<K, Change<V>>,
+        cx: &mut Context<'_, K, Change<V>>,
+    ) -> Result<(), ProcessError> {
         let Record { key, value: mut change, timestamp, headers } = record;
         let time = match self.suppressed.until {
             Until::WindowCloses => key.window_end().unwrap_or(timestamp),
@@ -271,7 +286,8 @@ impl<K: Windowable, V: Data> Suppress<K, V> {
         };
         let (records_max, bytes_max) = (self.suppressed.records_max, self.suppressed.bytes_max);
         let full = |stats: &BufferStats| {
-            records_max.is_some_and(|max| stats.len > max) || bytes_max.is_some_and(|max| stats.byte_len > max)
+            records_max.is_some_and(|max| stats.len > max)
+                || bytes_max.is_some_and(|max| stats.byte_len > max)
         };
         let early = self.suppressed.emit_early && self.suppressed.until != Until::WindowCloses;
         let buffer = cx.store(self.store);

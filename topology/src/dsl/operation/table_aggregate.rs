@@ -6,7 +6,9 @@ use crate::dsl::change::ChangeSerde;
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::{Consumed, SharedSerde};
 use crate::dsl::value_getter::ValueGetter;
-use crate::dsl::{Change, Data, FailOnInvalidTimestamp, KGroupedTable, KStream, KTable, Materialized, StoreKey};
+use crate::dsl::{
+    Change, Data, FailOnInvalidTimestamp, KGroupedTable, KStream, KTable, Materialized, StoreKey,
+};
 use crate::error::{ProcessError, TopologyError};
 use crate::plan::{NodeRole, RepartitionDecl, TopicRef, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
@@ -152,7 +154,11 @@ where
         Ok(())
     }
 
-    fn process(&mut self, record: Record<K, Change<V>>, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        cx: &mut Context<'_, K, Change<A>>,
+    ) -> Result<(), ProcessError> {
         if self.key.is_null(&record.key) {
             cx.drop_record(DropReason::NullKey);
             return Ok(());
@@ -163,7 +169,8 @@ where
             let timestamp = slot.as_ref().map_or(time, |entry| entry.timestamp.max(time));
             let mut value = slot.take().map(|entry| entry.value);
             (self.step)(&record.key, &record.value, &mut value);
-            *slot = value.filter(|value| !self.aggregate.is_null(value)).map(|value| Entry { value, timestamp });
+            *slot =
+                value.filter(|value| !self.aggregate.is_null(value)).map(|value| Entry { value, timestamp });
             let new = if cached { None } else { slot.as_ref().map(|entry| entry.value.clone()) };
             (Change { old, new }, timestamp)
         })?;

@@ -19,7 +19,8 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
         let selector = Arc::new(selector);
         let (key_serde, value_serde) = (Arc::clone(&grouped.key), Arc::clone(&grouped.value));
         let make = Box::new(move |_: &Wiring<'_>| -> Box<dyn Node> {
-            let (selector, keys, values) = (Arc::clone(&selector), Arc::clone(&key_serde), Arc::clone(&value_serde));
+            let (selector, keys, values) =
+                (Arc::clone(&selector), Arc::clone(&key_serde), Arc::clone(&value_serde));
             let run = move |record: Record<K, Change<V>>, cx: &mut Context<'_, K2, Change<V2>>| {
                 let Record { key, value: change, timestamp, headers } = record;
                 let regroup = |value: Option<V>| {
@@ -28,7 +29,12 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
                 };
                 let (old, new) = (regroup(change.old), regroup(change.new));
                 let mut send = |key, old, new| {
-                    cx.forward(Record { key, value: Change { old, new }, timestamp, headers: headers.clone() })
+                    cx.forward(Record {
+                        key,
+                        value: Change { old, new },
+                        timestamp,
+                        headers: headers.clone(),
+                    })
                 };
                 match (old, new) {
                     (Some((old_key, old)), Some((new_key, new))) if old_key == new_key => {

@@ -43,7 +43,9 @@ fn table_map<'b, K: StoreKey, V: Data, W: Data>(
     let (info, for_getter) = (table.info(), Arc::clone(&step));
     let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
         let (step, send_old) = (Arc::clone(&step), wiring.node.send_old);
-        let run = move |record: Record<K, Change<V>>, cx: &mut Context<'_, K, Change<W>>| -> Result<(), ProcessError> {
+        let run = move |record: Record<K, Change<V>>,
+                        cx: &mut Context<'_, K, Change<W>>|
+              -> Result<(), ProcessError> {
             let Record { key, value: Change { old, new }, timestamp, headers } = record;
             let new = new.and_then(|value| step(&key, value));
             let old = if send_old { old.and_then(|value| step(&key, value)) } else { None };

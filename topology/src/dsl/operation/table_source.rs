@@ -74,7 +74,11 @@ impl<K: StoreKey, V: Data> Processor<K, Option<V>, K, Change<V>> for TableSource
         Ok(())
     }
 
-    fn process(&mut self, record: Record<K, Option<V>>, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
+    fn process(
+        &mut self,
+        record: Record<K, Option<V>>,
+        cx: &mut Context<'_, K, Change<V>>,
+    ) -> Result<(), ProcessError> {
         let Record { key, value, timestamp, headers } = record;
         if self.key.is_null(&key) {
             cx.drop_record(DropReason::NullKey);

@@ -13,7 +13,9 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
     pub fn to_stream(self) -> KStream<'b, K, Option<V>> {
         let name: Arc<str> = self.builder.next_name("KTABLE-TOSTREAM-");
         let make = Box::new(|_: &Wiring<'_>| -> Box<dyn Node> {
-            let run = |record: Record<K, Change<V>>, cx: &mut Context<'_, K, Option<V>>| -> Result<(), ProcessError> {
+            let run = |record: Record<K, Change<V>>,
+                       cx: &mut Context<'_, K, Option<V>>|
+             -> Result<(), ProcessError> {
                 let Record { key, value, timestamp, headers } = record;
                 cx.forward(Record { key, value: value.new, timestamp, headers })
             };

@@ -8,7 +8,8 @@ use super::aggregate::apply;
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::SharedSerde;
 use crate::dsl::{
-    Change, Data, KTable, Materialized, StoreKey, TimeWindowedKStream, TimeWindows, Window, Windowed, WindowedSerde,
+    Change, Data, KTable, Materialized, StoreKey, TimeWindowedKStream, TimeWindows, Window, Windowed,
+    WindowedSerde,
 };
 use crate::error::ProcessError;
 use crate::plan::{NodeRole, Wiring};
@@ -72,7 +73,8 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
         let needed = windows.size_ms() + windows.grace_ms();
         let retention = materialized.retention.map_or(needed, |retention| millis(retention).max(needed));
         let (key_serde, value_serde) = (Arc::clone(&materialized.key), Arc::clone(&materialized.value));
-        let window_store = Stores::window(&store, key_serde, value_serde, length(windows.size_ms()), length(retention));
+        let window_store =
+            Stores::window(&store, key_serde, value_serde, length(windows.size_ms()), length(retention));
         builder.add_store(materialized.configure(window_store));
         let info = TableInfo {
             getter: None,

@@ -1,0 +1,193 @@
+//! Commits of a stream thread, and what follows when one is refused.
+//!
+//! The order, for all tasks of the thread together:
+//! 1. caches are flushed through the nodes, and the stores' changes go to the producer with everything else;
+//! 2. at-least-once: the producer is flushed, then the offsets are committed; exactly-once: offsets join the
+//!    transaction, and it is committed;
+//! 3. only then the changes and the changelog positions enter the engines, in one atomic batch per task.
+//!
+//! So an engine never holds what its changelog does not, and a crash at any point replays a tail and wipes nothing.
+//! A commit that the group refuses is ordinary (another member joined): the thread goes back to its last commit.
+
+use super::error::StreamsError;
+use super::offset_metadata::OffsetMetadata;
+use super::thread::{Running, StreamThread};
+use crate::client::{ClientError, CommittedOffset, ProducerError, StartAt};
+use crate::record::TopicPartition;
+
+/// Why a commit did not happen.
+enum Refused {
+    /// The group did not accept this member as it was: go back to the last commit and go on.
+    NotCurrent,
+    /// Nothing can be mended here.
+    Fatal(StreamsError),
+}
+
+impl<E: Into<StreamsError>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self::Fatal(error.into())
+    }
+}
+
+type Offsets = Vec<(TopicPartition, CommittedOffset)>;
+
+impl StreamThread {
+    /// Commits all tasks of the thread.
+    pub(super) fn commit_all(&mut self) -> Result<(), StreamsError> {
+        self.last_commit = self.application.clock.monotonic();
+        let moved = self
+            .tasks
+            .iter()
+            .any(|running| running.task.needs_commit() || !running.task.env.outputs.is_empty());
+        if !moved && !self.in_transaction {
+            return Ok(());
+        }
+        match self.try_commit() {
+            Ok(()) => {
+                self.shared.count_commit();
+                Ok(())
+            }
+            Err(Refused::NotCurrent) => {
+                tracing::info!(
+                    thread = self.index,
+                    "the commit was refused while the group changed: going back to the last one"
+                );
+                self.rewind()
+            }
+            Err(Refused::Fatal(error)) => Err(error),
+        }
+    }
+
+    fn try_commit(&mut self) -> Result<(), Refused> {
+        for index in 0..self.tasks.len() {
+            self.tasks[index].task.flush()?;
+            self.send_outputs(index)?;
+        }
+        let offsets: Offsets = self.tasks.iter().flat_map(|running| running.task.offsets()).collect();
+        if self.application.exactly_once() {
+            self.commit_transaction(&offsets)?;
+        } else {
+            self.commit_plainly(&offsets)?;
+        }
+        for index in 0..self.tasks.len() {
+            let positions = self.changelog_positions(index);
+            let running = &mut self.tasks[index];
+            for (partition, committed) in running.task.offsets() {
+                running.committed.insert(partition, committed.offset);
+            }
+            running.task.committed(&positions)?;
+        }
+        Ok(())
+    }
+
+    fn commit_plainly(&mut self, offsets: &Offsets) -> Result<(), Refused> {
+        let timeout = self.application.request_timeout();
+        loop {
+            match self.producer.flush(timeout) {
+                Err(ProducerError::Timeout { operation }) => {
+                    tracing::warn!(operation, "the log takes long to acknowledge records");
+                }
+                other => break other?,
+            }
+        }
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let member = self.gate.metadata().map_err(current)?;
+        self.consumer.commit(offsets, &member).map_err(current)
+    }
+
+    fn commit_transaction(&mut self, offsets: &Offsets) -> Result<(), Refused> {
+        let timeout = self.application.request_timeout();
+        if !self.in_transaction {
+            self.producer.begin_transaction()?;
+            self.in_transaction = true;
+        }
+        if !offsets.is_empty() {
+            // Fetched anew for each commit: metadata from before a rebalance must not pass.
+            let member = self.gate.metadata().map_err(current)?;
+            match self.producer.send_offsets(offsets, &member, timeout) {
+                Ok(()) => {}
+                Err(ProducerError::NotCurrent { .. } | ProducerError::Abortable { .. }) => {
+                    return Err(Refused::NotCurrent);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        loop {
+            match self.producer.commit_transaction(timeout) {
+                Ok(()) => break,
+                // Unknown, not failed: it is repeated until its outcome is known.
+                Err(ProducerError::Timeout { .. }) => {
+                    tracing::warn!("the outcome of a transaction is unknown; asking again");
+                }
+                Err(ProducerError::Abortable { .. } | ProducerError::NotCurrent { .. }) => {
+                    return Err(Refused::NotCurrent);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    /// How far each changelog of a task is durable.
+    fn changelog_positions(&self, index: usize) -> Vec<(usize, i64)> {
+        let Running { task, collector, .. } = &self.tasks[index];
+        let acknowledged = |topic| collector.acknowledged(topic, task.id.partition, &*self.producer);
+        task.changelogs().filter_map(|(store, topic)| Some((store, acknowledged(topic)?))).collect()
+    }
+
+    /// Goes back to the last commit: the open transaction is aborted, stores forget what came after it, nodes begin
+    /// anew, and reading starts again at the committed offsets. Nothing is wiped.
+    pub(super) fn rewind(&mut self) -> Result<(), StreamsError> {
+        let timeout = self.application.request_timeout();
+        if self.in_transaction {
+            while let Err(error) = self.producer.abort_transaction(timeout) {
+                match error {
+                    ProducerError::Timeout { operation } => {
+                        tracing::warn!(operation, "waiting for the log to abort a transaction");
+                    }
+                    other => return Err(other.into()),
+                }
+            }
+            self.in_transaction = false;
+        }
+        let wall = self.application.clock.wall();
+        for index in 0..self.tasks.len() {
+            let running = self.tasks.swap_remove(index);
+            let Running { task, collector, committed } = running;
+            let id = task.id;
+            let mut state = task.into_state();
+            state.rollback()?;
+            let mut task = self.application.make_task(id, state);
+            let partitions: Vec<TopicPartition> =
+                task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
+            for (partition, found) in partitions.iter().zip(self.consumer.committed(&partitions, timeout)?) {
+                let metadata = found.as_ref().and_then(|found| OffsetMetadata::decode(&found.metadata));
+                if let Some(metadata) = metadata {
+                    task.recall(partition, &metadata);
+                }
+                let start = match found {
+                    Some(found) => StartAt::Offset(found.offset),
+                    None => self.reset(partition)?,
+                };
+                self.consumer.seek(partition, start)?;
+                self.consumer.resume(std::slice::from_ref(partition))?;
+            }
+            task.init(wall)?;
+            self.tasks.push(Running { task, collector, committed });
+            let last = self.tasks.len() - 1;
+            self.tasks.swap(index, last);
+        }
+        Ok(())
+    }
+}
+
+/// A refusal by the group is ordinary; anything else is not.
+fn current(error: ClientError) -> Refused {
+    match error {
+        ClientError::NotCurrent { .. } => Refused::NotCurrent,
+        other => Refused::Fatal(other.into()),
+    }
+}

@@ -1,0 +1,112 @@
+//! What a stream thread tells about itself, once a second: for status pages and metrics.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::shared::ThreadReport;
+use super::status::{PartitionStatus, TaskPhase, TaskStatus};
+use super::thread::StreamThread;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+impl StreamThread {
+    pub(super) fn report_when_due(&mut self) {
+        let now = self.application.clock.monotonic();
+        if now.saturating_sub(self.last_report) >= INTERVAL {
+            self.last_report = now;
+            self.report();
+        }
+    }
+
+    pub(super) fn report(&self) {
+        let mut report = ThreadReport::default();
+        for running in &self.tasks {
+            let task = &running.task;
+            let partitions = task.group.queues.iter().map(|queue| PartitionStatus {
+                topic: queue.partition.topic.to_string(),
+                partition: queue.partition.partition.0,
+                position: queue.position,
+                end: self.consumer.known_end(&queue.partition),
+                buffered: queue.len(),
+            });
+            report.tasks.push(TaskStatus {
+                id: task.id.to_string(),
+                thread: self.index,
+                phase: TaskPhase::Running,
+                processed: task.processed,
+                stream_time_ms: task.env.stream_time.0,
+                partitions: partitions.collect(),
+                restored: None,
+            });
+            for (name, count) in task.processed_by_node() {
+                *report.nodes.entry(name.to_string()).or_default() += count;
+            }
+            for (reason, count) in task.env.dropped() {
+                *report.dropped.entry(reason.name()).or_default() += count;
+            }
+            report.readers.push((task.id, task.env.state.reader()));
+        }
+        for (id, progress) in &self.restoring {
+            let (restored, total) =
+                (progress.restored.load(Ordering::Relaxed), progress.total.load(Ordering::Relaxed));
+            report.tasks.push(TaskStatus {
+                id: id.to_string(),
+                thread: self.index,
+                phase: TaskPhase::Restoring,
+                processed: 0,
+                stream_time_ms: -1,
+                partitions: Vec::new(),
+                restored: Some((restored, total)),
+            });
+        }
+        self.measure(&report);
+        self.shared.report(self.index, report);
+    }
+
+    /// The same through the metrics facade. Counters are set to what the tasks have counted: nothing is looked up by
+    /// name while a record is processed.
+    fn measure(&self, report: &ThreadReport) {
+        let thread = self.index.to_string();
+        for task in &report.tasks {
+            let labels = [("thread", thread.clone()), ("task", task.id.clone())];
+            metrics::counter!("candlewick_task_processed_total", &labels).absolute(task.processed);
+            if task.stream_time_ms >= 0 {
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a gauge of milliseconds needs no more than 53 bits"
+                )]
+                metrics::gauge!("candlewick_task_stream_time_ms", &labels).set(task.stream_time_ms as f64);
+            }
+            for partition in &task.partitions {
+                let labels = [
+                    ("task", task.id.clone()),
+                    ("topic", partition.topic.clone()),
+                    ("partition", partition.partition.to_string()),
+                ];
+                if let Some(lag) = partition.lag() {
+                    #[expect(
+                        clippy::cast_precision_loss,
+                        reason = "a lag of 2^53 records is as good as exact"
+                    )]
+                    metrics::gauge!("candlewick_consumer_lag_records", &labels).set(lag as f64);
+                }
+            }
+        }
+        for (node, count) in &report.nodes {
+            let labels = [("thread", thread.clone()), ("node", node.clone())];
+            metrics::counter!("candlewick_node_processed_total", &labels).absolute(*count);
+        }
+        for (reason, count) in &report.dropped {
+            let labels = [("thread", thread.clone()), ("reason", (*reason).to_owned())];
+            metrics::counter!("candlewick_records_dropped_total", &labels).absolute(*count);
+        }
+        let states: BTreeMap<&str, usize> =
+            BTreeMap::from([("running", self.tasks.len()), ("restoring", self.restoring.len())]);
+        for (state, count) in states {
+            let labels = [("thread", thread.clone()), ("state", state.to_owned())];
+            #[expect(clippy::cast_precision_loss, reason = "few tasks")]
+            metrics::gauge!("candlewick_tasks", &labels).set(count as f64);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What the threads of an instance tell each other and the outside: the application's state and a snapshot of the tasks.
+//! Written rarely (once a second and at changes), so that a lock costs nothing.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::status::{ApplicationState, NodeStatus, Status, TaskPhase, TaskStatus};
+use crate::state::StateReader;
+
+/// What one thread last told about itself.
+#[derive(Default)]
+pub(crate) struct ThreadReport {
+    pub(crate) tasks: Vec<TaskStatus>,
+    pub(crate) nodes: BTreeMap<String, u64>,
+    pub(crate) dropped: BTreeMap<&'static str, u64>,
+    /// Readers of the committed state of each task's stores.
+    pub(crate) readers: Vec<(crate::record::TaskId, StateReader)>,
+}
+
+type Listener = Box<dyn Fn(ApplicationState, ApplicationState) + Send + Sync>;
+
+/// Shared by all threads of an instance.
+pub(crate) struct Shared {
+    state: Mutex<(ApplicationState, Option<String>)>,
+    reports: Mutex<Vec<ThreadReport>>,
+    commits: AtomicU64,
+    listener: Option<Listener>,
+}
+
+impl Shared {
+    pub(crate) fn new(threads: usize, listener: Option<Listener>) -> Self {
+        Self {
+            state: Mutex::new((ApplicationState::Created, None)),
+            reports: Mutex::new((0..threads).map(|_| ThreadReport::default()).collect()),
+            commits: AtomicU64::new(0),
+            listener,
+        }
+    }
+
+    pub(crate) fn count_commit(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn state(&self) -> ApplicationState {
+        hold(&self.state).0
+    }
+
+    /// Moves to another state where that is a legal step; a final state stays.
+    pub(crate) fn enter(&self, next: ApplicationState) {
+        let mut state = hold(&self.state);
+        let before = state.0;
+        if before == next || !legal(before, next) {
+            return;
+        }
+        state.0 = next;
+        drop(state);
+        tracing::info!(?before, state = ?next, "application state");
+        if let Some(listener) = &self.listener {
+            listener(before, next);
+        }
+    }
+
+    /// The application fails with this error; the first one is kept.
+    pub(crate) fn fail(&self, error: String) {
+        hold(&self.state).1.get_or_insert(error);
+        self.enter(ApplicationState::PendingError);
+    }
+
+    pub(crate) fn error(&self) -> Option<String> {
+        hold(&self.state).1.clone()
+    }
+
+    pub(crate) fn report(&self, thread: usize, report: ThreadReport) {
+        hold(&self.reports)[thread] = report;
+    }
+
+    pub(crate) fn status(&self, application: &str, instance: &str, uptime_ms: u64) -> Status {
+        let (state, error) = hold(&self.state).clone();
+        let reports = hold(&self.reports);
+        let mut nodes = BTreeMap::<&str, u64>::new();
+        let mut dropped = BTreeMap::<&str, u64>::new();
+        for report in reports.iter() {
+            for (name, count) in &report.nodes {
+                *nodes.entry(name).or_default() += count;
+            }
+            for (reason, count) in &report.dropped {
+                *dropped.entry(reason).or_default() += count;
+            }
+        }
+        let mut tasks: Vec<TaskStatus> =
+            reports.iter().flat_map(|report| report.tasks.iter().cloned()).collect();
+        tasks.sort_by(|a, b| a.id.cmp(&b.id));
+        Status {
+            application: application.to_owned(),
+            instance: instance.to_owned(),
+            state,
+            error,
+            uptime_ms,
+            tasks,
+            nodes: nodes
+                .into_iter()
+                .map(|(name, processed)| NodeStatus { name: name.into(), processed })
+                .collect(),
+            dropped: dropped.into_iter().map(|(reason, count)| (reason.into(), count)).collect(),
+        }
+    }
+
+    /// How many tasks process records.
+    pub(crate) fn running_tasks(&self) -> usize {
+        let reports = hold(&self.reports);
+        let tasks = reports.iter().flat_map(|report| &report.tasks);
+        tasks.filter(|task| task.phase == TaskPhase::Running).count()
+    }
+
+    /// Readers of the committed state of every task here.
+    pub(crate) fn readers(&self) -> Vec<(crate::record::TaskId, StateReader)> {
+        hold(&self.reports).iter().flat_map(|report| report.readers.iter().cloned()).collect()
+    }
+}
+
+/// A panic of another thread while it held the lock left plain data behind, which is as good as before.
+fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The transitions of Kafka Streams' state machine:
+///
+/// ```text
+/// CREATED → REBALANCING ⇄ RUNNING → PENDING_SHUTDOWN → NOT_RUNNING
+///                 └──────────┴────→ PENDING_ERROR → ERROR
+/// ```
+fn legal(from: ApplicationState, to: ApplicationState) -> bool {
+    use ApplicationState as S;
+    matches!(
+        (from, to),
+        (S::Created, S::Rebalancing | S::PendingShutdown | S::PendingError)
+            | (S::Rebalancing, S::Running | S::PendingShutdown | S::PendingError)
+            | (S::Running, S::Rebalancing | S::PendingShutdown | S::PendingError)
+            | (S::PendingShutdown, S::NotRunning | S::PendingError)
+            | (S::PendingError, S::Error)
+    )
+}

@@ -1,0 +1,352 @@
+//! The application as its user holds it: configured, started, observed, stopped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+
+use super::application::Application;
+use super::config::StreamsConfig;
+use super::control::Control;
+use super::error::StreamsError;
+use super::handlers::{DeserializationHandler, FailOnDecodeError};
+use super::restore::StateUpdater;
+use super::shared::Shared;
+use super::status::{ApplicationState, NodeView, Status, TopologyView};
+use super::thread::{Command, StreamThread};
+use super::topics::prepare;
+use crate::client::Log;
+use crate::plan::{NodeRole, Topology};
+use crate::processor::{FailOnProcessError, ProcessHandler};
+use crate::state::StateFolder;
+use crate::time::{Clock, SystemClock};
+
+type Listener = Box<dyn Fn(ApplicationState, ApplicationState) + Send + Sync>;
+
+/// A topology with everything it needs to run; [`start`](Self::start) makes it a [`RunningStreams`].
+///
+/// ```
+/// use candlewick::client::EmbeddedLog;
+/// use candlewick::{Consumed, KafkaStreams, Produced, StreamsBuilder, StreamsConfig, StreamsError};
+/// # use candlewick::client::{Log, NewTopic};
+/// # fn main() -> Result<(), StreamsError> {
+/// let builder = StreamsBuilder::new();
+/// builder.stream("words", Consumed::<String, String>::default()).to("copies", Produced::default());
+/// let topology = builder.build()?;
+/// let log = EmbeddedLog::in_memory();
+/// # let topic = |name: &str| NewTopic { name: name.into(), partitions: 1, replication: 1, config: Default::default() };
+/// # log.admin()?.create(&[topic("words"), topic("copies")], std::time::Duration::from_secs(1))?;
+/// let running = KafkaStreams::new(topology, StreamsConfig::new("copier"), log).start()?;
+/// running.stop(std::time::Duration::from_secs(10))?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct KafkaStreams {
+    topology: Arc<Topology>,
+    config: StreamsConfig,
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
+    process_handler: Arc<dyn ProcessHandler>,
+    decode_handler: Arc<dyn DeserializationHandler>,
+    listener: Option<Listener>,
+}
+
+impl KafkaStreams {
+    /// An application of `topology` on `log`.
+    pub fn new(topology: Topology, config: StreamsConfig, log: Arc<dyn Log>) -> Self {
+        Self {
+            topology: Arc::new(topology),
+            config,
+            log,
+            clock: Arc::new(SystemClock::default()),
+            process_handler: Arc::new(FailOnProcessError),
+            decode_handler: Arc::new(FailOnDecodeError),
+            listener: None,
+        }
+    }
+
+    /// Decides about records that a processor refuses.
+    #[must_use]
+    pub fn process_handler(mut self, handler: impl ProcessHandler) -> Self {
+        self.process_handler = Arc::new(handler);
+        self
+    }
+
+    /// Decides about records that cannot be decoded.
+    #[must_use]
+    pub fn decode_handler(mut self, handler: impl DeserializationHandler) -> Self {
+        self.decode_handler = Arc::new(handler);
+        self
+    }
+
+    /// Is told of every change of state, as (before, after), on the thread that makes it.
+    #[must_use]
+    pub fn state_listener(
+        mut self,
+        listener: impl Fn(ApplicationState, ApplicationState) + Send + Sync + 'static,
+    ) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
+    }
+
+    /// Reads the time elsewhere than from the operating system.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Locks the state folder, checks and makes topics, starts the threads and joins the group. Returns as soon as that
+    /// is done; tasks are restored and run from then on.
+    ///
+    /// # Errors
+    /// Everything that keeps the application from starting, each as one sentence.
+    pub fn start(self) -> Result<RunningStreams, StreamsError> {
+        let folder = match &self.config.state_dir {
+            Some(path) => Some(StateFolder::lock(path.join(&self.config.application_id))?),
+            None => None,
+        };
+        let instance =
+            folder.as_ref().map_or_else(|| unique_instance(&*self.clock), |f| f.instance_id().to_owned());
+        let prepared = prepare(&self.topology, &self.config, &self.log, &*self.clock)?;
+        let threads = self.config.threads;
+        let shared = Arc::new(Shared::new(threads, self.listener));
+        let application = Arc::new(Application {
+            topology: self.topology,
+            config: self.config,
+            log: self.log,
+            clock: self.clock,
+            folder,
+            instance,
+            process_handler: self.process_handler,
+            decode_handler: self.decode_handler,
+            partitions: prepared.partitions,
+            tasks: prepared.tasks,
+        });
+        launch(application, shared, threads)
+    }
+}
+
+/// An instance without a state folder is a new one at every start.
+fn unique_instance(clock: &dyn Clock) -> String {
+    format!("{}-{:x}", std::process::id(), clock.wall().0)
+}
+
+fn launch(
+    application: Arc<Application>,
+    shared: Arc<Shared>,
+    threads: usize,
+) -> Result<RunningStreams, StreamsError> {
+    let (stop_control, stopped) = crossbeam_channel::bounded(1);
+    let (control, gate) = Control::join(Arc::clone(&application), Arc::clone(&shared), stopped)?;
+    let (requests, incoming) = crossbeam_channel::unbounded();
+    let updater = StateUpdater::new(Arc::clone(&application), incoming)?;
+    let mut commands = Vec::new();
+    let mut stream_threads = Vec::new();
+    for index in 0..threads {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let (app, shared) = (Arc::clone(&application), Arc::clone(&shared));
+        let thread =
+            StreamThread::new(index, app, gate.clone(), Arc::clone(&shared), receiver, requests.clone())?;
+        commands.push(sender);
+        stream_threads.push(spawn(format!("stream-{index}"), move || run_thread(index, thread, &shared))?);
+    }
+    drop(requests);
+    let updater = spawn("restore".into(), move || updater.run())?;
+    shared.enter(ApplicationState::Rebalancing);
+    let senders = commands.clone();
+    let control = spawn("control".into(), move || control.run(senders))?;
+    let started = application.clock.monotonic();
+    let handle = StreamsHandle { application, shared, started };
+    let threads = Threads { stream: stream_threads, control, updater };
+    Ok(RunningStreams {
+        handle,
+        commands,
+        stop_control,
+        threads: Some(threads),
+        failed: AtomicBool::new(false),
+    })
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StreamsError> {
+    std::thread::Builder::new().name(name).spawn(run).map_err(StreamsError::Thread)
+}
+
+/// A failing or panicking thread fails the application; the others are stopped by whoever watches its state.
+fn run_thread(index: usize, thread: StreamThread, shared: &Shared) {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| thread.run()));
+    let error = match result {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(panic) => {
+            let message = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+                .unwrap_or_else(|| "no message".into());
+            StreamsError::Panicked { thread: index, message }
+        }
+    };
+    tracing::error!(thread = index, %error, "stream thread failed");
+    shared.fail(error.to_string());
+}
+
+struct Threads {
+    stream: Vec<JoinHandle<()>>,
+    control: JoinHandle<()>,
+    updater: JoinHandle<()>,
+}
+
+/// A running application. Dropping it stops it, without a deadline.
+pub struct RunningStreams {
+    handle: StreamsHandle,
+    commands: Vec<Sender<Command>>,
+    stop_control: Sender<()>,
+    threads: Option<Threads>,
+    failed: AtomicBool,
+}
+
+/// A view of a running application that can be shared and kept.
+#[derive(Clone)]
+pub struct StreamsHandle {
+    application: Arc<Application>,
+    shared: Arc<Shared>,
+    started: Duration,
+}
+
+impl RunningStreams {
+    /// A view to share.
+    #[must_use]
+    pub fn handle(&self) -> StreamsHandle {
+        self.handle.clone()
+    }
+
+    /// The application's state.
+    #[must_use]
+    pub fn state(&self) -> ApplicationState {
+        self.handle.state()
+    }
+
+    /// Commits, closes every task, leaves the group and ends. When the deadline passes first, what is open is left to
+    /// the next start, which replays it.
+    ///
+    /// # Errors
+    /// What made the application fail, if it did.
+    pub fn stop(mut self, deadline: Duration) -> Result<(), StreamsError> {
+        self.shut_down(Some(deadline));
+        match self.handle.shared.error() {
+            Some(reason) if self.failed.load(Ordering::Relaxed) => {
+                Err(crate::client::ClientError::Fatal { operation: "run", reason }.into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn shut_down(&mut self, deadline: Option<Duration>) {
+        let Some(threads) = self.threads.take() else { return };
+        let shared = &self.handle.shared;
+        let failing = shared.state() == ApplicationState::PendingError;
+        self.failed.store(failing, Ordering::Relaxed);
+        shared.enter(ApplicationState::PendingShutdown);
+        for command in self.commands.drain(..) {
+            drop(command.send(Command::Stop));
+        }
+        let clock = &self.handle.application.clock;
+        let until = deadline.map(|deadline| clock.monotonic() + deadline);
+        let mut late = false;
+        for thread in threads.stream {
+            while !thread.is_finished() && until.is_none_or(|until| clock.monotonic() < until) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            late |= !thread.is_finished();
+            if thread.is_finished() {
+                drop(thread.join());
+            }
+        }
+        if late {
+            tracing::warn!(
+                "the deadline passed before all tasks were committed; the next start replays the rest"
+            );
+        }
+        drop(self.stop_control.send(()));
+        drop(threads.control.join());
+        if !late {
+            drop(threads.updater.join());
+        }
+        let failing = failing || shared.state() == ApplicationState::PendingError;
+        self.failed.store(failing, Ordering::Relaxed);
+        shared.enter(if failing { ApplicationState::Error } else { ApplicationState::NotRunning });
+    }
+}
+
+impl Drop for RunningStreams {
+    fn drop(&mut self) {
+        self.shut_down(None);
+    }
+}
+
+impl StreamsHandle {
+    /// The application's state.
+    #[must_use]
+    pub fn state(&self) -> ApplicationState {
+        self.shared.state()
+    }
+
+    /// Why it failed, if it did.
+    #[must_use]
+    pub fn error(&self) -> Option<String> {
+        self.shared.error()
+    }
+
+    /// The whole picture.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let uptime = self.application.clock.monotonic().saturating_sub(self.started);
+        let uptime_ms = u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX);
+        self.shared.status(&self.application.config.application_id, &self.application.instance, uptime_ms)
+    }
+
+    /// The topology in Kafka Streams' words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.application.topology.describe()
+    }
+
+    /// The topology as a graph.
+    #[must_use]
+    pub fn topology(&self) -> TopologyView {
+        view(&self.application.topology)
+    }
+}
+
+/// The graph of a topology: its nodes, and the topics they read and write.
+pub(crate) fn view(topology: &Topology) -> TopologyView {
+    let mut nodes = Vec::new();
+    for sub in topology.sub_topologies() {
+        for &id in &sub.nodes {
+            let node = topology.node(id);
+            let kind = match &node.role {
+                NodeRole::Source { .. } => "source",
+                NodeRole::Processor { .. } => "processor",
+                NodeRole::Sink { .. } => "sink",
+            };
+            let stores = node.stores.iter().map(|store| store.to_string()).collect();
+            nodes.push(NodeView { name: node.name.to_string(), kind, sub_topology: Some(sub.id), stores });
+        }
+    }
+    let mut edges = Vec::new();
+    topology.edges(|from, to| edges.push((from.to_owned(), to.to_owned())));
+    let topics: std::collections::BTreeSet<&str> = edges
+        .iter()
+        .flat_map(|(from, to)| [from.as_str(), to.as_str()])
+        .filter(|name| !nodes.iter().any(|node: &NodeView| node.name == *name))
+        .collect();
+    let topics: Vec<NodeView> = topics
+        .into_iter()
+        .map(|name| NodeView { name: name.into(), kind: "topic", sub_topology: None, stores: Vec::new() })
+        .collect();
+    nodes.extend(topics);
+    TopologyView { nodes, edges }
+}
