@@ -8,6 +8,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::StateStore;
 use super::cache::CacheLimits;
 use super::codec::Codec;
@@ -15,9 +17,11 @@ use super::engine::Engine;
 use super::error::StoreError;
 use super::key_value::KeyValueStore;
 use super::overlay::{Layer, Layout};
+use super::schema::buffer::VERSION_HEADER;
 use super::schema::window::Retention;
 use super::suppress::{ChangeSerde, SuppressBuffer};
 use super::window::WindowStore;
+use crate::record::Headers;
 use crate::serde::Serde;
 use crate::time::millis;
 
@@ -46,6 +50,17 @@ pub(crate) enum StoreKind {
     },
     /// Records a suppression holds back: a compacted changelog whose values carry the header `v`.
     Suppress,
+}
+
+impl StoreKind {
+    /// The headers of every changelog record that carries a value; a tombstone carries none.
+    pub(crate) fn value_headers(self) -> Headers {
+        let mut headers = Headers::default();
+        if self == Self::Suppress {
+            headers.push(VERSION_HEADER.0, Some(Bytes::from_static(VERSION_HEADER.1)));
+        }
+        headers
+    }
 }
 
 /// A declared store, its types forgotten.

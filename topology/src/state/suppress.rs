@@ -140,9 +140,8 @@ where
         self.serialize_key(&key)?;
         let there = self.times.get_key_value(&self.scratch.key[..]).map(|(key, time)| (*time, key.clone()));
         let place = there.unwrap_or_else(|| (time, Arc::from(&self.scratch.key[..])));
-        let previous = self.rows.remove(&place);
         let (old, new) = self.serialize_change(&record.change)?;
-        let prior = match previous {
+        let prior = match self.rows.remove(&place) {
             Some(row) => {
                 self.byte_len -= row.weight;
                 row.prior

@@ -94,7 +94,8 @@ impl TaskState {
     }
 
     /// Hands every change since the last call to `sink`, in the changelogs' format, one record a key: store index, key,
-    /// value (`None` is a tombstone) and time. Changes that no node has taken are taken.
+    /// value (`None` is a tombstone) and time, unknown where Kafka lets the log stamp the record. A value carries the
+    /// headers of its store's [`StoreKind`]. Changes that no node has taken are taken.
     ///
     /// # Errors
     /// When a key or value cannot be written.

@@ -237,6 +237,14 @@ proptest! {
 }
 
 #[test]
+fn a_task_s_state_moves_between_threads_and_its_reader_is_shared() {
+    fn moves<T: Send>() {}
+    fn shared<T: Send + Sync + Clone>() {}
+    moves::<TaskState>();
+    shared::<StateReader>();
+}
+
+#[test]
 fn one_changelog_record_a_key_and_commit() {
     let mut task =
         Task::open(vec![Stores::key_value("s", StringSerde, I64Serde).into()], EngineChoice::Memory, 1 << 20);

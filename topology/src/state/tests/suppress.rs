@@ -99,8 +99,8 @@ fn a_buffer_is_restored_from_its_own_changelog() {
     }
     task.commit();
     let mut run = RecordRun::new(TopicPartition::new("app-s-changelog", 0));
-    let mut headers = Headers::default();
-    headers.push("v", Some(bytes::Bytes::from_static(&[3])));
+    let headers = task.decls[0].kind.value_headers();
+    assert_eq!(headers.last("v").and_then(|header| header.value.as_deref()), Some(&[3][..]));
     for (offset, (key, (value, time))) in task.logs[0].iter().enumerate() {
         run.push(offset as i64, Timestamp(*time), Some(key), Some(value), headers.clone());
     }
