@@ -120,12 +120,11 @@ impl Model {
     }
 }
 
-fn check(steps: &[Step]) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+fn check(steps: &[Step], folder: &std::path::Path) {
     let open = || -> Arc<dyn Log> {
         let settings =
             EmbeddedSettings { segment_bytes: 600, tail_bytes_max: 300, ..EmbeddedSettings::default() };
-        EmbeddedLog::open(folder.path(), settings).expect("the folder can be opened")
+        EmbeddedLog::open(folder, settings).expect("the folder can be opened")
     };
     let mut log = open();
     let topic = topic(&log, "model", 2);
@@ -195,6 +194,6 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn log_equals_its_model(steps in steps()) {
-        check(&steps);
+        check(&steps, tempfile::tempdir().expect("a temporary folder").path());
     }
 }

@@ -101,6 +101,7 @@ fn compacted_topic_looks_the_same_after_a_restart() {
         for key in ["a", "b", "c"] {
             writer.send(&topic, 0, key, &format!("{key}{round}"));
         }
+        writer.flush();
         if round % 3 == 1 {
             writer.abort()
         } else {
