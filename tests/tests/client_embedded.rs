@@ -19,3 +19,16 @@ fn in_a_fresh_folder() -> Arc<dyn Log> {
 }
 
 client_suite!(in_a_folder, in_a_fresh_folder);
+
+#[path = "client_embedded/damage.rs"]
+mod damage;
+#[path = "client_embedded/killed.rs"]
+mod killed;
+#[path = "client_embedded/model.rs"]
+mod model;
+#[path = "client_embedded/restart.rs"]
+mod restart;
+#[path = "client_embedded/sessions.rs"]
+mod sessions;
+#[path = "client_embedded/threads.rs"]
+mod threads;

@@ -19,7 +19,7 @@ pub mod transactions;
 /// One `#[test]` for each behaviour of the suite, in a module `$engine`; `$log` makes the `Arc<dyn Log>` to test, or an
 /// `Option` of it where the engine may be missing and has said so.
 ///
-/// ```ignore
+/// ```text
 /// candlewick_tests::client_suite!(in_memory, || EmbeddedLog::in_memory() as Arc<dyn Log>);
 /// ```
 #[macro_export]

@@ -53,14 +53,14 @@ mod tests {
         #[test]
         fn all_partitions_are_spread_evenly_and_few_move(counts in prop::collection::vec(0usize..9, 1..7), grown in 0i32..5) {
             let before = names(&counts);
-            let total = i32::try_from(counts.iter().sum::<usize>()).unwrap() + grown;
+            let total = i32::try_from(counts.iter().sum::<usize>()).expect("a few") + grown;
             let after = balance(total, &before);
             let all: Vec<i32> = after.values().flatten().copied().collect();
-            prop_assert_eq!(all.len(), usize::try_from(total).unwrap());
+            prop_assert_eq!(all.len(), usize::try_from(total).expect("positive"));
             prop_assert_eq!(all.iter().copied().collect::<BTreeSet<_>>().len(), all.len());
             let sizes = || after.values().map(BTreeSet::len);
-            prop_assert!(sizes().max().unwrap() - sizes().min().unwrap() <= 1);
-            let share = usize::try_from(total).unwrap().div_ceil(counts.len());
+            prop_assert!(sizes().max().expect("a member") - sizes().min().expect("a member") <= 1);
+            let share = usize::try_from(total).expect("positive").div_ceil(counts.len());
             for (member, owned) in &before {
                 let kept = owned.intersection(&after[member]).count();
                 prop_assert!(kept >= owned.len().min(share).saturating_sub(1));

@@ -32,7 +32,6 @@ struct Pass {
 
 struct Source {
     id: u64,
-    base: i64,
     size: u64,
     is_cleaned: bool,
     reader: SegmentReader,
@@ -129,15 +128,14 @@ impl PartitionLog {
                 break;
             }
             let (segment, reader) = (&pair[0], pair[0].reader(0)?);
-            let Segment { id, base, size, is_cleaned, .. } = *segment;
-            segments.push(Source { id, base, size, is_cleaned, reader });
+            let Segment { id, size, is_cleaned, .. } = *segment;
+            segments.push(Source { id, size, is_cleaned, reader });
         }
         let bytes = |is_cleaned: bool| -> u64 {
             segments.iter().filter(|one| one.is_cleaned == is_cleaned).map(|one| one.size).sum()
         };
         let (dirty, clean) = (bytes(false), bytes(true));
         let is_due = dirty > 0 && dirty * 1_000 >= (dirty + clean) * self.config.min_cleanable_permille;
-        segments.retain(|source| source.size > 0 || source.base >= state.start);
         Ok(is_due.then(|| Pass { segments, aborted: Arc::clone(&state.aborted), start: state.start }))
     }
 

@@ -97,12 +97,14 @@ impl Inner {
             self.coordination.changed.notify_all();
         }
         self.transactional_ids.expire(&self.coordination, now, wall);
+        let mut outcome = Ok(());
         for topic in self.topics.all() {
             for partition in &topic.partitions {
-                partition.clean(wall)?;
+                // One partition that cannot be cleaned must not keep the others from it.
+                outcome = outcome.and(partition.clean(wall));
             }
         }
-        Ok(())
+        outcome
     }
 
     /// Forces what was written so far to the disk, then writes down how far that was.
@@ -120,8 +122,9 @@ impl Inner {
                     let mut state = lock(&partition.state);
                     (std::mem::take(&mut state.unsynced), state.next)
                 };
-                for file in &files {
-                    file.sync_data()?;
+                if let Err(error) = files.iter().try_for_each(|file| file.sync_data()) {
+                    lock(&partition.state).unsynced.extend(files);
+                    return Err(error);
                 }
                 if !files.is_empty() {
                     reached.insert(partition.name.to_string(), end);
