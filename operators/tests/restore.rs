@@ -3,9 +3,10 @@
 
 use std::fmt::Debug;
 
-use candlewick::Serde;
+use candlewick::{Serde, Timestamp};
 use candlewick_operators::{
-    Atr, Bar, Bollinger, Ema, Macd, Obv, Roc, RollingVwap, Rsi, Sma, StateSerde, Volatility, Vwap,
+    Atr, Bar, Bollinger, Candle, Ema, Macd, Obv, Roc, RollingVwap, Rsi, Side, Sma, StateSerde, Trade,
+    Volatility, Vwap,
 };
 use proptest::prelude::*;
 use serde::Serialize;
@@ -112,6 +113,26 @@ proptest! {
         refuses(Vwap::new(), &bars, bad, |s, bar| s.update(bar));
         refuses(RollingVwap::new(3).expect("in range"), &bars, bad, |s, bar| s.update(bar));
     }
+}
+
+#[test]
+fn trades_and_candles_survive_the_bytes_of_states_too() {
+    let trade = Trade {
+        exchange: "simulated".into(),
+        symbol: "BTC-USD".into(),
+        price: "42000.5".parse().expect("a number"),
+        size: "-0.000000000001".parse().expect("a number"),
+        side: Side::Sell,
+        timestamp: Timestamp(1_700_000_000_000),
+        id: -1,
+    };
+    let mut candle = Candle::default();
+    candle.add_trade(&trade).expect("in range");
+    let (mut trade_bytes, mut candle_bytes) = (Vec::new(), Vec::new());
+    StateSerde.serialize("t", &trade, &mut trade_bytes).expect("every trade has bytes");
+    StateSerde.serialize("t", &candle, &mut candle_bytes).expect("every candle has bytes");
+    assert_eq!(Serde::<Trade>::deserialize(&StateSerde, "t", &trade_bytes).expect("the same"), trade);
+    assert_eq!(Serde::<Candle>::deserialize(&StateSerde, "t", &candle_bytes).expect("the same"), candle);
 }
 
 #[test]

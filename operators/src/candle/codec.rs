@@ -36,18 +36,9 @@ impl DefaultSerde for Candle {
 
 impl Serde<Candle> for CandleSerde {
     fn serialize(&self, _: &str, candle: &Candle, out: &mut Vec<u8>) -> Result<(), SerdeError> {
-        out.push(VERSION);
-        out.push(if candle.taker_buy_quote.is_some() { TAKER_QUOTE } else { 0 });
-        put(out, candle.trades.into());
-        put_signed(out, candle.first_time.as_millis().into());
-        put_signed(out, i128::from(candle.last_time.as_millis()) - i128::from(candle.first_time.as_millis()));
-        put_group(out, [candle.low, candle.open, candle.high, candle.close]);
-        put_group(out, [candle.volume, candle.taker_buy_volume]);
-        let (quote, rest) = candle.quote_volume.parts();
-        let (taker_quote, taker_rest) = candle.taker_buy_quote.unwrap_or_default().parts();
-        put_group(out, [quote, taker_quote]);
-        put(out, rest.into());
-        put(out, taker_rest.into());
+        let mut writer = Writer { bytes: [0; LENGTH_MAX], length: 0 };
+        writer.candle(candle);
+        out.extend_from_slice(&writer.bytes[..writer.length]);
         Ok(())
     }
 
@@ -64,37 +55,67 @@ fn malformed(reason: &str) -> SerdeError {
     SerdeError::Malformed { format: "candle", reason }
 }
 
-fn put(out: &mut Vec<u8>, mut number: u128) {
-    // The loop on 64 bits is the quick one, and the only one for amounts in use.
-    while number > u128::from(u64::MAX) {
-        out.push(0x80 | (number & 0x7f).to_le_bytes()[0]);
-        number >>= 7;
-    }
-    let mut number = u64::try_from(number).unwrap_or_default();
-    let (mut bytes, mut length) = ([0; 10], 0);
-    while number >= 0x80 {
-        bytes[length] = 0x80 | number.to_le_bytes()[0];
-        number >>= 7;
-        length += 1;
-    }
-    bytes[length] = number.to_le_bytes()[0];
-    out.extend_from_slice(&bytes[..=length]);
+/// Two bytes, ten for the count, nineteen for each of two times, three groups' places, eight decimals and two rests.
+const LENGTH_MAX: usize = 2 + 10 + 2 * 19 + 3 + 8 * 19 + 2 * 10;
+
+/// Bytes on the stack, copied out once: a vector would check its capacity for every one.
+struct Writer {
+    bytes: [u8; LENGTH_MAX],
+    length: usize,
 }
 
-fn put_signed(out: &mut Vec<u8>, number: i128) {
-    put(out, ((number << 1) ^ (number >> 127)).cast_unsigned());
-}
+impl Writer {
+    fn candle(&mut self, candle: &Candle) {
+        self.byte(VERSION);
+        self.byte(if candle.taker_buy_quote.is_some() { TAKER_QUOTE } else { 0 });
+        self.number(candle.trades.into());
+        self.signed(candle.first_time.as_millis().into());
+        self.signed(i128::from(candle.last_time.as_millis()) - i128::from(candle.first_time.as_millis()));
+        self.group([candle.low, candle.open, candle.high, candle.close]);
+        self.group([candle.volume, candle.taker_buy_volume]);
+        let (quote, rest) = candle.quote_volume.parts();
+        let (taker_quote, taker_rest) = candle.taker_buy_quote.unwrap_or_default().parts();
+        self.group([quote, taker_quote]);
+        self.number(rest.into());
+        self.number(taker_rest.into());
+    }
 
-/// The places that all numbers share, the first number, and the others as distances from it.
-fn put_group<const N: usize>(out: &mut Vec<u8>, numbers: [Decimal; N]) {
-    let places = numbers.iter().fold(0, |places, number| number.places_from(places));
-    out.push(places.to_le_bytes()[0]);
-    let mut base = 0;
-    for number in numbers {
-        let number = number.units_of(places);
-        put_signed(out, number.wrapping_sub(base));
-        if base == 0 {
-            base = number;
+    #[inline]
+    fn byte(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
+    }
+
+    #[inline]
+    fn number(&mut self, mut number: u128) {
+        // The loop on 64 bits is the quick one, and the only one for amounts in use.
+        while number > u128::from(u64::MAX) {
+            self.byte(0x80 | (number & 0x7f).to_le_bytes()[0]);
+            number >>= 7;
+        }
+        let mut number = u64::try_from(number).unwrap_or_default();
+        while number >= 0x80 {
+            self.byte(0x80 | number.to_le_bytes()[0]);
+            number >>= 7;
+        }
+        self.byte(number.to_le_bytes()[0]);
+    }
+
+    fn signed(&mut self, number: i128) {
+        self.number(((number << 1) ^ (number >> 127)).cast_unsigned());
+    }
+
+    /// The places that all numbers share, the first number, and the others as distances from it.
+    fn group<const N: usize>(&mut self, numbers: [Decimal; N]) {
+        let places = numbers.iter().fold(0, |places, number| number.places_from(places));
+        self.byte(places.to_le_bytes()[0]);
+        let mut base = 0;
+        for number in numbers {
+            let number = number.units_of(places);
+            self.signed(number.wrapping_sub(base));
+            if base == 0 {
+                base = number;
+            }
         }
     }
 }
@@ -177,11 +198,11 @@ impl Reader<'_> {
     }
 
     fn group<const N: usize>(&mut self) -> Option<[Decimal; N]> {
-        let unit = 10_i128.pow(Decimal::SCALE.checked_sub(u32::from(self.byte()?))?);
+        let places = self.byte()?;
         let (mut base, mut numbers) = (0_i128, [Decimal::ZERO; N]);
         for slot in &mut numbers {
             let number = self.signed()?.wrapping_add(base);
-            *slot = Decimal::from_units(number.checked_mul(unit)?);
+            *slot = Decimal::from_units_of(number, places)?;
             if base == 0 {
                 base = number;
             }

@@ -176,7 +176,7 @@ impl Candle {
         if later.last_time >= self.last_time {
             (self.close, self.last_time) = (later.close, later.last_time);
         }
-        self.trades += later.trades;
+        self.trades = self.trades.saturating_add(later.trades);
         Ok(())
     }
 
@@ -236,7 +236,7 @@ pub(super) mod tests {
             let sum = |side: Option<Side>, amount: fn(&Trade) -> i128| -> i128 {
                 trades.iter().filter(|t| side.is_none_or(|side| t.side == side)).map(amount).sum()
             };
-            let turnover = |t: &Trade| t.price.units() / super::super::super::decimal::ONE * t.size.units();
+            let turnover = |t: &Trade| t.price.units() / Decimal::ONE.units() * t.size.units();
             prop_assert_eq!(candle.trades, trades.len() as u64);
             prop_assert_eq!(candle.volume.units(), sum(None, |t| t.size.units()));
             prop_assert_eq!(candle.taker_buy_volume.units(), sum(Some(Side::Buy), |t| t.size.units()));
@@ -283,6 +283,22 @@ pub(super) mod tests {
         let other = Candle { volume: Decimal::MAX, ..before };
         assert!(candle.merge(&other).is_err());
         assert_eq!(candle, before);
+    }
+
+    /// Sizes and prices come as doubles, as from an Avro record; their doubles' sums would have drifted.
+    #[test]
+    fn a_million_trades_sum_without_drift() {
+        let (mut candle, mut hundredths, mut turnover) = (Candle::default(), 0_i128, 0_i128);
+        for at in 0..1_000_000_i32 {
+            let (size, price) = (at % 9_973, 4_200_000 + at % 313);
+            let decimal = |hundredths| Decimal::from_f64(f64::from(hundredths) / 100.0).expect("two places");
+            let trade = Trade { size: decimal(size), price: decimal(price), ..trade(at.into(), 1, 1) };
+            candle.add_trade(&trade).expect("in range");
+            hundredths += i128::from(size);
+            turnover += i128::from(size) * i128::from(price);
+        }
+        assert_eq!(candle.volume.units(), hundredths * 10_000_000_000);
+        assert_eq!(candle.quote_volume, Product::from(Decimal::from_units(turnover * 100_000_000)));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 
 use std::io::Write;
 
-use super::{Decimal, DecimalError, divide};
+use super::{Decimal, DecimalError};
 
 /// Where fifteen significant digits end: below it a decimal and its nearest float belong to each other one to one.
 const FIFTEEN_DIGITS: f64 = 1e15;
+
+const FIVE_TO_TWELVE: u128 = 5_u128.pow(12);
 
 impl Decimal {
     /// The decimal that `value` stands for: the shortest one that reads back as this float, so that 0.1 becomes 0.1 and
@@ -74,8 +76,8 @@ impl Decimal {
             // 10¹² = 5¹² · 2¹²: divide by 5¹² with the number moved to the top of 128 bits, which leaves at least 99
             // bits of quotient; a lost remainder is kept as the last bit, so that the cast rounds correctly.
             let shift = units.leading_zeros();
-            let (quotient, rest) = divide::by_five_to_twelve(units << shift);
-            let quotient = quotient | u128::from(rest != 0);
+            let top = units << shift;
+            let quotient = (top / FIVE_TO_TWELVE) | u128::from(!top.is_multiple_of(FIVE_TO_TWELVE));
             let exponent = i32::try_from(shift).unwrap_or_default() + 12;
             quotient as f64 * 2_f64.powi(-exponent)
         };

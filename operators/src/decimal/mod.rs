@@ -200,19 +200,38 @@ impl Decimal {
     /// ```
     #[must_use]
     pub fn places(self) -> u32 {
-        Self::SCALE - divide::trailing_zeros(self.0.unsigned_abs()).min(Self::SCALE)
+        let (_, fraction) = divide::by_scale(self.0.unsigned_abs());
+        Self::SCALE - divide::trailing_zeros(fraction)
     }
 
     /// The greater of `places`, at most twelve, and [`places`](Self::places): one division when they are enough.
     pub(crate) fn places_from(self, places: u32) -> u32 {
-        if divide::is_multiple(self.0.unsigned_abs(), Self::SCALE - places) { places } else { self.places() }
+        let (_, fraction) = divide::by_scale(self.0.unsigned_abs());
+        let unit = divide::POWERS[(Self::SCALE - places) as usize];
+        if fraction.is_multiple_of(unit) { places } else { Self::SCALE - divide::trailing_zeros(fraction) }
     }
 
     /// This decimal as a count of 10 to the power of −`places`, which must be at most twelve; further places are cut off.
     pub(crate) fn units_of(self, places: u32) -> i128 {
-        let quotient = divide::by_power(self.0.unsigned_abs(), Self::SCALE - places);
-        let quotient = i128::try_from(quotient).expect("a quotient is not above its number");
-        if self.is_negative() { -quotient } else { quotient }
+        let (whole, fraction) = divide::by_scale(self.0.unsigned_abs());
+        let (power, unit) =
+            (divide::POWERS[places as usize], divide::POWERS[(Self::SCALE - places) as usize]);
+        let units = whole * u128::from(power) + u128::from(fraction / unit);
+        let units = i128::try_from(units).expect("no more units than the decimal has");
+        if self.is_negative() { -units } else { units }
+    }
+}
+
+impl Decimal {
+    /// What [`units_of`](Self::units_of) counted; `None` when `places` exceeds twelve or the decimal its range.
+    pub(crate) fn from_units_of(units: i128, places: u8) -> Option<Self> {
+        let exponent = Self::SCALE.checked_sub(u32::from(places))?;
+        let unit = i128::from(divide::POWERS[exponent as usize]);
+        match i64::try_from(units) {
+            // 64 bits times 40 bits: no overflow to look for.
+            Ok(units) => Some(Self(i128::from(units) * unit)),
+            Err(_) => units.checked_mul(unit).filter(|units| *units != i128::MIN).map(Self),
+        }
     }
 }
 
