@@ -148,11 +148,14 @@ impl KafkaAdmin {
     ) -> Result<Option<i64>, ClientError> {
         let operation = "looking up offsets";
         let asked = [(partition, spec)];
-        let answers = list_offsets(self.client.inner(), &asked, stable, timeout);
-        let answers = answers.map_err(|error| match super::errors::unknown_topic(error.code) {
-            true => self.outcome(operation, &partition.topic, error.code),
-            false => self.native(operation, &error),
-        })?;
+        let answers = match list_offsets(self.client.inner(), &asked, stable, timeout) {
+            Ok(answers) => answers,
+            // librdkafka says of a missing topic that its leader is not known.
+            Err(_) if !self.counts(timeout)?.contains_key(&*partition.topic) => {
+                return Err(ClientError::UnknownTopic { topic: partition.topic.to_string() });
+            }
+            Err(error) => return Err(self.native(operation, &error)),
+        };
         let answer = answers.into_iter().next().expect("one answer for one question");
         answer.map_err(|error| self.outcome(operation, &partition.topic, error.code))
     }

@@ -39,6 +39,7 @@ struct Slot {
     shifted: bool,
     /// The last end met, and the high watermark as it was then.
     end: Option<(i64, Option<i64>)>,
+    paused: bool,
     /// The run of this poll.
     run: Option<usize>,
 }
@@ -111,6 +112,40 @@ impl KafkaConsumer {
             }
         };
         starts.iter().map(|(partition, start)| resolve(partition, start)).collect()
+    }
+
+    /// Makes librdkafka read these slots from their positions.
+    fn move_to_positions(&mut self, indices: &[usize]) -> Result<(), ClientError> {
+        let places = positions_list(indices.iter().map(|index| &self.slots[*index]));
+        let moved =
+            self.fetch.seek(&places, ASSIGN_TIMEOUT).map_err(|error| self.failed("seeking", &error))?;
+        for &index in indices {
+            (self.slots[index].heard, self.slots[index].shifted) = (false, false);
+        }
+        if moved {
+            return Ok(());
+        }
+        // A partition that has met an offset out of range cannot be moved, only assigned anew, and so all of them.
+        let positions: Vec<i64> = self.slots.iter().map(|slot| self.position_of(slot)).collect();
+        let mut paused = TopicPartitionList::new();
+        for (slot, position) in self.slots.iter_mut().zip(positions) {
+            (slot.position, slot.heard, slot.shifted) = (position, false, false);
+            if slot.paused {
+                paused.add_partition(&slot.source.topic, slot.source.partition.0);
+            }
+        }
+        self.known.clear();
+        let all = positions_list(self.slots.iter());
+        self.fetch.assign(&all).map_err(|error| self.failed("seeking", &error))?;
+        self.fetch.pause(&paused).map_err(|error| self.failed("seeking", &error))
+    }
+
+    fn position_of(&self, slot: &Slot) -> i64 {
+        if !slot.heard || slot.shifted {
+            return slot.position;
+        }
+        let passed = self.fetch.passed(&slot.topic, slot.source.partition.0);
+        passed.map_or(slot.position, |passed| passed.max(slot.position))
     }
 
     /// Finds missing topics before librdkafka waits for them.
@@ -267,7 +302,16 @@ impl Consumer for KafkaConsumer {
         for ((source, _), position) in partitions.iter().zip(offsets) {
             let topic = c_name("assigning partitions", &source.topic)?;
             let source = source.clone();
-            slots.push(Slot { source, topic, position, heard: false, shifted: false, end: None, run: None });
+            slots.push(Slot {
+                source,
+                topic,
+                position,
+                heard: false,
+                shifted: false,
+                end: None,
+                paused: false,
+                run: None,
+            });
         }
         self.fetch
             .assign(&positions_list(slots.iter()))
@@ -284,8 +328,7 @@ impl Consumer for KafkaConsumer {
         let slot = &mut self.slots[index];
         slot.position = position;
         (slot.heard, slot.shifted, slot.end) = (false, false, None);
-        let list = positions_list(std::iter::once(&self.slots[index]));
-        self.fetch.seek(&list, ASSIGN_TIMEOUT).map_err(|error| self.failed("seeking", &error))?;
+        self.move_to_positions(&[index])?;
         if matches!(&self.pending, Some(ClientError::OffsetOutOfRange { partition: of, .. }) if of == partition)
         {
             self.pending = None;
@@ -299,16 +342,13 @@ impl Consumer for KafkaConsumer {
         for partition in partitions {
             let index = self.slot(partition)?;
             list.add_partition(&partition.topic, partition.partition.0);
+            self.slots[index].paused = true;
             if self.slots[index].shifted {
                 shifted.push(index);
             }
         }
         if !shifted.is_empty() {
-            let places = positions_list(shifted.iter().map(|index| &self.slots[*index]));
-            self.fetch.seek(&places, ASSIGN_TIMEOUT).map_err(|error| self.failed("pausing", &error))?;
-            for index in shifted {
-                (self.slots[index].shifted, self.slots[index].heard) = (false, false);
-            }
+            self.move_to_positions(&shifted)?;
         }
         self.fetch.pause(&list).map_err(|error| self.failed("pausing", &error))
     }
@@ -316,7 +356,8 @@ impl Consumer for KafkaConsumer {
     fn resume(&mut self, partitions: &[TopicPartition]) -> Result<(), ClientError> {
         let mut list = TopicPartitionList::new();
         for partition in partitions {
-            self.slot(partition)?;
+            let index = self.slot(partition)?;
+            self.slots[index].paused = false;
             list.add_partition(&partition.topic, partition.partition.0);
         }
         self.fetch.resume(&list).map_err(|error| self.failed("resuming", &error))
@@ -367,12 +408,7 @@ impl Consumer for KafkaConsumer {
     }
 
     fn position(&self, partition: &TopicPartition) -> Option<i64> {
-        let slot = &self.slots[self.slot(partition).ok()?];
-        if !slot.heard || slot.shifted {
-            return Some(slot.position);
-        }
-        let passed = self.fetch.passed(&slot.topic, slot.source.partition.0);
-        Some(passed.map_or(slot.position, |passed| passed.max(slot.position)))
+        Some(self.position_of(&self.slots[self.slot(partition).ok()?]))
     }
 
     fn known_end(&self, partition: &TopicPartition) -> Option<i64> {

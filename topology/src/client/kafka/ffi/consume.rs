@@ -159,16 +159,17 @@ impl FetchQueue {
         NativeError::code(unsafe { rd::rd_kafka_assign(self.client.ptr(), partitions.ptr()) })
     }
 
-    /// Moves positions and waits until the fetchers have taken them over.
+    /// Moves positions and waits until the fetchers have taken them over. `false` when one would not: it has stopped.
     pub(in super::super) fn seek(
         &self,
         partitions: &TopicPartitionList,
         timeout: Duration,
-    ) -> Result<(), NativeError> {
+    ) -> Result<bool, NativeError> {
         // SAFETY: both are live; the call writes each partition's outcome into the list.
         NativeError::take(unsafe {
             rd::rd_kafka_seek_partitions(self.client.ptr(), partitions.ptr(), millis(timeout))
-        })
+        })?;
+        Ok(partitions.elements().iter().all(|place| place.error().is_ok()))
     }
 
     pub(in super::super) fn pause(&self, partitions: &TopicPartitionList) -> Result<(), NativeError> {
