@@ -49,6 +49,7 @@ impl<K, V> Record<K, V> {
 /// assert_eq!(headers.iter().count(), 1);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::box_collection, reason = "one word in every record instead of three")]
 pub struct Headers(Option<Box<Vec<Header>>>);
 
 /// One header: a name and optional bytes.
@@ -149,22 +150,19 @@ pub struct RecordMetadata {
 
 /// A stretch of a [`RecordRun`]'s bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub(crate) struct Span {
     start: u32,
     len: u32,
 }
 
 /// One record of a run: numbers, and where its key and value lie in the run's bytes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RunEntry {
-    /// The record's offset.
-    pub offset: i64,
-    /// The record's time as the log stores it.
-    pub timestamp: Timestamp,
+pub(crate) struct RunEntry {
+    offset: i64,
+    timestamp: Timestamp,
     key: Option<Span>,
     value: Option<Span>,
-    /// Headers, usually none.
-    pub headers: Headers,
+    headers: Headers,
 }
 
 /// A run of records of one partition, in offset order, whose keys and values share one buffer:

@@ -10,11 +10,9 @@ mod topology;
 mod wiring;
 
 pub use config::{AutoOffsetReset, BuildOptions};
-pub(crate) use graph::{
-    Graph, MakeNode, MakeSource, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef, TypeInfo,
-};
+pub(crate) use graph::{Graph, MakeNode, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef, TypeInfo};
 pub use partitions::PartitionCounts;
 pub(crate) use partitions::partition_counts;
-pub(crate) use sub_topology::{InternalTopic, SubTopology, TopicKind};
+pub(crate) use sub_topology::SubTopology;
 pub use topology::Topology;
 pub(crate) use wiring::{Instance, SourceCell, Wiring, changelog_topic};

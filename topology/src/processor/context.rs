@@ -8,7 +8,7 @@ use super::env::DropReason;
 use super::punctuation::{PunctuationType, PunctuatorId};
 use crate::error::ProcessError;
 use crate::record::{Record, RecordMetadata, TaskId};
-use crate::state::{StateStore, StoreHandle};
+use crate::state::StoreHandle;
 use crate::time::Timestamp;
 
 /// A processor's view of its task while it runs. `K` and `V` are what it forwards.
@@ -119,9 +119,4 @@ impl<K, V> Context<'_, K, V> {
     pub fn drop_record(&mut self, reason: DropReason) {
         self.hop.env.count_drop(reason);
     }
-}
-
-/// A store is reached by its concrete type; the cast is checked once per access and costs a few nanoseconds.
-pub(crate) fn cast<S: 'static>(store: &mut dyn StateStore) -> &mut S {
-    store.as_any_mut().downcast_mut().expect("store types are checked by Topology::build")
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::context::cast;
 use super::output::OutputBuffer;
 use super::punctuation::Punctuators;
 use crate::error::ProcessError;
@@ -166,7 +165,7 @@ impl Env {
 
     #[inline]
     pub(crate) fn store<S: 'static>(&mut self, handle: StoreHandle<S>) -> &mut S {
-        cast(self.state.stores_mut()[handle.index()].as_mut())
+        handle.get(self.state.stores_mut())
     }
 
     #[inline]

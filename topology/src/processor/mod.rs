@@ -16,6 +16,4 @@ pub use env::{
 pub(crate) use env::{Env, OutputTopic};
 pub use node::Processor;
 pub(crate) use node::{InPlace, MapNode, Node, SourceError, SourceNode, Typed, take};
-pub(crate) use output::{OutputBuffer, OutputEntry};
-pub(crate) use punctuation::Punctuators;
 pub use punctuation::{Punctuation, PunctuationType, PunctuatorId};

@@ -111,10 +111,13 @@ pub(crate) fn take<K: 'static, V: 'static>(slot: &mut dyn Any) -> Record<K, V> {
         .expect("edge types are checked by Topology::build, and each child gets its own record")
 }
 
+/// Names types that a node does not hold.
+type Types<KI, VI, KO, VO> = PhantomData<fn(KI, VI) -> (KO, VO)>;
+
 /// Adapts a [`Processor`] to a [`Node`].
 pub(crate) struct Typed<P, KI, VI, KO, VO> {
     processor: P,
-    types: PhantomData<fn(KI, VI) -> (KO, VO)>,
+    types: Types<KI, VI, KO, VO>,
 }
 
 impl<P, KI, VI, KO, VO> Typed<P, KI, VI, KO, VO> {
@@ -179,7 +182,7 @@ where
 /// A node that is a closure over records and context: the stateless operations.
 pub(crate) struct MapNode<F, KI, VI, KO, VO> {
     run: F,
-    types: PhantomData<fn(KI, VI) -> (KO, VO)>,
+    types: Types<KI, VI, KO, VO>,
 }
 
 impl<F, KI, VI, KO, VO> MapNode<F, KI, VI, KO, VO>

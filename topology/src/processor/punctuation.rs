@@ -73,15 +73,6 @@ impl Punctuators {
         self.scheduled.iter().any(|scheduled| scheduled.kind == kind)
     }
 
-    /// The next wall-clock time at which something is due.
-    pub(crate) fn next_wall(&self) -> Option<Timestamp> {
-        self.scheduled
-            .iter()
-            .filter(|scheduled| scheduled.kind == PunctuationType::WallClockTime)
-            .map(|scheduled| Timestamp(scheduled.next))
-            .min()
-    }
-
     /// The earliest punctuator of this kind that is due at `now`, rescheduled to the first multiple of its interval
     /// after `now`; called until it gives none.
     pub(crate) fn pop_due(&mut self, kind: PunctuationType, now: Timestamp) -> Option<(u32, Punctuation)> {

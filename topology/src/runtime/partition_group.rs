@@ -75,14 +75,6 @@ impl PartitionQueue {
             self.runs.push_back(run);
         }
     }
-
-    fn clear(&mut self) {
-        self.runs.clear();
-        self.cursor = 0;
-        self.buffered = 0;
-        self.head_time = None;
-        self.moved = false;
-    }
 }
 
 impl PartitionGroup {
@@ -101,13 +93,6 @@ impl PartitionGroup {
 
     pub(crate) fn buffered(&self) -> usize {
         self.queues.iter().map(PartitionQueue::len).sum()
-    }
-
-    /// Drops everything that was fetched: the consumer goes back to the committed offsets.
-    pub(crate) fn clear(&mut self) {
-        for queue in &mut self.queues {
-            queue.clear();
-        }
     }
 
     /// The queue whose head has the lowest time, by `time_of` (a source's extractor); the first one among equals.

@@ -11,7 +11,7 @@ use super::application::Application;
 use super::error::StreamsError;
 use crate::client::{Admin, ClientError, Consumer, Isolation, PolledBatch, StartAt};
 use crate::record::{TaskId, TopicPartition};
-use crate::state::TaskState;
+use crate::state::{EngineChoice, TaskSettings, TaskState};
 
 /// A task's stores on their way to being whole.
 pub(crate) struct RestoreRequest {
@@ -103,8 +103,8 @@ impl StateUpdater {
         }
     }
 
-    fn begin(&mut self, request: RestoreRequest) {
-        match self.plan(&request) {
+    fn begin(&mut self, mut request: RestoreRequest) {
+        match self.checked_plan(&mut request) {
             Ok((streams, total)) => {
                 request.progress.total.store(total, Ordering::Relaxed);
                 self.restoring.push(Restoring { request, streams });
@@ -116,9 +116,24 @@ impl StateUpdater {
         }
     }
 
-    /// Which changelog partitions a task still has to read, and how many records that is at most. Waits until no open
-    /// transaction of a former owner hides the end.
-    fn plan(&mut self, request: &RestoreRequest) -> Result<(Vec<Stream>, i64), StreamsError> {
+    /// The plan for a task; stores whose position their changelog does not hold are thrown away first and begin anew.
+    fn checked_plan(&mut self, request: &mut RestoreRequest) -> Result<(Vec<Stream>, i64), StreamsError> {
+        if let Some(plan) = self.plan(request)? {
+            return Ok(plan);
+        }
+        let nothing =
+            TaskSettings { engine: EngineChoice::Memory, cache_bytes_max: 0, changelog_topics: Vec::new() };
+        let empty = TaskState::open(&[], &nothing)?;
+        std::mem::replace(&mut request.state, empty).wipe()?;
+        request.state = self.application.open_state(request.task)?;
+        let lost =
+            ClientError::Fatal { operation: "restore", reason: "an empty store has no position".into() };
+        self.plan(request)?.ok_or_else(|| lost.into())
+    }
+
+    /// Which changelog partitions a task still has to read, and how many records that is at most; nothing when a store's
+    /// position is not within its changelog. Waits until no open transaction of a former owner hides the end.
+    fn plan(&mut self, request: &RestoreRequest) -> Result<Option<(Vec<Stream>, i64)>, StreamsError> {
         let timeout = self.application.request_timeout();
         let clock = Arc::clone(&self.application.clock);
         let positions = request.state.positions().to_vec();
@@ -134,17 +149,17 @@ impl StateUpdater {
                 std::thread::sleep(Duration::from_millis(10));
             };
             let start = positions[store].unwrap_or(marks.low);
-            if start > marks.high {
-                let reason =
-                    format!("the store is at offset {start}, but its changelog ends at {}", marks.high);
-                tracing::warn!(%partition, reason, "the store is restored from the beginning");
+            if start > marks.high || start < marks.low {
+                let held = format!("{} to {}", marks.low, marks.high);
+                tracing::warn!(%partition, start, held, "the changelog does not hold the store's position: it is rebuilt");
+                return Ok(None);
             }
             if start < marks.stable {
                 total += marks.stable - start.max(marks.low);
                 streams.push(Stream { partition, store, end: marks.stable });
             }
         }
-        Ok((streams, total))
+        Ok(Some((streams, total)))
     }
 
     fn assign(&mut self) -> Result<(), StreamsError> {

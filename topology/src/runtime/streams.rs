@@ -270,7 +270,8 @@ impl RunningStreams {
                 "the deadline passed before all tasks were committed; the next start replays the rest"
             );
         }
-        drop(self.stop_control.send(()));
+        // The control thread may have ended by itself.
+        let _ = self.stop_control.send(());
         drop(threads.control.join());
         if !late {
             drop(threads.updater.join());

@@ -80,6 +80,8 @@ pub(crate) struct Task {
     dead_letters: Option<u32>,
     /// For each store, the output topic of its changelog.
     changelogs: Vec<Option<u32>>,
+    /// For each store, the headers its changelog's records carry.
+    changelog_headers: Vec<Headers>,
     pub(crate) processed: u64,
 }
 
@@ -122,6 +124,12 @@ impl Task {
             decode_handler: Arc::clone(&plan.decode_handler),
             dead_letters,
             changelogs,
+            changelog_headers: plan
+                .sub_topology
+                .stores
+                .iter()
+                .map(|store| store.kind.value_headers())
+                .collect(),
             processed: 0,
         }
     }
@@ -226,10 +234,11 @@ impl Task {
         let task = self.id;
         self.arena.flush(&mut self.env).map_err(|error| TaskFault::Process { task, error })?;
         let Env { state, outputs, .. } = &mut self.env;
-        let (changelogs, partition) = (&self.changelogs, self.id.partition);
+        let (changelogs, headers, partition) = (&self.changelogs, &self.changelog_headers, self.id.partition);
         let sink = |store: usize, key: &[u8], value: Option<&[u8]>, timestamp| {
             if let Some(topic) = changelogs[store] {
-                outputs.push_bytes(topic, partition, Some(key), value, timestamp, Headers::default());
+                let headers = if value.is_some() { headers[store].clone() } else { Headers::default() };
+                outputs.push_bytes(topic, partition, Some(key), value, timestamp, headers);
             }
         };
         state.flush(sink).map_err(|source| TaskFault::Store { task, source })

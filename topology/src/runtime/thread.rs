@@ -161,7 +161,7 @@ impl StreamThread {
                 self.commit_all()?;
                 self.drop_tasks(&ids, true)?;
                 // The asker may have given up waiting; the tasks are given up all the same.
-                drop(done.send(()));
+                let _ = done.send(());
             }
             Command::Lose(ids) => {
                 self.rewind()?;

@@ -29,7 +29,7 @@ mod tests;
 use std::any::Any;
 
 pub use builder::{StoreBuilder, Stores};
-pub(crate) use builder::{StoreDecl, StoreKind, StoreSettings};
+pub(crate) use builder::{StoreDecl, StoreKind};
 pub use entry::{Dirty, Entry};
 pub use error::StoreError;
 pub use folder::StateFolder;

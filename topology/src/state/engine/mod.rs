@@ -121,11 +121,6 @@ impl Engine {
         }
     }
 
-    /// Whether it is still there after the process is gone.
-    pub(crate) fn is_persistent(&self) -> bool {
-        !matches!(self, Self::Memory(_))
-    }
-
     /// Forces everything to disk and says so beside it.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
         match self {
