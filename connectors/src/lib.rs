@@ -5,6 +5,8 @@
 
 #[cfg(feature = "avro")]
 pub mod avro;
+#[cfg(feature = "elasticsearch")]
+pub mod elasticsearch;
 mod error;
 pub mod exchange;
 mod replay;

@@ -17,7 +17,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// An int or long: zigzag, seven bits a byte.
-    #[inline]
+    #[inline(always)]
     pub(super) fn long(&mut self) -> Option<i64> {
         let (mut value, mut shift) = (0_u64, 0_u32);
         loop {
@@ -35,7 +35,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn double(&mut self) -> Option<f64> {
         let (bytes, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
@@ -59,13 +59,13 @@ impl<'a> Cursor<'a> {
     }
 
     /// Bytes or a string, with their length in front.
-    #[inline]
+    #[inline(always)]
     pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
         let len = usize::try_from(self.long()?).ok()?;
         self.take(len)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(len)?;
         self.rest = rest;

@@ -34,6 +34,7 @@ impl<'s, 'a> AvroFields<'s, 'a> {
 
     /// The field at `index`.
     #[must_use]
+    #[inline(always)]
     pub fn get(&self, index: usize) -> AvroField<'a> {
         self.fields.get(index).copied().unwrap_or(AvroField::Null)
     }
@@ -42,7 +43,7 @@ impl<'s, 'a> AvroFields<'s, 'a> {
     ///
     /// # Errors
     /// When the field is something else.
-    #[inline]
+    #[inline(always)]
     pub fn long(&self, index: usize) -> Result<i64, AvroError> {
         match self.get(index) {
             AvroField::Long(value) => Ok(value),
@@ -54,7 +55,7 @@ impl<'s, 'a> AvroFields<'s, 'a> {
     ///
     /// # Errors
     /// When the field is something else.
-    #[inline]
+    #[inline(always)]
     pub fn double(&self, index: usize) -> Result<f64, AvroError> {
         match self.get(index) {
             AvroField::Double(value) => Ok(value),
@@ -77,7 +78,7 @@ impl<'s, 'a> AvroFields<'s, 'a> {
     ///
     /// # Errors
     /// When the field is something else or not UTF-8.
-    #[inline]
+    #[inline(always)]
     pub fn text(&self, index: usize) -> Result<&'a str, AvroError> {
         let bytes = self.bytes(index)?;
         std::str::from_utf8(bytes).map_err(|_| self.fault(index, "it is not UTF-8 text"))
@@ -87,7 +88,7 @@ impl<'s, 'a> AvroFields<'s, 'a> {
     ///
     /// # Errors
     /// When the field is something else.
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&self, index: usize) -> Result<&'a [u8], AvroError> {
         match self.get(index) {
             AvroField::Bytes(value) => Ok(value),
@@ -99,7 +100,7 @@ impl<'s, 'a> AvroFields<'s, 'a> {
     ///
     /// # Errors
     /// When the field is something else.
-    #[inline]
+    #[inline(always)]
     pub fn symbol(&self, index: usize) -> Result<u32, AvroError> {
         match self.get(index) {
             AvroField::Symbol(value) => Ok(value),

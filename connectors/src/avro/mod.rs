@@ -16,6 +16,8 @@ mod registry_error;
 mod resolve;
 mod serde;
 mod skip;
+#[cfg(feature = "elasticsearch")]
+mod to_json;
 mod trade;
 mod wire;
 
@@ -28,3 +30,5 @@ pub use record::{AvroRecord, put_double, put_long, put_text};
 pub use registry::{ConfluentRegistry, Credentials, RegistrySettings, SchemaRegistry};
 pub use registry_error::RegistryError;
 pub use serde::AvroSerde;
+#[cfg(feature = "elasticsearch")]
+pub(crate) use to_json::AvroToJson;

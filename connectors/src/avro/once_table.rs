@@ -25,7 +25,7 @@ impl<K: Ord, V> OnceTable<K, V> {
     }
 
     /// Calls `then` with the value of a key, made by `make` when it is not there; one at a time is made.
-    #[inline]
+    #[inline(always)]
     pub(super) fn with<Q, E, R>(
         &self,
         key: &Q,
@@ -42,7 +42,7 @@ impl<K: Ord, V> OnceTable<K, V> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn quick_get<Q>(&self, key: &Q) -> Option<&V>
     where
         K: std::borrow::Borrow<Q>,

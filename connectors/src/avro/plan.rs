@@ -63,7 +63,7 @@ pub(super) enum Plan {
 
 impl Plan {
     /// Reads a datum.
-    #[inline]
+    #[inline(always)]
     pub(super) fn decode<T: AvroRecord>(
         &self,
         id: u32,
@@ -90,7 +90,7 @@ impl Plan {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn run<'a>(
     id: u32,
     datum: &'a [u8],
@@ -125,7 +125,7 @@ fn longer(id: u32) -> AvroError {
 }
 
 impl Read {
-    #[inline]
+    #[inline(always)]
     fn run<'a>(&self, cursor: &mut Cursor<'a>) -> Option<AvroField<'a>> {
         Some(match self {
             Self::Long => AvroField::Long(cursor.long()?),

@@ -63,7 +63,7 @@ impl<T: AvroRecord> AvroSerde<T> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn read(&self, bytes: &[u8]) -> Result<T, AvroError> {
         let (id, datum) = split(bytes)?;
         let make =
@@ -90,7 +90,11 @@ impl<T: AvroRecord> Serde<T> for AvroSerde<T> {
         Ok(self.write(topic, value, out)?)
     }
 
+    #[inline]
     fn deserialize(&self, _: &str, bytes: &[u8]) -> Result<T, SerdeError> {
-        Ok(self.read(bytes)?)
+        match self.read(bytes) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.into()),
+        }
     }
 }

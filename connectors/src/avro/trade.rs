@@ -25,7 +25,7 @@ impl AvroRecord for Trade {
         put_text(self.exchange.as_str(), out);
     }
 
-    #[inline]
+    #[inline(always)]
     fn decode(fields: AvroFields<'_, '_>) -> Result<Self, AvroError> {
         Ok(Self {
             symbol: Symbol::from(fields.text(0)?),
@@ -40,8 +40,17 @@ impl AvroRecord for Trade {
 }
 
 /// The decimal that a double was made from.
-#[inline]
+#[inline(always)]
 pub(super) fn decimal(fields: &AvroFields<'_, '_>, index: usize) -> Result<Decimal, AvroError> {
     let value = fields.double(index)?;
+    match Decimal::from_f64(value) {
+        Ok(decimal) => Ok(decimal),
+        Err(_) => rounded(fields, index, value),
+    }
+}
+
+/// A computed double is rounded to the decimal's places.
+#[cold]
+fn rounded(fields: &AvroFields<'_, '_>, index: usize, value: f64) -> Result<Decimal, AvroError> {
     Decimal::from_f64_rounded(value).map_err(|error| fields.fault(index, error))
 }

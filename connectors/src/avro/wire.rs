@@ -9,6 +9,7 @@ pub(super) fn put_header(id: u32, out: &mut Vec<u8>) {
 }
 
 /// The schema's id and the datum.
+#[inline(always)]
 pub(super) fn split(bytes: &[u8]) -> Result<(u32, &[u8]), AvroError> {
     match bytes {
         [0, a, b, c, d, datum @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), datum)),
