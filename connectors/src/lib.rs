@@ -3,6 +3,10 @@
 //! The outside world, to and from topics: a simulated exchange, recorded trades, Avro with a schema registry, and
 //! Elasticsearch. A connector meets a topology only through a topic. Must not know indicators, models or pipelines.
 
+#[cfg(feature = "avro")]
+pub mod avro;
+#[cfg(feature = "elasticsearch")]
+pub mod elasticsearch;
 mod error;
 pub mod exchange;
 mod replay;

@@ -1,0 +1,100 @@
+//! The serde of types that are Avro records. Owns what is remembered of schema ids and topics; must not know how a
+//! registry is reached.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use apache_avro::Schema;
+use candlewick::{Serde, SerdeError};
+
+use super::error::AvroError;
+use super::once_table::OnceTable;
+use super::plan::Plan;
+use super::record::AvroRecord;
+use super::registry::SchemaRegistry;
+use super::wire::{put_header, split};
+use super::{registry_error::RegistryError, resolve};
+
+/// Values of `T` as Avro in Confluent's wire format.
+///
+/// The type's schema is registered under `<topic>-value` when a topic is written for the first time (`<topic>-key` after
+/// [`for_keys`](Self::for_keys)); a writer's schema is fetched when its id is seen for the first time, and compiled into
+/// a plan. Nothing else blocks, and nothing is allocated for a record but what `T` itself owns.
+#[derive(Debug)]
+pub struct AvroSerde<T> {
+    registry: Arc<dyn SchemaRegistry>,
+    suffix: &'static str,
+    reader: Schema,
+    plans: OnceTable<u32, Result<Plan, String>>,
+    ids: OnceTable<String, u32>,
+    types: PhantomData<fn() -> T>,
+}
+
+impl<T: AvroRecord> AvroSerde<T> {
+    /// A serde of values.
+    ///
+    /// # Errors
+    /// [`AvroError::BadSchema`] when the type's schema is none.
+    pub fn new(registry: Arc<dyn SchemaRegistry>) -> Result<Self, AvroError> {
+        let reader = Schema::parse_str(T::schema())
+            .map_err(|error| AvroError::BadSchema { reason: error.to_string() })?;
+        Ok(Self {
+            registry,
+            suffix: "-value",
+            reader,
+            plans: OnceTable::new(),
+            ids: OnceTable::new(),
+            types: PhantomData,
+        })
+    }
+
+    /// The same for keys.
+    #[must_use]
+    pub fn for_keys(mut self) -> Self {
+        self.suffix = "-key";
+        self
+    }
+
+    fn write(&self, topic: &str, value: &T, out: &mut Vec<u8>) -> Result<(), AvroError> {
+        let register = || self.registry.register(&format!("{topic}{}", self.suffix), T::schema());
+        let id = self.ids.with(topic, register, |id| *id)?;
+        put_header(id, out);
+        value.encode(out);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn read(&self, bytes: &[u8]) -> Result<T, AvroError> {
+        let (id, datum) = split(bytes)?;
+        let make =
+            || -> Result<_, RegistryError> { Ok(resolve::compile(&self.registry.schema(id)?, &self.reader)) };
+        self.plans.with(&id, make, |plan| match plan {
+            Ok(plan) => plan.decode(id, datum, &self.reader),
+            Err(reason) => Err(self.unreadable(id, reason)),
+        })?
+    }
+
+    #[cold]
+    fn unreadable(&self, id: u32, reason: &str) -> AvroError {
+        let writer = match self.registry.schema(id) {
+            Ok(schema) => schema.canonical_form(),
+            Err(error) => error.to_string(),
+        };
+        let reader = self.reader.canonical_form();
+        AvroError::Unreadable { id, reason: reason.to_string(), writer, reader }
+    }
+}
+
+impl<T: AvroRecord> Serde<T> for AvroSerde<T> {
+    fn serialize(&self, topic: &str, value: &T, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+        Ok(self.write(topic, value, out)?)
+    }
+
+    #[inline]
+    fn deserialize(&self, _: &str, bytes: &[u8]) -> Result<T, SerdeError> {
+        match self.read(bytes) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
