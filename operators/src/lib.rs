@@ -26,6 +26,7 @@
 
 mod candle;
 mod decimal;
+mod dsl;
 mod feature;
 mod indicator;
 mod state;
@@ -34,6 +35,7 @@ mod trade;
 
 pub use candle::{Candle, CandleBuilder, CandleSerde, ClosedCandle, Gaps, Interval, IntervalError, Taken};
 pub use decimal::{Decimal, DecimalError, Product};
+pub use dsl::{CandleOptions, TradeStream};
 pub use feature::{Feature, FeatureError, FeatureSet, FeatureState};
 pub use indicator::{
     Atr, Bar, Bollinger, BollingerBands, Ema, Macd, MacdValue, Obv, PeriodError, Roc, RollingVwap, Rsi, Sma,

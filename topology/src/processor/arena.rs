@@ -10,6 +10,7 @@ use super::node::Node;
 use super::punctuation::Punctuation;
 use crate::error::ProcessError;
 use crate::record::Record;
+use crate::time::Timestamp;
 
 /// A node in its place.
 pub(crate) struct Cell {
@@ -55,6 +56,14 @@ impl NodeArena {
     pub(crate) fn flush(&mut self, env: &mut Env) -> Result<(), ProcessError> {
         for index in 0..self.cells.len() {
             self.at(index, env, |node, hop| node.flush(hop))?;
+        }
+        Ok(())
+    }
+
+    /// Tells every node that stream time has moved on without a record, parents first.
+    pub(crate) fn advance(&mut self, time: Timestamp, env: &mut Env) -> Result<(), ProcessError> {
+        for index in 0..self.cells.len() {
+            self.at(index, env, |node, hop| node.advance(time, hop))?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::context::Context;
 use super::punctuation::Punctuation;
 use crate::error::ProcessError;
 use crate::record::{RawRecord, Record};
+use crate::time::Timestamp;
 
 /// A stateful or stateless operation over records, one instance per task: made by a supplier, owned by its task,
 /// called by one thread at a time.
@@ -63,6 +64,15 @@ pub trait Processor<KI, VI, KO, VO>: Send + 'static {
         let _ = cx;
         Ok(())
     }
+
+    /// Stream time moves on without a record: the input is idle and its user chose that windows close all the same.
+    ///
+    /// # Errors
+    /// Goes to the processing handler.
+    fn advance(&mut self, time: Timestamp, cx: &mut Context<'_, KO, VO>) -> Result<(), ProcessError> {
+        let _ = (time, cx);
+        Ok(())
+    }
 }
 
 /// An erased node. `slot` is an `Option<Record<K, V>>` on the parent's stack: a node that needs the record takes it,
@@ -84,6 +94,11 @@ pub(crate) trait Node: Send {
         let _ = hop;
         Ok(())
     }
+
+    fn advance(&mut self, time: Timestamp, hop: Hop<'_>) -> Result<(), ProcessError> {
+        let _ = (time, hop);
+        Ok(())
+    }
 }
 
 /// The first node of a record's way: bytes in, typed record on.
@@ -92,7 +107,7 @@ pub(crate) trait SourceNode: Send {
     fn process(&mut self, topic: &str, raw: RawRecord<'_>, hop: Hop<'_>) -> Result<(), SourceError>;
 
     /// The record's event time, for the choice between partitions.
-    fn time_of(&mut self, topic: &str, raw: RawRecord<'_>) -> crate::time::Timestamp;
+    fn time_of(&mut self, topic: &str, raw: RawRecord<'_>) -> Timestamp;
 }
 
 /// Why a source could not bring a record into the topology.
@@ -149,6 +164,10 @@ where
 
     fn flush(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
         self.processor.flush(&mut Context::new(hop))
+    }
+
+    fn advance(&mut self, time: Timestamp, hop: Hop<'_>) -> Result<(), ProcessError> {
+        self.processor.advance(time, &mut Context::new(hop))
     }
 }
 

@@ -156,7 +156,7 @@ impl StreamThread {
         let wall = self.application.clock.wall();
         for index in 0..self.tasks.len() {
             let running = self.tasks.swap_remove(index);
-            let Running { task, collector, committed } = running;
+            let Running { task, collector, committed, idle } = running;
             let id = task.id;
             let mut state = task.into_state();
             state.rollback()?;
@@ -176,7 +176,7 @@ impl StreamThread {
                 self.consumer.resume(std::slice::from_ref(partition))?;
             }
             task.init(wall)?;
-            self.tasks.push(Running { task, collector, committed });
+            self.tasks.push(Running { task, collector, committed, idle });
             let last = self.tasks.len() - 1;
             self.tasks.swap(index, last);
         }

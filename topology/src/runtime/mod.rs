@@ -8,6 +8,7 @@ mod config;
 mod control;
 mod error;
 mod handlers;
+mod idle;
 mod offset_metadata;
 mod partition_group;
 mod report;

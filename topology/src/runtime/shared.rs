@@ -25,6 +25,8 @@ pub(crate) struct Shared {
     state: Mutex<(ApplicationState, Option<String>)>,
     reports: Mutex<Vec<ThreadReport>>,
     commits: AtomicU64,
+    /// Milliseconds of silence after which stream time follows the wall clock; 0 for never.
+    idle_after_ms: AtomicU64,
     listener: Option<Listener>,
 }
 
@@ -34,8 +36,19 @@ impl Shared {
             state: Mutex::new((ApplicationState::Created, None)),
             reports: Mutex::new((0..threads).map(|_| ThreadReport::default()).collect()),
             commits: AtomicU64::new(0),
+            idle_after_ms: AtomicU64::new(0),
             listener,
         }
+    }
+
+    pub(crate) fn advance_when_idle(&self, after: std::time::Duration) {
+        let after = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1);
+        self.idle_after_ms.store(after, Ordering::Relaxed);
+    }
+
+    pub(crate) fn idle_after(&self) -> Option<std::time::Duration> {
+        let after = self.idle_after_ms.load(Ordering::Relaxed);
+        (after > 0).then(|| std::time::Duration::from_millis(after))
     }
 
     pub(crate) fn count_commit(&self) {

@@ -309,6 +309,12 @@ impl StreamsHandle {
         self.shared.status(&self.application.config.application_id, &self.application.instance, uptime_ms)
     }
 
+    /// From now on, stream time follows the wall clock in every task whose input has been read to its end and silent
+    /// for `after`: windows close although nothing comes any more. For inputs that end, such as a replay.
+    pub fn advance_when_idle(&self, after: Duration) {
+        self.shared.advance_when_idle(after);
+    }
+
     /// The topology in Kafka Streams' words.
     #[must_use]
     pub fn describe(&self) -> String {

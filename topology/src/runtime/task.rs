@@ -229,6 +229,21 @@ impl Task {
         Ok(())
     }
 
+    /// Moves stream time on without a record. The partitions count as moved, so that the next commit keeps it.
+    pub(crate) fn advance(&mut self, time: Timestamp) -> Result<(), TaskFault> {
+        if time <= self.env.stream_time {
+            return Ok(());
+        }
+        self.env.stream_time = time;
+        for queue in self.group.queues.iter_mut().filter(|queue| queue.position.is_some()) {
+            queue.moved = true;
+        }
+        self.arena
+            .advance(time, &mut self.env)
+            .map_err(|error| TaskFault::Process { task: self.id, error })?;
+        self.punctuate(PunctuationType::StreamTime, time)
+    }
+
     /// Forwards what caches gathered and puts every change of the stores into the outputs, for their changelogs.
     pub(crate) fn flush(&mut self) -> Result<(), TaskFault> {
         let task = self.id;

@@ -11,6 +11,7 @@ use super::application::Application;
 use super::collector::Collector;
 use super::control::Gate;
 use super::error::StreamsError;
+use super::idle::Idle;
 use super::offset_metadata::OffsetMetadata;
 use super::restore::{RestoreProgress, RestoreRequest, Restored};
 use super::shared::Shared;
@@ -38,6 +39,7 @@ pub(super) struct Running {
     pub(super) collector: Collector,
     /// Where each partition goes back to after an abort.
     pub(super) committed: BTreeMap<TopicPartition, i64>,
+    pub(super) idle: Idle,
 }
 
 /// A stream thread's own things; see the module.
@@ -128,6 +130,7 @@ impl StreamThread {
             self.poll()?;
             self.process()?;
             self.punctuate()?;
+            self.advance_idle()?;
             self.commit_when_due()?;
             self.report_when_due();
         }
@@ -220,7 +223,7 @@ impl StreamThread {
             let collector = Collector::new(&task.env, &mut *self.producer)?;
             task.init(wall)?;
             tracing::info!(task = %task.id, thread = self.index, "task running");
-            self.tasks.push(Running { task, collector, committed });
+            self.tasks.push(Running { task, collector, committed, idle: Idle::default() });
         }
         self.consumer.assign(&starts)?;
         self.report();

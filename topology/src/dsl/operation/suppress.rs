@@ -232,6 +232,11 @@ impl<K: Windowable, V: Data> Processor<K, Change<V>, K, Change<V>> for Suppress<
         Ok(())
     }
 
+    fn advance(&mut self, time: Timestamp, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
+        self.observed = self.observed.max(time);
+        self.release(cx)
+    }
+
     fn flush(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
         cx.remember(&self.observed_key, self.observed.0);
         Ok(())

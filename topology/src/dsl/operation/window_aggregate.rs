@@ -210,6 +210,15 @@ where
         if self.cached { self.flush_when_due(cx) } else { Ok(()) }
     }
 
+    fn advance(
+        &mut self,
+        time: Timestamp,
+        cx: &mut Context<'_, Windowed<K>, Change<A>>,
+    ) -> Result<(), ProcessError> {
+        self.observed = self.observed.max(time);
+        if self.cached { self.flush_when_due(cx) } else { Ok(()) }
+    }
+
     fn flush(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
         cx.remember(&self.observed_key, self.observed.0);
         if !self.cached {
