@@ -38,7 +38,7 @@ pub use runtime::{
 };
 pub use serde::{
     BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde,
-    Utf8, VoidSerde,
+    Utf8, VoidSerde, partition_for_key,
 };
 pub use state::{
     BufferStats, Buffered, ChangeSerde, Dirty, DirtyWindow, Entry, KeyValueStore, StateFolder, StateReader,

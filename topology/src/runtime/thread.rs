@@ -340,11 +340,15 @@ impl StreamThread {
         for index in 0..self.tasks.len() {
             let running = &mut self.tasks[index];
             running.task.env.wall = wall;
+            let before = running.task.processed;
             loop {
                 let done = running.task.process(TURN_RECORDS)?;
                 if done < TURN_RECORDS {
                     break;
                 }
+            }
+            if self.tasks[index].task.processed > before {
+                self.tasks[index].task.finish_batch()?;
             }
             self.send_outputs(index)?;
         }

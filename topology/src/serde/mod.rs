@@ -7,6 +7,7 @@ mod nullable;
 mod primitive;
 
 pub use json::Json;
+pub use murmur2::partition_for_key;
 pub use nullable::Nullable;
 pub use primitive::{BytesSerde, F64Serde, I32Serde, I64Serde, StringSerde, Utf8, VoidSerde};
 

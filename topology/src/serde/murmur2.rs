@@ -28,7 +28,13 @@ pub(crate) fn murmur2(data: &[u8]) -> i32 {
 }
 
 /// The partition of a keyed record among `count` partitions, as the JVM's default partitioner chooses it.
-pub(crate) fn partition_for_key(key: &[u8], count: i32) -> Partition {
+///
+/// ```
+/// use candlewick::{Partition, partition_for_key};
+/// assert_eq!(partition_for_key(b"abc", 4), Partition(3));
+/// ```
+#[must_use]
+pub fn partition_for_key(key: &[u8], count: i32) -> Partition {
     Partition((murmur2(key) & 0x7fff_ffff) % count.max(1))
 }
 

@@ -1,0 +1,238 @@
+//! The command line. Owns flags and their defaults; does nothing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use candlewick::Guarantee;
+use candlewick_operators::Interval;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Streams of trades to candles, indicators and predictions.
+#[derive(Debug, Parser)]
+#[command(name = "candlewick", version, about, propagate_version = true)]
+pub struct Cli {
+    /// What to do; `run` when nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Options of `run`, when no command is given.
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a pipeline: a simulated exchange on an embedded log, unless told otherwise.
+    Run(Box<RunOptions>),
+    /// Print a pipeline's topology.
+    Topology(TopologyOptions),
+    /// Delete an application's internal topics, offsets and local state.
+    Reset(ResetOptions),
+}
+
+/// Where the log is.
+#[derive(Clone, Debug, Args)]
+pub struct LogOptions {
+    /// Kafka's address, as host:port[,host:port]; without it an embedded log in the data folder is used.
+    #[arg(long, env = "CANDLEWICK_BROKERS", value_name = "HOST:PORT")]
+    pub brokers: Option<String>,
+    /// A property of librdkafka, such as consumer.fetch.wait.max.ms=50; may be repeated.
+    #[arg(long = "kafka-property", value_name = "KEY=VALUE")]
+    pub kafka_properties: Vec<String>,
+    /// The schema registry's address; without it schemas are kept in a file in the data folder.
+    #[arg(long, env = "CANDLEWICK_REGISTRY", value_name = "URL")]
+    pub registry: Option<String>,
+    /// Where the embedded log, local schemas and the model live.
+    #[arg(long, env = "CANDLEWICK_DATA_DIR", default_value = "data", value_name = "FOLDER")]
+    pub data_dir: PathBuf,
+    /// Keep the embedded log in memory: nothing is left when the process ends.
+    #[arg(long)]
+    pub in_memory: bool,
+}
+
+/// The reference applications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pipeline {
+    /// Trades to candles, indicators and predictions.
+    Market,
+    /// Trades to candles and indicators of one interval.
+    Candles,
+    /// Trades of buyers to their notional value: stateless.
+    Notional,
+}
+
+/// How much a commit promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GuaranteeOption {
+    /// After a crash some records are processed again.
+    AtLeastOnce,
+    /// Every record counts once.
+    ExactlyOnce,
+}
+
+impl From<GuaranteeOption> for Guarantee {
+    fn from(option: GuaranteeOption) -> Self {
+        match option {
+            GuaranteeOption::AtLeastOnce => Self::AtLeastOnce,
+            GuaranteeOption::ExactlyOnce => Self::ExactlyOnce,
+        }
+    }
+}
+
+/// Which topology.
+#[derive(Clone, Debug, Args)]
+pub struct PipelineOptions {
+    /// The pipeline.
+    #[arg(long, value_enum, default_value = "market")]
+    pub pipeline: Pipeline,
+    /// The application's id: its group, its internal topics and its state. By default the pipeline's name.
+    #[arg(long, env = "CANDLEWICK_APPLICATION_ID", value_name = "ID")]
+    pub application_id: Option<String>,
+    /// The topic of trades.
+    #[arg(long, default_value = "trades", value_name = "TOPIC")]
+    pub input: String,
+    /// Put before the names of the output topics.
+    #[arg(long, default_value = "", value_name = "PREFIX")]
+    pub output_prefix: String,
+    /// Candle intervals; indicators and predictions are made of the longest one.
+    #[arg(long, value_delimiter = ',', default_value = "1s,1m", value_name = "INTERVALS")]
+    pub intervals: Vec<Interval>,
+    /// How late a trade may come, in stream time.
+    #[arg(long, default_value = "5s", value_parser = parse_duration, value_name = "DURATION")]
+    pub grace: Duration,
+}
+
+/// Options of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunOptions {
+    /// Where the log is.
+    #[command(flatten)]
+    pub log: LogOptions,
+    /// Which topology.
+    #[command(flatten)]
+    pub pipeline: PipelineOptions,
+    /// Read trades from this file (CSV, CSV.gz or raw exchange messages) instead of the simulated exchange.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_source")]
+    pub replay: Option<PathBuf>,
+    /// How fast to replay: recorded, x10, x100 …, or max.
+    #[arg(long, default_value = "max", value_parser = parse_pace, value_name = "SPEED")]
+    pub speed: candlewick_connectors::Pace,
+    /// The replayed file's symbol, where neither a column nor its name tells it.
+    #[arg(long, value_name = "SYMBOL")]
+    pub symbol: Option<String>,
+    /// The exchange's name on candles; by default what the source says.
+    #[arg(long, value_name = "NAME")]
+    pub exchange: Option<String>,
+    /// End at the first line of a replay that is no trade, instead of skipping and counting it.
+    #[arg(long)]
+    pub strict: bool,
+    /// Write no trades: somebody else fills the input topic.
+    #[arg(long)]
+    pub no_source: bool,
+    /// The simulated exchange's seed.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub seed: u64,
+    /// Trades per second of the simulated exchange.
+    #[arg(long, default_value_t = 50.0, value_name = "NUMBER")]
+    pub trades_per_second: f64,
+    /// Elasticsearch's address: predictions are written there too.
+    #[arg(long, env = "CANDLEWICK_ELASTICSEARCH", value_name = "URL")]
+    pub elasticsearch: Option<String>,
+    /// Where stores live; by default in the data folder.
+    #[arg(long, env = "CANDLEWICK_STATE_DIR", value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+    /// Where the model lives; by default in the data folder.
+    #[arg(long, env = "CANDLEWICK_MODEL_DIR", value_name = "FOLDER")]
+    pub model_dir: Option<PathBuf>,
+    /// Stream threads.
+    #[arg(long, env = "CANDLEWICK_THREADS", default_value_t = 1, value_name = "NUMBER")]
+    pub threads: usize,
+    /// What a commit promises.
+    #[arg(long, env = "CANDLEWICK_GUARANTEE", value_enum, default_value = "at-least-once")]
+    pub guarantee: GuaranteeOption,
+    /// Milliseconds between commits.
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub commit_interval_ms: Option<u64>,
+    /// Bytes of write-back cache; 0 forwards every update at once.
+    #[arg(long, value_name = "BYTES")]
+    pub cache_bytes: Option<usize>,
+    /// Partitions of topics that are made.
+    #[arg(long, default_value_t = 4, value_name = "NUMBER")]
+    pub partitions: i32,
+    /// A TOML file with the framework's settings.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The status server's address.
+    #[arg(long, env = "CANDLEWICK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// No status server.
+    #[arg(long)]
+    pub no_server: bool,
+    /// End once a replay has been processed to its end.
+    #[arg(long, requires = "replay")]
+    pub exit_when_done: bool,
+}
+
+/// Options of `topology`.
+#[derive(Clone, Debug, Args)]
+pub struct TopologyOptions {
+    /// Which topology.
+    #[command(flatten)]
+    pub pipeline: PipelineOptions,
+    /// In which form.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: TopologyFormat,
+}
+
+/// Forms of a topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TopologyFormat {
+    /// Kafka Streams' text.
+    Text,
+    /// A Graphviz graph.
+    Graphviz,
+    /// A Mermaid flowchart.
+    Mermaid,
+}
+
+/// Options of `reset`.
+#[derive(Clone, Debug, Args)]
+pub struct ResetOptions {
+    /// Where the log is.
+    #[command(flatten)]
+    pub log: LogOptions,
+    /// The application's id.
+    #[arg(long, value_name = "ID")]
+    pub application_id: String,
+    /// Where stores live; by default in the data folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub state_dir: Option<PathBuf>,
+    /// Say what would be deleted, and delete nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| format!("{text} is no duration: write 500ms, 5s or 1m"))?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number * 60)),
+        _ => Err(format!("{text} is no duration: write 500ms, 5s or 1m")),
+    }
+}
+
+fn parse_pace(text: &str) -> Result<candlewick_connectors::Pace, String> {
+    use candlewick_connectors::Pace;
+    match text {
+        "max" | "fast" => Ok(Pace::Fast),
+        "recorded" | "x1" | "1" => Ok(Pace::Recorded),
+        other => match other.strip_prefix('x').unwrap_or(other).parse::<f64>() {
+            Ok(times) if times > 0.0 && times.is_finite() => Ok(Pace::Times(times)),
+            Ok(_) | Err(_) => Err(format!("{other} is no speed: write recorded, x10 or max")),
+        },
+    }
+}

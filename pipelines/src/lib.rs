@@ -1,0 +1,15 @@
+//! # candlewick-pipelines
+//!
+//! The reference applications and what the `candlewick` binary is made of: command line, logs, trade sources and runs.
+//! Each application is a `fn topology()` over the public DSL, with its options and its records. Must not know how the
+//! framework runs it.
+
+pub mod application;
+pub mod cli;
+pub mod error;
+pub mod feed;
+pub mod log;
+pub mod market;
+pub mod notional;
+pub mod run;
+pub mod source;

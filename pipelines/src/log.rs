@@ -1,0 +1,75 @@
+//! Which log and which registry a command works with: Kafka when brokers are named, the embedded log otherwise.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use candlewick::client::kafka::{KafkaLog, KafkaSettings};
+use candlewick::client::{EmbeddedLog, EmbeddedSettings, Log, NewTopic};
+use candlewick_connectors::avro::{ConfluentRegistry, MemoryRegistry, RegistrySettings, SchemaRegistry};
+
+use crate::cli::LogOptions;
+use crate::error::CommandError;
+
+/// Time for one call to the log at start.
+pub const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Opens the log.
+///
+/// # Errors
+/// When Kafka is not there, or the folder cannot be used.
+pub fn open(options: &LogOptions, client_id: &str) -> Result<Arc<dyn Log>, CommandError> {
+    let Some(brokers) = &options.brokers else {
+        if options.in_memory {
+            return Ok(EmbeddedLog::in_memory());
+        }
+        return Ok(EmbeddedLog::open(&options.data_dir.join("log"), EmbeddedSettings::default())?);
+    };
+    let mut settings = KafkaSettings::new(brokers, client_id);
+    for property in &options.kafka_properties {
+        let Some((key, value)) = property.split_once('=') else {
+            return Err(CommandError::Usage(format!("--kafka-property {property}: write KEY=VALUE")));
+        };
+        settings.properties.insert(key.trim().to_owned(), value.trim().to_owned());
+    }
+    Ok(Arc::new(KafkaLog::connect(settings)?))
+}
+
+/// Opens the schema registry: a local file, or the one at the address given.
+///
+/// # Errors
+/// When the file or the address cannot be used.
+pub fn registry(options: &LogOptions) -> Result<Arc<dyn SchemaRegistry>, CommandError> {
+    match &options.registry {
+        Some(url) => Ok(Arc::new(ConfluentRegistry::new(RegistrySettings::new(url))?)),
+        None if options.in_memory => Ok(Arc::new(MemoryRegistry::new())),
+        None => {
+            let folder = &options.data_dir;
+            std::fs::create_dir_all(folder)
+                .map_err(|source| CommandError::Io { path: folder.clone(), source })?;
+            Ok(Arc::new(MemoryRegistry::in_file(folder.join("schemas.jsonl"))?))
+        }
+    }
+}
+
+/// Makes topics that do not exist yet. Recorded time is older than any retention, so that nothing expires by age.
+///
+/// # Errors
+/// When the log refuses.
+pub fn create_topics(log: &Arc<dyn Log>, names: &[&str], partitions: i32) -> Result<(), CommandError> {
+    let mut admin = log.admin()?;
+    let found = admin.describe(names, TIMEOUT)?;
+    let config = BTreeMap::from([("retention.ms".to_owned(), "-1".to_owned())]);
+    let missing: Vec<NewTopic> = names
+        .iter()
+        .zip(found)
+        .filter(|(_, found)| found.is_none())
+        .map(|(name, _)| NewTopic {
+            name: (*name).to_owned(),
+            partitions,
+            replication: -1,
+            config: config.clone(),
+        })
+        .collect();
+    Ok(admin.create(&missing, TIMEOUT)?)
+}

@@ -1,0 +1,229 @@
+//! Trades into their topic, on a thread of their own: from the simulated exchange or from a recording. Every record
+//! carries its number in a header, so that a restart goes on, partition by partition, exactly behind what was written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use candlewick::client::{
+    Isolation, Log, OutgoingRecord, PolledBatch, Producer, ProducerError, ProducerSettings, StartAt, TopicHandle,
+};
+use candlewick::{Headers, Partition, Serde, TopicPartition, partition_for_key};
+use candlewick_connectors::avro::{AvroSerde, SchemaRegistry};
+use candlewick_connectors::{Pacer, ReplayError};
+use candlewick_operators::Trade;
+
+use crate::error::CommandError;
+use crate::log::TIMEOUT;
+
+/// The header that numbers the records of a source, from 1, big-endian.
+const NUMBER: &str = "source-number";
+
+/// What a source has done, as others see it.
+#[derive(Debug, Default)]
+pub struct SourceProgress {
+    /// Trades written (or found written) so far.
+    pub trades: AtomicU64,
+    /// Everything has been written.
+    pub done: AtomicBool,
+}
+
+/// A source thread.
+pub struct Source {
+    progress: Arc<SourceProgress>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<(), CommandError>>,
+}
+
+/// Where trades come from and how fast they go.
+pub struct Feed {
+    /// The trades, with the errors that end a strict replay.
+    pub trades: Box<dyn Iterator<Item = Result<Trade, ReplayError>> + Send>,
+    /// How fast.
+    pub pacer: Pacer,
+}
+
+impl Source {
+    /// Starts to write `feed` into `topic`.
+    ///
+    /// # Errors
+    /// When the topic cannot be read to see how far an earlier run came.
+    pub fn start(
+        log: &Arc<dyn Log>,
+        registry: &Arc<dyn SchemaRegistry>,
+        topic: &str,
+        feed: Feed,
+    ) -> Result<Self, CommandError> {
+        let written = numbers_written(log, topic)?;
+        let serde = AvroSerde::<Trade>::new(Arc::clone(registry))?;
+        let mut producer = log.producer(&ProducerSettings::default())?;
+        let handle = producer.topic(topic)?;
+        let (progress, stop) = (Arc::new(SourceProgress::default()), Arc::new(AtomicBool::new(false)));
+        let mut writer = Writer {
+            producer,
+            handle,
+            topic: topic.to_owned(),
+            serde,
+            written,
+            key: Vec::new(),
+            value: Vec::new(),
+            progress: Arc::clone(&progress),
+            stop: Arc::clone(&stop),
+        };
+        let thread = std::thread::Builder::new()
+            .name("source".into())
+            .spawn(move || writer.run(feed))
+            .map_err(|source| CommandError::Io { path: "source thread".into(), source })?;
+        Ok(Self { progress, stop, thread })
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn progress(&self) -> &Arc<SourceProgress> {
+        &self.progress
+    }
+
+    /// Whether the thread has ended.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Ends it and says how it went.
+    ///
+    /// # Errors
+    /// What ended it early.
+    pub fn stop(self) -> Result<(), CommandError> {
+        self.stop.store(true, Ordering::Relaxed);
+        match self.thread.join() {
+            Ok(result) => result,
+            Err(_) => Err(CommandError::Stopped("the source thread panicked".into())),
+        }
+    }
+}
+
+struct Writer {
+    producer: Box<dyn Producer>,
+    handle: TopicHandle,
+    topic: String,
+    serde: AvroSerde<Trade>,
+    /// For each partition, the number of its last record.
+    written: Vec<u64>,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    progress: Arc<SourceProgress>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Writer {
+    fn run(&mut self, feed: Feed) -> Result<(), CommandError> {
+        let Feed { trades, mut pacer } = feed;
+        let start = Instant::now();
+        let mut number = 0;
+        for trade in trades {
+            let trade = trade?;
+            number += 1;
+            let due = pacer.due(trade.timestamp);
+            while let Some(wait) = due.checked_sub(start.elapsed()).filter(|wait| !wait.is_zero()) {
+                if self.stop.load(Ordering::Relaxed) {
+                    return self.finish();
+                }
+                self.producer.poll()?;
+                std::thread::sleep(wait.min(Duration::from_millis(50)));
+            }
+            self.write(&trade, number)?;
+            self.progress.trades.store(number, Ordering::Relaxed);
+            if number.is_multiple_of(1_024) {
+                self.producer.poll()?;
+                if self.stop.load(Ordering::Relaxed) {
+                    return self.finish();
+                }
+            }
+        }
+        self.finish()?;
+        self.progress.done.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn write(&mut self, trade: &Trade, number: u64) -> Result<(), CommandError> {
+        self.key.clear();
+        self.key.extend_from_slice(trade.symbol.as_str().as_bytes());
+        let partitions = i32::try_from(self.written.len()).unwrap_or(i32::MAX);
+        let partition = partition_for_key(&self.key, partitions);
+        let slot = usize::try_from(partition.0).unwrap_or(0);
+        if number <= self.written[slot] {
+            return Ok(());
+        }
+        self.written[slot] = number;
+        self.value.clear();
+        self.serde.serialize(&self.topic, trade, &mut self.value)?;
+        let mut headers = Headers::default();
+        headers.push(NUMBER, Some(number.to_be_bytes().to_vec().into()));
+        let record = OutgoingRecord {
+            topic: self.handle,
+            partition,
+            key: Some(&self.key),
+            value: Some(&self.value),
+            headers: &headers,
+            timestamp: trade.timestamp,
+        };
+        while let Err(error) = self.producer.send(record) {
+            match error {
+                ProducerError::QueueFull => match self.producer.flush(Duration::from_millis(50)) {
+                    Ok(()) | Err(ProducerError::Timeout { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                },
+                error => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), CommandError> {
+        loop {
+            match self.producer.flush(TIMEOUT) {
+                Err(ProducerError::Timeout { .. }) => tracing::warn!("the log takes long to acknowledge trades"),
+                other => return Ok(other?),
+            }
+        }
+    }
+}
+
+/// The number of the last record of each partition: 0 where there is none.
+fn numbers_written(log: &Arc<dyn Log>, topic: &str) -> Result<Vec<u64>, CommandError> {
+    let mut admin = log.admin()?;
+    let described = admin.describe(&[topic], TIMEOUT)?.into_iter().flatten().next();
+    let partitions = described.map_or(0, |topic| topic.partitions);
+    let mut written = vec![0; usize::try_from(partitions).unwrap_or(0)];
+    let mut last = BTreeMap::new();
+    for partition in 0..partitions {
+        let partition = TopicPartition::new(topic, partition);
+        let marks = admin.watermarks(&partition, TIMEOUT)?;
+        if marks.high > marks.low {
+            last.insert(partition, marks.high - 1);
+        }
+    }
+    let mut consumer = log.consumer("candlewick-source", Isolation::ReadUncommitted)?;
+    let starts: Vec<_> =
+        last.iter().map(|(partition, offset)| (partition.clone(), StartAt::Offset(*offset))).collect();
+    consumer.assign(&starts)?;
+    let (deadline, mut batch) = (Instant::now() + TIMEOUT, PolledBatch::default());
+    while !last.is_empty() && Instant::now() < deadline {
+        consumer.poll(100, Duration::from_millis(100), &mut batch)?;
+        for run in &batch.runs {
+            let Some(record) = run.iter().last() else { continue };
+            let header = record.headers.last(NUMBER).and_then(|header| header.value.clone());
+            let number = header.and_then(|bytes| <[u8; 8]>::try_from(&bytes[..]).ok()).map_or(0, u64::from_be_bytes);
+            let Partition(partition) = run.source.partition;
+            written[usize::try_from(partition).unwrap_or(0)] = number;
+            last.remove(&run.source);
+        }
+    }
+    if last.is_empty() {
+        Ok(written)
+    } else {
+        Err(CommandError::Stopped(format!("the end of {topic} could not be read; is the log overloaded?")))
+    }
+}
