@@ -1,1 +1,21 @@
-//! Not yet furnished.
+//! # candlewick-server
+//!
+//! The status server of an application: health, metrics, topology, tasks, stores and the live page, over HTTP. It asks an
+//! [`Application`] and a [`Feed`] when a request comes. It must not know how records are processed, and must not start,
+//! stop or change the application.
+//!
+//! Everything runs on one thread of its own, so that a slow browser costs the stream threads nothing.
+
+mod application;
+mod endpoint;
+mod error;
+mod feed;
+mod metrics;
+mod page;
+mod status_server;
+
+pub use application::{Application, ReadError};
+pub use error::ServerError;
+pub use feed::{CandleEvent, Feed, FeedEvent, FeedLimits, PredictionEvent};
+pub use metrics::{MetricsHandle, install_recorder};
+pub use status_server::{DEFAULT_ADDRESS, StatusServer};

@@ -1,0 +1,46 @@
+//! Why the status server could not be started. Must not know HTTP: a failed request is answered by its endpoint.
+
+use std::io;
+use std::net::SocketAddr;
+
+use thiserror::Error;
+
+/// Why the status server or its metrics could not be started.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// Something else listens there.
+    #[error(
+        "The status server cannot listen on {address}, because another program already does: stop that program, or \
+         listen on another port."
+    )]
+    AddressInUse {
+        /// Where it should have listened.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The address cannot be bound.
+    #[error(
+        "The status server cannot listen on {address} ({source}): give an address of this machine and a port that this \
+         user may open."
+    )]
+    Bind {
+        /// Where it should have listened.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The server's own thread could not be set up.
+    #[error(
+        "The status server's thread could not be started ({0}): raise the limits on threads and open files of this user."
+    )]
+    Thread(#[source] io::Error),
+    /// Metrics are collected once per process.
+    #[error(
+        "Metrics are already collected in this process: install the recorder once, and share its handle."
+    )]
+    RecorderInstalled,
+}

@@ -1,0 +1,134 @@
+//! The server's thread: binding, serving and stopping in good order. Must not know what is served.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Semaphore, watch};
+
+use crate::application::Application;
+use crate::endpoint::{self, Shared};
+use crate::error::ServerError;
+use crate::feed::Feed;
+use crate::metrics::{MetricsHandle, UPKEEP_INTERVAL};
+
+/// Where the status server listens unless it is told otherwise: port 8080, seen by this machine alone.
+pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Browsers that may follow the feed at the same time.
+const FOLLOWERS_MAX: usize = 64;
+/// Threads for questions to the application, which may block.
+const BLOCKING_THREADS_MAX: usize = 4;
+/// How long requests in progress may take when the server stops.
+const STOP_DEADLINE: Duration = Duration::from_secs(2);
+
+/// A status server on its own thread. Dropping it stops it.
+#[derive(Debug)]
+pub struct StatusServer {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl StatusServer {
+    /// Starts to answer on `address`; port 0 takes a free one. It answers when this returns.
+    ///
+    /// # Errors
+    /// [`ServerError::AddressInUse`] and [`ServerError::Bind`] when it cannot listen there, [`ServerError::Thread`] when
+    /// the system refuses a thread.
+    pub fn start(
+        address: SocketAddr,
+        application: Arc<dyn Application>,
+        feed: Arc<Feed>,
+        metrics: MetricsHandle,
+    ) -> Result<Self, ServerError> {
+        let listener = TcpListener::bind(address).map_err(|source| match source.kind() {
+            io::ErrorKind::AddrInUse => ServerError::AddressInUse { address, source },
+            _ => ServerError::Bind { address, source },
+        })?;
+        listener.set_nonblocking(true).map_err(ServerError::Thread)?;
+        let address = listener.local_addr().map_err(ServerError::Thread)?;
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .max_blocking_threads(BLOCKING_THREADS_MAX)
+            .thread_name("status-read")
+            .build()
+            .map_err(ServerError::Thread)?;
+        let (stop, stopped) = watch::channel(false);
+        let followers = Arc::new(Semaphore::new(FOLLOWERS_MAX));
+        let shared = Shared { application, feed, metrics, followers, stopped };
+        let thread = thread::Builder::new()
+            .name("status-server".to_owned())
+            .spawn(move || run(runtime, listener, shared))
+            .map_err(ServerError::Thread)?;
+        Ok(Self { address, stop, thread: Some(thread) })
+    }
+
+    /// Where it listens, with the real port.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops it: requests in progress are answered, for at most two seconds, and followers of the feed are let go.
+    pub fn stop(mut self) {
+        self.shut_down();
+    }
+
+    fn shut_down(&mut self) {
+        self.stop.send_replace(true);
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the status server's thread had panicked before it was stopped");
+        }
+    }
+}
+
+impl Drop for StatusServer {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+fn run(runtime: Runtime, listener: TcpListener, shared: Shared) {
+    if let Err(error) = runtime.block_on(serve(listener, shared)) {
+        tracing::error!(%error, "the status server stopped; the application goes on without it");
+    }
+    runtime.shutdown_timeout(STOP_DEADLINE);
+}
+
+async fn serve(listener: TcpListener, shared: Shared) -> io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let metrics = shared.metrics.clone();
+    let upkeep = tokio::spawn(async move {
+        let mut tick = tokio::time::interval(UPKEEP_INTERVAL);
+        loop {
+            tick.tick().await;
+            metrics.upkeep();
+        }
+    });
+    let stopped = shared.stopped.clone();
+    let finished = axum::serve(listener, endpoint::router(shared))
+        .with_graceful_shutdown(wait_for_stop(stopped.clone()))
+        .into_future();
+    let deadline = async {
+        wait_for_stop(stopped).await;
+        tokio::time::sleep(STOP_DEADLINE).await;
+    };
+    let result = tokio::select! {
+        result = finished => result,
+        () = deadline => Ok(()),
+    };
+    upkeep.abort();
+    result
+}
+
+/// Returns when the server is to stop, or when nobody is left who could say so.
+pub(crate) async fn wait_for_stop(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}

@@ -1,0 +1,88 @@
+//! Reads of stores: values, ranges, pages of a range, and every way a read can be refused.
+
+use candlewick::ApplicationState;
+use candlewick_server::ReadError;
+use serde_json::{Value, json};
+
+use crate::application::{PlainApplication, STORE, Served};
+
+#[test]
+fn key_with_a_slash_is_read() {
+    let body = Served::running().json("/stores/candles-1m/BTC-USD/3", 200);
+    assert_eq!(body, json!({ "store": STORE, "key": "BTC-USD/3", "value": { "close": 3 } }));
+}
+
+#[test]
+fn missing_key_is_not_found() {
+    let body = Served::running().json("/stores/candles-1m/ETH-USD%2F3", 404);
+    assert!(body["error"].as_str().unwrap().contains("ETH-USD/3"), "{body}");
+}
+
+#[test]
+fn range_includes_both_ends() {
+    let body = Served::running().json("/stores/candles-1m?from=BTC-USD/1&to=BTC-USD%2F3", 200);
+    assert_eq!(keys(&body), ["BTC-USD/1", "BTC-USD/2", "BTC-USD/3"]);
+    assert_eq!(body["next"], Value::Null);
+}
+
+#[test]
+fn range_is_read_in_pages() {
+    let served = Served::running();
+    let mut seen = Vec::new();
+    let mut from = String::new();
+    loop {
+        let body = served.json(&format!("/stores/candles-1m?limit=2&from={from}"), 200);
+        assert!(keys(&body).len() <= 2);
+        seen.extend(keys(&body));
+        match body["next"].as_str() {
+            Some(next) => from = next.to_owned(),
+            None => break,
+        }
+    }
+    let all: Vec<String> =
+        PlainApplication::new(ApplicationState::Running).store.unwrap().into_keys().collect();
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn limit_out_of_bounds_is_refused() {
+    let served = Served::running();
+    for query in ["limit=0", "limit=1001", "limit=many", "limits=3"] {
+        let body = served.json(&format!("/stores/candles-1m?{query}"), 400);
+        assert!(body["error"].as_str().unwrap().ends_with('.'), "{body}");
+    }
+}
+
+#[test]
+fn refused_reads_say_why() {
+    let moved = ReadError::Moved { to: "other:8080".to_owned() };
+    for (error, code) in [(ReadError::Rebalancing, 503), (moved, 307), (ReadError::NotReadable, 422)] {
+        let mut application = PlainApplication::new(ApplicationState::Running);
+        application.store = Err(error.clone());
+        let served = Served::start(application);
+        for path in ["/stores/candles-1m/k", "/stores/candles-1m?from=a"] {
+            let response = served.get(path);
+            assert_eq!(response.status(), code);
+            if code == 307 {
+                assert_eq!(response.headers()["location"], format!("http://other:8080{path}"));
+            }
+            let body: Value = response.json().unwrap();
+            assert!(body["error"].as_str().unwrap().contains(&error.to_string()), "{body}");
+        }
+    }
+}
+
+#[test]
+fn unknown_store_is_not_found() {
+    let body = Served::running().json("/stores/orders/k", 404);
+    assert!(body["error"].as_str().unwrap().contains("orders"), "{body}");
+}
+
+fn keys(body: &Value) -> Vec<String> {
+    body["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["key"].as_str().unwrap().to_owned())
+        .collect()
+}
