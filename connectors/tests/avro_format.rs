@@ -258,12 +258,9 @@ impl AvroRecord for Note {
         out.push(u8::from(self.good));
     }
 
-    fn decode(fields: AvroFields<'_, '_>) -> Result<Self, AvroError> {
-        let text = match fields.get(0) {
-            candlewick_connectors::avro::AvroField::Null => None,
-            _ => Some(fields.text(0)?.to_string()),
-        };
-        Ok(Self { text, good: fields.boolean(1)? })
+    fn decode<'a>(fields: &mut impl AvroFields<'a>) -> Result<Self, AvroError> {
+        let text = if fields.null() { None } else { Some(fields.text()?.to_string()) };
+        Ok(Self { text, good: fields.boolean()? })
     }
 }
 

@@ -94,23 +94,21 @@ impl AvroRecord for CandleRecord {
         put_double(self.vwap.to_f64(), out);
     }
 
-    fn decode(fields: AvroFields<'_, '_>) -> Result<Self, AvroError> {
-        let number = |index| decimal(&fields, index);
+    fn decode<'a>(fields: &mut impl AvroFields<'a>) -> Result<Self, AvroError> {
         Ok(Self {
-            symbol: Symbol::from(fields.text(0)?),
-            exchange: Exchange::from(fields.text(1)?),
-            interval: fields.text(2)?.parse().map_err(|error| fields.fault(2, error))?,
-            start: Timestamp(fields.long(3)?),
-            open: number(4)?,
-            high: number(5)?,
-            low: number(6)?,
-            close: number(7)?,
-            volume: number(8)?,
-            quote_volume: number(9)?,
-            trades: u64::try_from(fields.long(10)?)
-                .map_err(|_| fields.fault(10, "a count is not negative"))?,
-            taker_buy_volume: number(11)?,
-            vwap: number(12)?,
+            symbol: Symbol::from(fields.text()?),
+            exchange: Exchange::from(fields.text()?),
+            interval: fields.text()?.parse().map_err(|error| fields.fault(&error))?,
+            start: Timestamp(fields.long()?),
+            open: decimal(fields)?,
+            high: decimal(fields)?,
+            low: decimal(fields)?,
+            close: decimal(fields)?,
+            volume: decimal(fields)?,
+            quote_volume: decimal(fields)?,
+            trades: u64::try_from(fields.long()?).map_err(|_| fields.fault(&"a count is not negative"))?,
+            taker_buy_volume: decimal(fields)?,
+            vwap: decimal(fields)?,
         })
     }
 }

@@ -24,7 +24,7 @@ mod wire;
 pub use candle::CandleRecord;
 pub use datum::AvroDatum;
 pub use error::AvroError;
-pub use fields::{AvroField, AvroFields};
+pub use fields::AvroFields;
 pub use memory_registry::MemoryRegistry;
 pub use record::{AvroRecord, put_double, put_long, put_text};
 pub use registry::{ConfluentRegistry, Credentials, RegistrySettings, SchemaRegistry};

@@ -7,7 +7,7 @@ use apache_avro::types::Value;
 
 use super::cursor::Cursor;
 use super::error::AvroError;
-use super::fields::{AvroField, AvroFields};
+use super::fields::{Direct, Field, Found, Kind};
 use super::record::AvroRecord;
 use super::skip::Skip;
 
@@ -55,6 +55,8 @@ pub(super) enum Default {
 /// How data of one schema id are read.
 #[derive(Debug)]
 pub(super) enum Plan {
+    /// Straight off the bytes: the writer's layout is the reader's, or the beginning of it.
+    Direct { kinds: Box<[Kind]>, added: Box<[(usize, Default)]> },
     /// By steps on a cursor.
     Steps { steps: Box<[Step]>, defaults: Box<[(usize, Default)]>, fields: usize },
     /// By apache-avro's resolution, for shapes that have no steps.
@@ -71,16 +73,21 @@ impl Plan {
         reader: &Schema,
     ) -> Result<T, AvroError> {
         match self {
+            Self::Direct { kinds, added } => {
+                let mut fields = Direct { id, cursor: Cursor::new(datum), kinds, added, at: 0 };
+                let value = T::decode(&mut fields)?;
+                if fields.is_at_end() { Ok(value) } else { Err(longer(id)) }
+            }
             Self::Steps { steps, defaults, fields } if *fields <= FIELDS_FEW => {
-                let mut found = [AvroField::Null; FIELDS_FEW];
+                let mut found = [Field::Null; FIELDS_FEW];
                 run(id, datum, steps, defaults, &mut found[..*fields])?;
-                T::decode(AvroFields::new(id, &found[..*fields]))
+                T::decode(&mut Found { id, fields: &found[..*fields], at: 0 })
             }
             Self::Steps { steps, defaults, fields } => {
-                let mut found = [AvroField::Null; FIELDS_MAX];
+                let mut found = [Field::Null; FIELDS_MAX];
                 let found = &mut found[..*fields];
                 run(id, datum, steps, defaults, found)?;
-                T::decode(AvroFields::new(id, found))
+                T::decode(&mut Found { id, fields: found, at: 0 })
             }
             Self::Values { writer } => {
                 let value = resolved(id, datum, writer, Some(reader))?;
@@ -96,7 +103,7 @@ fn run<'a>(
     datum: &'a [u8],
     steps: &[Step],
     defaults: &'a [(usize, Default)],
-    found: &mut [AvroField<'a>],
+    found: &mut [Field<'a>],
 ) -> Result<(), AvroError> {
     let mut cursor = Cursor::new(datum);
     for (number, step) in steps.iter().enumerate() {
@@ -126,22 +133,22 @@ fn longer(id: u32) -> AvroError {
 
 impl Read {
     #[inline(always)]
-    fn run<'a>(&self, cursor: &mut Cursor<'a>) -> Option<AvroField<'a>> {
+    fn run<'a>(&self, cursor: &mut Cursor<'a>) -> Option<Field<'a>> {
         Some(match self {
-            Self::Long => AvroField::Long(cursor.long()?),
-            Self::Double => AvroField::Double(cursor.double()?),
-            Self::Bytes => AvroField::Bytes(cursor.bytes()?),
+            Self::Long => Field::Long(cursor.long()?),
+            Self::Double => Field::Double(cursor.double()?),
+            Self::Bytes => Field::Bytes(cursor.bytes()?),
             Self::Symbol(symbols) => {
                 let index = usize::try_from(cursor.long()?).ok()?;
-                AvroField::Symbol((*symbols.get(index)?)?)
+                Field::Symbol((*symbols.get(index)?)?)
             }
-            Self::Boolean => AvroField::Boolean(cursor.boolean()?),
-            Self::LongAsDouble => AvroField::Double(cursor.long()? as f64),
-            Self::Float => AvroField::Double(f64::from(cursor.float()?)),
-            Self::Fixed(len) => AvroField::Bytes(cursor.take(*len)?),
-            Self::Null => AvroField::Null,
+            Self::Boolean => Field::Boolean(cursor.boolean()?),
+            Self::LongAsDouble => Field::Double(cursor.long()? as f64),
+            Self::Float => Field::Double(f64::from(cursor.float()?)),
+            Self::Fixed(len) => Field::Bytes(cursor.take(*len)?),
+            Self::Null => Field::Null,
             Self::Nullable(null, read) => match cursor.long()? {
-                branch if branch == *null => AvroField::Null,
+                branch if branch == *null => Field::Null,
                 0 | 1 => read.run(cursor)?,
                 _ => return None,
             },
@@ -150,14 +157,15 @@ impl Read {
 }
 
 impl Default {
-    fn field(&self) -> AvroField<'_> {
+    #[inline(always)]
+    pub(super) fn field(&self) -> Field<'_> {
         match self {
-            Self::Null => AvroField::Null,
-            Self::Boolean(value) => AvroField::Boolean(*value),
-            Self::Long(value) => AvroField::Long(*value),
-            Self::Double(value) => AvroField::Double(*value),
-            Self::Bytes(value) => AvroField::Bytes(value),
-            Self::Symbol(value) => AvroField::Symbol(*value),
+            Self::Null => Field::Null,
+            Self::Boolean(value) => Field::Boolean(*value),
+            Self::Long(value) => Field::Long(*value),
+            Self::Double(value) => Field::Double(*value),
+            Self::Bytes(value) => Field::Bytes(value),
+            Self::Symbol(value) => Field::Symbol(*value),
         }
     }
 }
@@ -180,16 +188,14 @@ fn from_value<T: AvroRecord>(id: u32, value: &Value) -> Result<T, AvroError> {
         return Err(AvroError::Datum { id, reason: "it is not a record".to_string() });
     };
     let found: Vec<_> = fields.iter().map(|(_, value)| field_of(value)).collect();
-    T::decode(AvroFields::new(id, &found))
+    T::decode(&mut Found { id, fields: &found, at: 0 })
 }
 
 /// What a decoder of fields can use of a value; nested records and collections are null to it.
-fn field_of(value: &Value) -> AvroField<'_> {
+fn field_of(value: &Value) -> Field<'_> {
     match value {
-        Value::Boolean(value) => AvroField::Boolean(*value),
-        Value::Int(value) | Value::Date(value) | Value::TimeMillis(value) => {
-            AvroField::Long(i64::from(*value))
-        }
+        Value::Boolean(value) => Field::Boolean(*value),
+        Value::Int(value) | Value::Date(value) | Value::TimeMillis(value) => Field::Long(i64::from(*value)),
         Value::Long(value)
         | Value::TimeMicros(value)
         | Value::TimestampMillis(value)
@@ -197,13 +203,13 @@ fn field_of(value: &Value) -> AvroField<'_> {
         | Value::TimestampNanos(value)
         | Value::LocalTimestampMillis(value)
         | Value::LocalTimestampMicros(value)
-        | Value::LocalTimestampNanos(value) => AvroField::Long(*value),
-        Value::Float(value) => AvroField::Double(f64::from(*value)),
-        Value::Double(value) => AvroField::Double(*value),
-        Value::Bytes(value) | Value::Fixed(_, value) => AvroField::Bytes(value),
-        Value::String(value) => AvroField::Bytes(value.as_bytes()),
-        Value::Enum(position, _) => AvroField::Symbol(*position),
+        | Value::LocalTimestampNanos(value) => Field::Long(*value),
+        Value::Float(value) => Field::Double(f64::from(*value)),
+        Value::Double(value) => Field::Double(*value),
+        Value::Bytes(value) | Value::Fixed(_, value) => Field::Bytes(value),
+        Value::String(value) => Field::Bytes(value.as_bytes()),
+        Value::Enum(position, _) => Field::Symbol(*position),
         Value::Union(_, value) => field_of(value),
-        _ => AvroField::Null,
+        _ => Field::Null,
     }
 }

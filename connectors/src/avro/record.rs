@@ -27,8 +27,8 @@ use super::fields::AvroFields;
 ///         put_text(&self.symbol, out);
 ///         put_double(self.price, out);
 ///     }
-///     fn decode(fields: AvroFields<'_, '_>) -> Result<Self, AvroError> {
-///         Ok(Self { symbol: fields.text(0)?.to_string(), price: fields.double(1)? })
+///     fn decode<'a>(fields: &mut impl AvroFields<'a>) -> Result<Self, AvroError> {
+///         Ok(Self { symbol: fields.text()?.to_string(), price: fields.double()? })
 ///     }
 /// }
 ///
@@ -47,11 +47,11 @@ pub trait AvroRecord: Sized + Send + Sync + 'static {
     /// its symbol's position; a nullable union is the long of its branch and then the value.
     fn encode(&self, out: &mut Vec<u8>);
 
-    /// Makes a value from its fields, which are numbered in the schema's order.
+    /// Makes a value from its fields, all of which must be taken in the schema's order.
     ///
     /// # Errors
     /// When a field has no meaning for this type.
-    fn decode(fields: AvroFields<'_, '_>) -> Result<Self, AvroError>;
+    fn decode<'a>(fields: &mut impl AvroFields<'a>) -> Result<Self, AvroError>;
 }
 
 /// Appends an int or long.

@@ -6,6 +6,7 @@ use apache_avro::schema::{EnumSchema, RecordField, UuidSchema};
 use apache_avro::schema_compatibility::SchemaCompatibility;
 use serde_json::Value as Json;
 
+use super::fields::Kind as DirectKind;
 use super::plan::{Default, FIELDS_MAX, Plan, Read, Step};
 use super::skip::Skip;
 
@@ -51,7 +52,31 @@ fn steps(writer: &Schema, reader: &Schema) -> Result<Plan, Obstacle> {
     }
     let missing = wanted.fields.iter().enumerate().filter(|(at, _)| !taken[*at]);
     let defaults: Result<Vec<_>, _> = missing.map(|(at, field)| Ok((at, default(field)?))).collect();
-    Ok(Plan::Steps { steps: steps.into(), defaults: defaults?.into(), fields: wanted.fields.len() })
+    let defaults = defaults?.into();
+    // Where the steps are the reader's first fields in order, the fields without one are those behind them.
+    match direct(&steps) {
+        Some(kinds) => Ok(Plan::Direct { kinds, added: defaults }),
+        None => Ok(Plan::Steps { steps: steps.into(), defaults, fields: wanted.fields.len() }),
+    }
+}
+
+/// The types of the fields where each step reads the next field without any conversion.
+fn direct(steps: &[Step]) -> Option<Box<[DirectKind]>> {
+    let kinds = steps.iter().enumerate().map(|(number, step)| match step {
+        Step::Read(at, read) if *at == number => match read {
+            Read::Boolean => Some(DirectKind::Boolean),
+            Read::Long => Some(DirectKind::Long),
+            Read::Double => Some(DirectKind::Double),
+            Read::Bytes => Some(DirectKind::Bytes),
+            Read::Symbol(symbols) => {
+                let same = symbols.iter().zip(0..).all(|(symbol, own)| *symbol == Some(own));
+                same.then_some(DirectKind::Symbol(u32::try_from(symbols.len()).ok()?))
+            }
+            _ => None,
+        },
+        _ => None,
+    });
+    kinds.collect()
 }
 
 fn read(writer: &Schema, field: &RecordField) -> Result<Read, Obstacle> {

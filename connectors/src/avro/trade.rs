@@ -26,31 +26,26 @@ impl AvroRecord for Trade {
     }
 
     #[inline(always)]
-    fn decode(fields: AvroFields<'_, '_>) -> Result<Self, AvroError> {
+    fn decode<'a>(fields: &mut impl AvroFields<'a>) -> Result<Self, AvroError> {
         Ok(Self {
-            symbol: Symbol::from(fields.text(0)?),
-            price: decimal(&fields, 1)?,
-            size: decimal(&fields, 2)?,
-            side: if fields.symbol(3)? == 0 { Side::Buy } else { Side::Sell },
-            timestamp: Timestamp(fields.long(4)?),
-            id: fields.long(5)?,
-            exchange: Exchange::from(fields.text(6)?),
+            symbol: Symbol::from(fields.text()?),
+            price: decimal(fields)?,
+            size: decimal(fields)?,
+            side: if fields.symbol()? == 0 { Side::Buy } else { Side::Sell },
+            timestamp: Timestamp(fields.long()?),
+            id: fields.long()?,
+            exchange: Exchange::from(fields.text()?),
         })
     }
 }
 
 /// The decimal that a double was made from.
 #[inline(always)]
-pub(super) fn decimal(fields: &AvroFields<'_, '_>, index: usize) -> Result<Decimal, AvroError> {
-    let value = fields.double(index)?;
+pub(super) fn decimal<'a>(fields: &mut impl AvroFields<'a>) -> Result<Decimal, AvroError> {
+    let value = fields.double()?;
     match Decimal::from_f64(value) {
         Ok(decimal) => Ok(decimal),
-        Err(_) => rounded(fields, index, value),
+        // A computed double is rounded to the decimal's places.
+        Err(_) => Decimal::from_f64_rounded(value).map_err(|error| fields.fault(&error)),
     }
-}
-
-/// A computed double is rounded to the decimal's places.
-#[cold]
-fn rounded(fields: &AvroFields<'_, '_>, index: usize, value: f64) -> Result<Decimal, AvroError> {
-    Decimal::from_f64_rounded(value).map_err(|error| fields.fault(index, error))
 }
