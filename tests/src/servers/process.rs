@@ -135,11 +135,11 @@ pub(super) fn data_folder(server: &str) -> std::io::Result<PathBuf> {
     std::fs::create_dir_all(&root)?;
     for entry in std::fs::read_dir(&root)?.flatten() {
         let name = entry.file_name();
-        let owner =
-            name.to_str().and_then(|name| name.split('-').next()).and_then(|pid| pid.parse::<i32>().ok());
-        // SAFETY: signal 0 only asks whether the process exists.
-        let gone = owner.is_some_and(|pid| pid > 0 && unsafe { libc::kill(pid, 0) } != 0);
-        if gone {
+        let owner = name
+            .to_str()
+            .and_then(|name| name.split('-').next())
+            .and_then(|pid| pid.parse::<i32>().ok().filter(|pid| *pid > 0));
+        if owner.is_some_and(has_ended) {
             // Another test process may be removing it at the same moment.
             let _ = std::fs::remove_dir_all(entry.path());
         }
@@ -148,4 +148,11 @@ pub(super) fn data_folder(server: &str) -> std::io::Result<PathBuf> {
     let folder = root.join(format!("{}-{server}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
+}
+
+fn has_ended(pid: i32) -> bool {
+    // SAFETY: signal 0 only asks whether the process exists.
+    let asked = unsafe { libc::kill(pid, 0) };
+    // A process of somebody else is there, too.
+    asked != 0 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH)
 }

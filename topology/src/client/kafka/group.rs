@@ -257,7 +257,8 @@ impl Group for KafkaGroup {
         let snapshot =
             MemberSnapshot::of(control.client()).ok_or_else(|| refused("the member is in no group"))?;
         let (member, generation) = (snapshot.member(), snapshot.generation());
-        if member.is_empty() || generation < 0 {
+        // Generations and epochs begin with one; the `consumer` protocol keeps the id and says 0 while it joins again.
+        if member.is_empty() || generation <= 0 {
             return Err(refused("the member is joining again"));
         }
         let native: Arc<dyn Any + Send + Sync> =
@@ -280,7 +281,7 @@ impl Group for KafkaGroup {
             // What happens to a member that leaves is nobody's business any more.
             let _ = control.poll(left.min(Duration::from_millis(20)));
             let gone = MemberSnapshot::of(control.client())
-                .is_none_or(|now| now.generation() < 0 || now.member().is_empty());
+                .is_none_or(|now| now.generation() <= 0 || now.member().is_empty());
             if gone {
                 return Ok(());
             }

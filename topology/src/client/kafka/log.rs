@@ -20,7 +20,7 @@ use crate::client::traits::{Admin, Consumer, Group, Isolation, Log, Producer, Pr
 /// let admin = log.admin()?;
 /// # Ok::<(), candlewick::client::ClientError>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct KafkaLog {
     settings: Arc<KafkaSettings>,
 }
