@@ -37,6 +37,9 @@ pub enum CommandError {
     /// The status server cannot start.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// The model cannot be used or trained.
+    #[error(transparent)]
+    Model(#[from] candlewick_models::ModelError),
     /// Elasticsearch cannot be used.
     #[error(transparent)]
     Elasticsearch(#[from] ElasticsearchError),

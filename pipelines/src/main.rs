@@ -1,2 +1,27 @@
-//! Not yet furnished.
-fn main() {}
+//! The `candlewick` binary: reads the command line, runs the command, and says in one sentence why it failed.
+
+use std::process::ExitCode;
+
+use candlewick_pipelines::cli::{Cli, Command};
+use candlewick_pipelines::{reset, run, show};
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_env("CANDLEWICK_LOG").unwrap_or_else(|_| EnvFilter::new("warn,candlewick=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Run(options)) => run::run(options),
+        Some(Command::Topology(options)) => show::show(options),
+        Some(Command::Reset(options)) => reset::reset(options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("candlewick: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

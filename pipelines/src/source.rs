@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use candlewick::client::{
     Isolation, Log, OutgoingRecord, PolledBatch, Producer, ProducerError, ProducerSettings, StartAt, TopicHandle,
 };
-use candlewick::{Headers, Partition, Serde, TopicPartition, partition_for_key};
+use candlewick::{Headers, Partition, Serde, Timestamp, TopicPartition, partition_for_key};
 use candlewick_connectors::avro::{AvroSerde, SchemaRegistry};
-use candlewick_connectors::{Pacer, ReplayError};
+use candlewick_connectors::ReplayError;
 use candlewick_operators::Trade;
 
 use crate::error::CommandError;
@@ -37,12 +37,26 @@ pub struct Source {
     thread: JoinHandle<Result<(), CommandError>>,
 }
 
+/// Trades with the errors that end a strict replay.
+pub type Trades = Box<dyn Iterator<Item = Result<Trade, ReplayError>> + Send>;
+
 /// Where trades come from and how fast they go.
 pub struct Feed {
-    /// The trades, with the errors that end a strict replay.
-    pub trades: Box<dyn Iterator<Item = Result<Trade, ReplayError>> + Send>,
-    /// How fast.
-    pub pacer: Pacer,
+    /// The trades.
+    pub trades: Trades,
+    /// How long after the start each trade is due.
+    pub due: Box<dyn FnMut(&Trade) -> Duration + Send>,
+    /// The number of the first trade, less one: 0 for a recording, which is read from its beginning again.
+    pub numbered_from: u64,
+}
+
+/// How far earlier runs came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// For each partition, the number of its last record.
+    pub numbers: Vec<u64>,
+    /// The time of the newest record, if there is any.
+    pub newest: Option<Timestamp>,
 }
 
 impl Source {
@@ -54,9 +68,9 @@ impl Source {
         log: &Arc<dyn Log>,
         registry: &Arc<dyn SchemaRegistry>,
         topic: &str,
+        written: Written,
         feed: Feed,
     ) -> Result<Self, CommandError> {
-        let written = numbers_written(log, topic)?;
         let serde = AvroSerde::<Trade>::new(Arc::clone(registry))?;
         let mut producer = log.producer(&ProducerSettings::default())?;
         let handle = producer.topic(topic)?;
@@ -66,7 +80,7 @@ impl Source {
             handle,
             topic: topic.to_owned(),
             serde,
-            written,
+            written: written.numbers,
             key: Vec::new(),
             value: Vec::new(),
             progress: Arc::clone(&progress),
@@ -119,13 +133,12 @@ struct Writer {
 
 impl Writer {
     fn run(&mut self, feed: Feed) -> Result<(), CommandError> {
-        let Feed { trades, mut pacer } = feed;
+        let Feed { trades, mut due, numbered_from: mut number } = feed;
         let start = Instant::now();
-        let mut number = 0;
         for trade in trades {
             let trade = trade?;
             number += 1;
-            let due = pacer.due(trade.timestamp);
+            let due = due(&trade);
             while let Some(wait) = due.checked_sub(start.elapsed()).filter(|wait| !wait.is_zero()) {
                 if self.stop.load(Ordering::Relaxed) {
                     return self.finish();
@@ -191,12 +204,16 @@ impl Writer {
     }
 }
 
-/// The number of the last record of each partition: 0 where there is none.
-fn numbers_written(log: &Arc<dyn Log>, topic: &str) -> Result<Vec<u64>, CommandError> {
+/// How far earlier runs came in writing `topic`.
+///
+/// # Errors
+/// When its end cannot be read.
+pub fn written(log: &Arc<dyn Log>, topic: &str) -> Result<Written, CommandError> {
     let mut admin = log.admin()?;
     let described = admin.describe(&[topic], TIMEOUT)?.into_iter().flatten().next();
     let partitions = described.map_or(0, |topic| topic.partitions);
-    let mut written = vec![0; usize::try_from(partitions).unwrap_or(0)];
+    let numbers = vec![0; usize::try_from(partitions).unwrap_or(0)];
+    let mut written = Written { numbers, newest: None };
     let mut last = BTreeMap::new();
     for partition in 0..partitions {
         let partition = TopicPartition::new(topic, partition);
@@ -217,7 +234,8 @@ fn numbers_written(log: &Arc<dyn Log>, topic: &str) -> Result<Vec<u64>, CommandE
             let header = record.headers.last(NUMBER).and_then(|header| header.value.clone());
             let number = header.and_then(|bytes| <[u8; 8]>::try_from(&bytes[..]).ok()).map_or(0, u64::from_be_bytes);
             let Partition(partition) = run.source.partition;
-            written[usize::try_from(partition).unwrap_or(0)] = number;
+            written.numbers[usize::try_from(partition).unwrap_or(0)] = number;
+            written.newest = written.newest.max(Some(record.timestamp));
             last.remove(&run.source);
         }
     }

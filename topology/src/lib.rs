@@ -34,7 +34,7 @@ pub use runtime::{
     ApplicationState, ConfigError, DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError,
     FailedBytes, Guarantee, KafkaStreams, NodeStatus, NodeView, PartitionStatus, RunningStreams,
     SkipOnDecodeError, Status, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase, TaskStatus,
-    TopologyView,
+    TopologyView, QueryError, StoredRow,
 };
 pub use serde::{
     BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde,

@@ -2,11 +2,13 @@
 //! processors; must not know where trades come from or where results are shown.
 
 mod indicators;
+mod model_slot;
 mod predict;
 mod records;
 mod topology;
 
 pub use indicators::{IndicatorState, IndicatorsProcessor};
+pub use model_slot::ModelSlot;
 pub use predict::PredictProcessor;
 pub use records::{IndicatorRecord, PredictionRecord};
 pub use topology::{MarketOptions, MarketTopics, topology};

@@ -7,14 +7,16 @@ use candlewick::{Context, Entry, Headers, KeyValueStore, ProcessError, Processor
 use candlewick_models::{CandleWindow, Model, Prediction, Predictor};
 use candlewick_operators::{Candle, Exchange, Interval, Symbol};
 
+use super::model_slot::ModelSlot;
 use super::records::PredictionRecord;
 
 /// Turns closed candles into predictions. It runs in the task, synchronously, so that offsets and exactly-once need
 /// nothing more than any other operator.
 pub struct PredictProcessor {
     store: StoreHandle<KeyValueStore<Symbol, CandleWindow>>,
-    model: Arc<Model>,
-    predictor: Predictor,
+    slot: ModelSlot,
+    /// The model and its packed weights, once it has been trained.
+    serving: Option<(Arc<Model>, Predictor)>,
     exchange: Exchange,
     interval: Interval,
     /// Complete windows that wait for the end of the batch, and their numbers one behind the other.
@@ -35,15 +37,14 @@ impl PredictProcessor {
     #[must_use]
     pub fn new(
         store: StoreHandle<KeyValueStore<Symbol, CandleWindow>>,
-        model: Arc<Model>,
+        slot: ModelSlot,
         exchange: Exchange,
         interval: Interval,
     ) -> Self {
-        let predictor = model.predictor();
         Self {
             store,
-            model,
-            predictor,
+            slot,
+            serving: None,
             exchange,
             interval,
             gathered: Vec::new(),
@@ -77,12 +78,16 @@ impl Processor<Windowed<Symbol>, Candle, Symbol, PredictionRecord> for PredictPr
         cx: &mut Context<'_, Symbol, PredictionRecord>,
     ) -> Result<(), ProcessError> {
         let Record { key: Windowed { key: symbol, window: time }, value: candle, timestamp, headers } = record;
-        let (model, inputs) = (&self.model, &mut self.inputs);
+        if self.serving.is_none() {
+            self.serving = self.slot.get().map(|model| (Arc::clone(model), model.predictor()));
+        }
+        let (input, inputs, serving) = (self.slot.input(), &mut self.inputs, self.serving.is_some());
         let ready = cx.store(self.store).update(&symbol, timestamp, |slot| {
             // A window of another model, left in the store by an older run, begins anew.
-            let kept = slot.take().map(|entry| entry.value).filter(|window| window.fits(model.input()));
-            let mut window = kept.unwrap_or_else(|| CandleWindow::new(model.input()));
-            let ready = window.push(time.start, &candle).then(|| {
+            let kept = slot.take().map(|entry| entry.value).filter(|window| window.fits(input));
+            let mut window = kept.unwrap_or_else(|| CandleWindow::new(input));
+            // Candles that close while the model is still in training get no prediction.
+            let ready = (window.push(time.start, &candle) && serving).then(|| {
                 inputs.extend_from_slice(window.window());
                 window.clone()
             });
@@ -96,19 +101,20 @@ impl Processor<Windowed<Symbol>, Candle, Symbol, PredictionRecord> for PredictPr
     }
 
     fn finish_batch(&mut self, cx: &mut Context<'_, Symbol, PredictionRecord>) -> Result<(), ProcessError> {
+        let Some((model, predictor)) = &self.serving else { return Ok(()) };
         if self.gathered.is_empty() {
             return Ok(());
         }
-        let width = self.predictor.quantiles();
+        let width = predictor.quantiles();
         self.quantiles.clear();
         self.quantiles.resize(self.gathered.len() * width, 0.0);
-        self.predictor.predict_batch(&self.inputs, &mut self.quantiles);
+        predictor.predict_batch(&self.inputs, &mut self.quantiles);
         self.inputs.clear();
         for (row, Gathered { window, symbol, timestamp, headers }) in
             std::mem::take(&mut self.gathered).into_iter().enumerate()
         {
             let quantiles = &self.quantiles[row * width..(row + 1) * width];
-            let prediction = Prediction::new(symbol.clone(), &window, &self.model, quantiles);
+            let prediction = Prediction::new(symbol.clone(), &window, model, quantiles);
             let value = self.record(symbol.clone(), &prediction);
             cx.forward(Record { key: symbol, value, timestamp, headers })?;
         }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use candlewick::{Consumed, Produced, Stores, StreamsBuilder, Topology, Utf8, Windowed};
 use candlewick_connectors::avro::{AvroSerde, CandleRecord, SchemaRegistry};
-use candlewick_models::{CandleWindow, Model};
 use candlewick_operators::{Candle, CandleOptions, Exchange, Interval, StateSerde, Symbol, Trade, TradeStream};
 
-use super::indicators::{IndicatorState, IndicatorsProcessor};
+use super::indicators::IndicatorsProcessor;
+use super::model_slot::ModelSlot;
 use super::predict::PredictProcessor;
 use super::records::{IndicatorRecord, PredictionRecord};
 use crate::error::CommandError;
@@ -23,7 +23,7 @@ pub struct MarketOptions {
     /// The exchange's name on candles.
     pub exchange: Exchange,
     /// The model; without one there are no predictions.
-    pub model: Option<Arc<Model>>,
+    pub model: Option<ModelSlot>,
 }
 
 /// The topics of the application.
@@ -61,7 +61,7 @@ pub fn topology(
     options: &MarketOptions,
     registry: &Arc<dyn SchemaRegistry>,
 ) -> Result<Topology, CommandError> {
-    let longest = options.intervals.iter().copied().max_by_key(|interval| interval.millis());
+    let longest = options.intervals.iter().copied().max_by_key(|interval| interval.as_millis());
     let Some(longest) = longest else {
         return Err(CommandError::Usage("name at least one candle interval, such as --intervals 1m".into()));
     };
@@ -96,10 +96,10 @@ pub fn topology(
             .to(&topics.indicators, Produced::with(Utf8, AvroSerde::new(Arc::clone(registry))?).named("indicators-sink"));
         if let Some(model) = &options.model {
             builder.add_store(Stores::key_value("model-windows", Utf8, StateSerde));
-            let (model, exchange) = (Arc::clone(model), options.exchange.clone());
+            let (model, exchange) = (model.clone(), options.exchange.clone());
             closed
                 .process::<Symbol, PredictionRecord, _>(&["model-windows"], move |stores| {
-                    PredictProcessor::new(stores.get("model-windows"), Arc::clone(&model), exchange.clone(), interval)
+                    PredictProcessor::new(stores.get("model-windows"), model.clone(), exchange.clone(), interval)
                 })
                 .named("predict")
                 .to(&topics.predictions, Produced::with(Utf8, AvroSerde::new(Arc::clone(registry))?).named("predictions-sink"));

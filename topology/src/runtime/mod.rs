@@ -11,6 +11,7 @@ mod handlers;
 mod idle;
 mod offset_metadata;
 mod partition_group;
+mod query;
 mod report;
 mod restore;
 mod shared;
@@ -25,6 +26,7 @@ pub use error::StreamsError;
 pub use handlers::{
     DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError, FailedBytes, SkipOnDecodeError,
 };
+pub use query::{QueryError, StoredRow};
 pub use status::{
     ApplicationState, NodeStatus, NodeView, PartitionStatus, Status, TaskPhase, TaskStatus, TopologyView,
 };

@@ -1,0 +1,308 @@
+//! `candlewick run`: puts log, source, topology, status server and sinks together, and takes them apart again on a
+//! signal.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use candlewick::client::Log;
+use candlewick::{
+    ApplicationState, Clock, DeadLetterOnDecodeError, KafkaStreams, RunningStreams, StreamsConfig, SystemClock, Timestamp,
+    Topology,
+};
+use candlewick_connectors::avro::SchemaRegistry;
+use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSettings};
+use candlewick_connectors::{Pacer, Replay, ReplaySettings};
+use candlewick_models::Progress;
+use candlewick_operators::{Exchange, Interval, Trade};
+use candlewick_server::{Feed as PageFeed, FeedLimits, StatusServer, install_recorder};
+
+use crate::application::MarketApplication;
+use crate::cli::{Pipeline, PipelineOptions, RunOptions};
+use crate::error::CommandError;
+use crate::feed::FeedReader;
+use crate::log;
+use crate::market::{self, MarketOptions, MarketTopics, ModelSlot};
+use crate::notional;
+use crate::sink::PredictionSink;
+use crate::source::{Feed, Source, written};
+use crate::training;
+
+/// How much of the past a simulated exchange begins with, so that indicators and model are warm at once.
+const SIMULATED_HISTORY_MS: i64 = 3 * 3_600_000;
+
+/// Silence after the end of a replay before its last windows are closed.
+const REPLAY_IDLE: Duration = Duration::from_secs(2);
+
+/// Time for everything to be committed and closed on a signal.
+const STOP_DEADLINE: Duration = Duration::from_secs(25);
+
+/// Runs until a signal, the end of a replay, or an error.
+///
+/// # Errors
+/// What keeps it from starting, or ended it.
+pub fn run(options: &RunOptions) -> Result<(), CommandError> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|source| CommandError::Io { path: "signal handler".into(), source })?;
+    }
+    let metrics = install_recorder()?;
+    let log = log::open(&options.log, &application_id(&options.pipeline))?;
+    let registry = log::registry(&options.log)?;
+    let topics = MarketTopics::new(&options.pipeline.input, &options.pipeline.output_prefix);
+    let outputs = output_topics(&options.pipeline, &topics);
+    let mut wanted: Vec<&str> = outputs.iter().map(String::as_str).collect();
+    wanted.push(&topics.trades);
+    log::create_topics(&log, &wanted, options.partitions)?;
+
+    let model = model_slot(options)?;
+    let topology = topology(options, &topics, model.clone(), &registry)?;
+    let config = streams_config(options)?;
+    let streams = KafkaStreams::new(topology, config, Arc::clone(&log))
+        .decode_handler(DeadLetterOnDecodeError)
+        .start()?;
+    let source = start_source(options, &log, &registry, &topics)?;
+    let feed = Arc::new(PageFeed::new(FeedLimits::default()));
+    let server = if options.no_server {
+        None
+    } else {
+        let application = Arc::new(MarketApplication::new(streams.handle(), &options.pipeline.intervals));
+        let server = StatusServer::start(options.listen, application, Arc::clone(&feed), metrics)?;
+        println!("candlewick: http://{}/", server.local_addr());
+        Some(server)
+    };
+    let market = options.pipeline.pipeline != Pipeline::Notional;
+    let reader = match &server {
+        Some(_) if market => Some(FeedReader::start(&log, &registry, &topics, feed)?),
+        Some(_) | None => None,
+    };
+    let sink = match &options.elasticsearch {
+        Some(url) => Some(PredictionSink::start(url, &topics.predictions, &registry, &log)?),
+        None => None,
+    };
+    let result = watch(&streams, source.as_ref(), options, &stop);
+    let results = [
+        result,
+        source.map_or(Ok(()), Source::stop),
+        sink.map_or(Ok(()), |sink| sink.stop(STOP_DEADLINE)),
+        streams.stop(STOP_DEADLINE).map_err(CommandError::from),
+    ];
+    if let Some(reader) = reader {
+        reader.stop();
+    }
+    if let Some(server) = server {
+        server.stop();
+    }
+    results.into_iter().collect()
+}
+
+/// The application's id: the pipeline's name unless told otherwise.
+#[must_use]
+pub fn application_id(options: &PipelineOptions) -> String {
+    let name = match options.pipeline {
+        Pipeline::Market => "market",
+        Pipeline::Candles => "candles",
+        Pipeline::Notional => "notional",
+    };
+    options.application_id.clone().unwrap_or_else(|| name.to_owned())
+}
+
+fn output_topics(options: &PipelineOptions, topics: &MarketTopics) -> Vec<String> {
+    match options.pipeline {
+        Pipeline::Market => vec![topics.candles.clone(), topics.indicators.clone(), topics.predictions.clone()],
+        Pipeline::Candles => vec![topics.candles.clone(), topics.indicators.clone()],
+        Pipeline::Notional => vec![notional_topic(options)],
+    }
+}
+
+fn notional_topic(options: &PipelineOptions) -> String {
+    format!("{}notional", options.output_prefix)
+}
+
+/// The topology that the options name.
+///
+/// # Errors
+/// When they do not make one.
+pub fn topology(
+    options: &RunOptions,
+    topics: &MarketTopics,
+    model: Option<ModelSlot>,
+    registry: &Arc<dyn SchemaRegistry>,
+) -> Result<Topology, CommandError> {
+    let exchange = options.exchange.clone().unwrap_or_else(|| default_exchange(options));
+    let market = MarketOptions {
+        intervals: options.pipeline.intervals.clone(),
+        grace: options.pipeline.grace,
+        exchange: Exchange::from(exchange.as_str()),
+        model,
+    };
+    match options.pipeline.pipeline {
+        Pipeline::Market | Pipeline::Candles => market::topology(topics, &market, registry),
+        Pipeline::Notional => notional::topology(&topics.trades, &notional_topic(&options.pipeline), registry),
+    }
+}
+
+fn default_exchange(options: &RunOptions) -> String {
+    let simulated = options.replay.is_none() && !options.no_source;
+    if simulated { "simulated".to_owned() } else { String::new() }
+}
+
+fn streams_config(options: &RunOptions) -> Result<StreamsConfig, CommandError> {
+    let id = application_id(&options.pipeline);
+    let base = match &options.config {
+        Some(path) => StreamsConfig::from_toml(path)?,
+        None => StreamsConfig::default(),
+    };
+    let base = base.with_environment(std::env::vars())?;
+    let state_dir = options.state_dir.clone().or(base.state_dir.clone());
+    let state_dir = state_dir.or_else(|| (!options.log.in_memory).then(|| options.log.data_dir.join("state")));
+    let dead_letters = base.dead_letter_topic.clone().unwrap_or_else(|| format!("{id}-dead-letters"));
+    Ok(StreamsConfig {
+        application_id: id,
+        threads: options.threads.max(1),
+        guarantee: options.guarantee.into(),
+        commit_interval_ms: options.commit_interval_ms.or(base.commit_interval_ms),
+        cache_bytes_max: options.cache_bytes.unwrap_or(base.cache_bytes_max),
+        state_dir,
+        dead_letter_topic: Some(dead_letters),
+        ..base
+    })
+}
+
+/// The interval whose candles the model reads.
+fn longest(options: &PipelineOptions) -> Interval {
+    options.intervals.iter().copied().max_by_key(|interval| interval.as_millis()).unwrap_or(Interval::MINUTE)
+}
+
+/// The model: the saved one; or one that is trained first; or, on the simulated exchange, one that is trained while
+/// candles are already drawn.
+fn model_slot(options: &RunOptions) -> Result<Option<ModelSlot>, CommandError> {
+    if options.pipeline.pipeline != Pipeline::Market {
+        return Ok(None);
+    }
+    let folder = options.model_dir.clone().unwrap_or_else(|| options.log.data_dir.join("model"));
+    let config = training::first_config(longest(&options.pipeline), options.seed);
+    if let Some(model) = training::saved(&folder, &config)? {
+        return Ok(Some(ModelSlot::filled(model)));
+    }
+    let live = options.replay.is_none() && !options.no_source;
+    println!("candlewick: no model in {} yet: training a small one on simulated history", folder.display());
+    if !live {
+        let model = training::train_first(&folder, &config, &Progress::terminal())?;
+        return Ok(Some(ModelSlot::filled(model)));
+    }
+    let slot = ModelSlot::empty(config.input());
+    train_beside(slot.clone(), folder, config)?;
+    Ok(Some(slot))
+}
+
+fn train_beside(
+    slot: ModelSlot,
+    folder: PathBuf,
+    config: candlewick_models::TrainConfig,
+) -> Result<(), CommandError> {
+    let train = move || match training::train_first(&folder, &config, &Progress::terminal()) {
+        Ok(model) => slot.fill(model),
+        Err(error) => tracing::error!(%error, "the first model could not be trained: there are no predictions"),
+    };
+    std::thread::Builder::new()
+        .name("training".into())
+        .spawn(train)
+        .map(drop)
+        .map_err(|source| CommandError::Io { path: "training thread".into(), source })
+}
+
+fn start_source(
+    options: &RunOptions,
+    log: &Arc<dyn Log>,
+    registry: &Arc<dyn SchemaRegistry>,
+    topics: &MarketTopics,
+) -> Result<Option<Source>, CommandError> {
+    if options.no_source {
+        return Ok(None);
+    }
+    let before = written(log, &topics.trades)?;
+    let feed = match &options.replay {
+        Some(path) => {
+            let settings = ReplaySettings {
+                symbol: options.symbol.as_deref().map(Into::into),
+                exchange: options.exchange.as_deref().map(Into::into),
+                strict: options.strict,
+            };
+            let mut pacer = Pacer::new(options.speed);
+            Feed {
+                trades: Box::new(Replay::open(path, settings)?),
+                due: Box::new(move |trade| pacer.due(trade.timestamp)),
+                numbered_from: 0,
+            }
+        }
+        None => simulated(options, before.newest, before.numbers.iter().copied().max().unwrap_or(0)),
+    };
+    Ok(Some(Source::start(log, registry, &topics.trades, before, feed)?))
+}
+
+/// The simulated exchange: some hours of past at once, then in real time. A restart goes on after the newest trade.
+fn simulated(options: &RunOptions, newest: Option<Timestamp>, numbered_from: u64) -> Feed {
+    let now = SystemClock::default().wall();
+    let past = now.minus_millis(SIMULATED_HISTORY_MS);
+    let start = newest.map_or(past, |newest| newest.plus_millis(1).max(past));
+    // Each run has its own chance, or a restart would repeat the trades before it.
+    let seed = options.seed.wrapping_add(numbered_from);
+    let settings =
+        SimulatedSettings { seed, trades_per_second: options.trades_per_second, start, ..Default::default() };
+    let due = move |trade: &Trade| {
+        Duration::from_millis(u64::try_from(trade.timestamp.as_millis() - now.as_millis()).unwrap_or(0))
+    };
+    Feed { trades: Box::new(SimulatedExchange::new(settings).map(Ok)), due: Box::new(due), numbered_from }
+}
+
+/// Waits for a reason to stop.
+fn watch(
+    streams: &RunningStreams,
+    source: Option<&Source>,
+    options: &RunOptions,
+    stop: &AtomicBool,
+) -> Result<(), CommandError> {
+    let handle = streams.handle();
+    let mut closing: Option<Timestamp> = None;
+    let started = Instant::now();
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            println!("candlewick: stopping");
+            return Ok(());
+        }
+        if matches!(handle.state(), ApplicationState::PendingError | ApplicationState::Error) {
+            return Err(CommandError::Stopped(handle.error().unwrap_or_else(|| "no reason was given".into())));
+        }
+        if let Some(source) = source {
+            let done = source.progress().done.load(Ordering::Acquire);
+            if source.is_finished() && !done {
+                return Ok(());
+            }
+            if done && options.replay.is_some() && closing.is_none() {
+                let trades = source.progress().trades.load(Ordering::Relaxed);
+                println!("candlewick: {trades} trades replayed in {:.1} s", started.elapsed().as_secs_f64());
+                handle.advance_when_idle(REPLAY_IDLE);
+                closing = Some(SystemClock::default().wall());
+            }
+        }
+        if let Some(since) = closing
+            && options.exit_when_done
+            && closed_since(&handle.status(), since)
+        {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether every task's stream time has passed `since`, which only the end of a replay brings about.
+fn closed_since(status: &candlewick::Status, since: Timestamp) -> bool {
+    status.state == ApplicationState::Running
+        && status.tasks.iter().all(|task| {
+            let read = task.partitions.iter().any(|partition| partition.position.is_some());
+            !read || task.stream_time_ms >= since.as_millis() - 1_000
+        })
+}
