@@ -2,14 +2,16 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A progress bar on standard error, or nothing where that is not a terminal.
+/// A progress bar on standard error, or nothing where that is not a terminal. Clones show the same training, so that
+/// another thread can tell how far it is.
 ///
 /// ```
 /// use candlewick_models::Progress;
 /// let quiet = Progress::hidden();
-/// # drop(quiet);
+/// let seen_elsewhere = quiet.clone();
+/// assert_eq!(seen_elsewhere.fraction(), 0.0);
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Progress {
     bar: ProgressBar,
 }
@@ -31,10 +33,18 @@ impl Progress {
         Self { bar }
     }
 
+    /// How much of the longest possible training is done, from 0 to 1; it may end early.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // steps of a training
+    pub fn fraction(&self) -> f64 {
+        let steps = self.bar.length().unwrap_or(0).max(1);
+        if self.bar.is_finished() { 1.0 } else { self.bar.position() as f64 / steps as f64 }
+    }
+
     pub(crate) fn start(&self, what: &str, steps: usize) {
+        self.bar.reset();
         self.bar.set_prefix(what.to_owned());
         self.bar.set_length(steps as u64);
-        self.bar.set_position(0);
     }
 
     pub(crate) fn step(&self) {

@@ -1,7 +1,7 @@
 //! From candles to what a network learns from: feature vectors, the windows over them and their targets, in order of
 //! time. Owns which windows exist and what they predict; must not know networks or splits.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use candlewick::Timestamp;
 use candlewick_operators::{ClosedCandle, Symbol};
@@ -17,6 +17,41 @@ pub struct Series {
     pub symbol: Symbol,
     /// The candles, each later than the one before it.
     pub candles: Vec<ClosedCandle>,
+}
+
+impl Series {
+    /// Sorts candles in any order, as a topic or a file brings them, into series: one per symbol, by name. Of several
+    /// candles with one start the last to come stands.
+    ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// use candlewick_models::Series;
+    /// use candlewick_operators::{Candle, ClosedCandle, Decimal};
+    /// let closed = |minute: i64, close| ClosedCandle {
+    ///     start: Timestamp(minute * 60_000),
+    ///     candle: Candle::carried(Decimal::from_int(close)),
+    /// };
+    /// let series = Series::grouped([
+    ///     ("B".into(), closed(2, 7)),
+    ///     ("A".into(), closed(0, 1)),
+    ///     ("B".into(), closed(1, 5)),
+    ///     ("B".into(), closed(2, 8)),
+    /// ]);
+    /// assert_eq!((series[0].symbol.as_str(), series[1].symbol.as_str()), ("A", "B"));
+    /// assert_eq!(series[1].candles, [closed(1, 5), closed(2, 8)]);
+    /// ```
+    #[must_use]
+    pub fn grouped(candles: impl IntoIterator<Item = (Symbol, ClosedCandle)>) -> Vec<Self> {
+        let mut groups: BTreeMap<Symbol, BTreeMap<Timestamp, ClosedCandle>> = BTreeMap::new();
+        for (symbol, closed) in candles {
+            groups.entry(symbol).or_default().insert(closed.start, closed);
+        }
+        let series = |(symbol, candles): (Symbol, BTreeMap<_, _>)| Self {
+            symbol,
+            candles: candles.into_values().collect(),
+        };
+        groups.into_iter().map(series).collect()
+    }
 }
 
 /// A window with what came after it.

@@ -169,11 +169,14 @@ impl Model {
 /// The hash of everything that predictions depend on.
 fn version(manifest: &Manifest) -> ModelVersion {
     let mut hash = Sha256::new();
-    let quantiles = &manifest.target.quantiles;
-    let mut numbers = manifest.scaling.mean.iter().chain(&manifest.scaling.deviation).collect::<Vec<_>>();
-    numbers.extend([&manifest.scaling.clip, &manifest.target.scale]);
+    // In 32 bits every number is the same after it was read back from JSON.
+    #[allow(clippy::cast_possible_truncation)]
+    let levels = manifest.target.quantiles.iter().map(|level| *level as f32);
+    let scaling = &manifest.scaling;
+    let numbers = levels.chain(scaling.mean.iter().chain(&scaling.deviation).copied());
+    let numbers = numbers.chain([scaling.clip, manifest.target.scale]);
     hash.update(format!(
-        "{} {:?} {} {} {} {} {} {quantiles:?} ",
+        "{} {:?} {} {} {} {} {} ",
         manifest.weights.sha256,
         manifest.architecture,
         manifest.feature_fingerprint,
@@ -182,7 +185,7 @@ fn version(manifest: &Manifest) -> ModelVersion {
         manifest.input.carry_max,
         manifest.target.horizon,
     ));
-    numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
+    numbers.for_each(|number| hash.update(number.to_le_bytes()));
     ModelVersion::from(&hex(&hash.finalize())[..16])
 }
 

@@ -77,8 +77,8 @@ impl VectorReader {
 
 /// What a model needs to remember of one instrument: the running features and the window of their last vectors.
 ///
-/// Some two kilobytes, kept in a store by [`StateSerde`] (its default serde). A state that was written and read goes on
-/// bit-identically.
+/// Some four kilobytes with the standard features (the window's vectors and the rolling sums), kept in a store by
+/// [`StateSerde`] (its default serde). A state that was written and read goes on bit-identically.
 ///
 /// ```
 /// use candlewick::Timestamp;
