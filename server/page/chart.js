@@ -19,6 +19,7 @@ export class Chart {
   #data = { candles: [], predictions: [], intervalMs: 1000, predictionMs: 1000, decimals: 2 };
   #slotWidth = 9;
   #offset = 0;
+  #newest = 0;
   #cursor = null;
   #eased = null;
   #frame = 0;
@@ -44,6 +45,10 @@ export class Chart {
   /** Shows this data; `reset` jumps to it instead of gliding. */
   show(data, reset) {
     this.#data = data;
+    const newest = data.candles.length ? this.#slotOf(data.candles.at(-1).ts) : 0;
+    // Who looks at the past goes on looking at it.
+    if (!reset && this.#offset >= 1) this.#offset += newest - this.#newest;
+    this.#newest = newest;
     if (reset) {
       this.#eased = null;
       this.#offset = 0;

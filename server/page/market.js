@@ -52,6 +52,8 @@ export class MarketView {
     this.#intervalButtons();
     const candles = this.#candles;
     byId('chart-empty').hidden = candles.length > 0;
+    byId('zoom').hidden = candles.length === 0;
+    byId('price').hidden = candles.length === 0;
     const decimals = decimalsOf(candles.slice(-60).map((candle) => candle.close));
     const predictions = this.#market.predictionsOf(this.#symbol, this.#interval);
     const key = `${this.#symbol} ${this.#interval}`;
@@ -68,6 +70,7 @@ export class MarketView {
     this.#readout();
     this.#forecast(predictions.at(-1), decimals);
     this.#held(predictions);
+    this.#mark(candles, predictions.at(-1));
     this.#describe(candles, decimals);
   }
 
@@ -188,6 +191,17 @@ export class MarketView {
       if (candle.close >= low && candle.close <= high) inside += 1;
     }
     setText(byId('forecast-held'), all ? `${Math.round((inside / all) * 100)} % of ${count(all)}` : 'none due yet');
+  }
+
+  /** What is drawn, for who reads the page by program: a canvas says nothing by itself. */
+  #mark(candles, latest) {
+    const last = candles.at(-1);
+    const marks = {
+      symbol: this.#symbol, interval: this.#interval, candles: candles.length,
+      last: last ? `${last.ts} ${last.open} ${last.high} ${last.low} ${last.close}` : '',
+      band: latest ? `${latest.ts + latest.horizon_ms} ${latest.low} ${latest.mid} ${latest.high}` : '',
+    };
+    for (const [name, value] of Object.entries(marks)) byId('chart').dataset[name] = value ?? '';
   }
 
   /** The chart in words, now and then: a screen reader must not be flooded. */

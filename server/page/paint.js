@@ -12,11 +12,16 @@ export function paint(context, view) {
   grid(context, view);
   context.save();
   context.beginPath();
-  context.rect(0, 0, view.width, view.bottom);
+  context.rect(0, 0, view.width, view.volumeTop);
   context.clip();
   pastBand(context, view);
-  candles(context, view);
   forecast(context, view);
+  context.restore();
+  context.save();
+  context.beginPath();
+  context.rect(0, 0, view.width, view.bottom);
+  context.clip();
+  candles(context, view);
   context.restore();
   lastPrice(context, view);
   cursor(context, view);
@@ -41,7 +46,7 @@ function grid(context, view) {
   context.textAlign = 'center';
   for (const ts of ticks(from, to, every)) {
     const x = crisp(view.x(view.slotOf(ts)));
-    if (x > width - 20 || x < 20) continue;
+    if (x > width - 32 || x < 20) continue;
     line(context, x, 0, x, bottom);
     const midnight = ts % 86_400_000 === 0;
     context.fillText(midnight ? day(ts) : clock(ts, every < 60_000), x, bottom + 14);

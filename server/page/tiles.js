@@ -17,7 +17,7 @@ export class Tiles {
       box.append(made);
       return made;
     };
-    this.#tiles = { speed: tile('Records per second'), lag: tile('Lag'), tasks: tile('Tasks running'), dropped: tile('Left out'), up: tile('Up for') };
+    this.#tiles = { speed: tile('Records/s'), lag: tile('Lag'), tasks: tile('Tasks running'), dropped: tile('Left out'), up: tile('Up for') };
     this.#tiles.speed.append(svg('svg', { class: 'spark', viewBox: `0 0 ${POINTS - 1} 24`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, this.#line));
   }
 
@@ -57,6 +57,7 @@ export class Tiles {
 }
 
 function threads(tasks) {
+  if (!tasks.length) return 'none assigned yet';
   const number = new Set(tasks.map((task) => task.thread)).size;
   return number === 1 ? 'on 1 thread' : `on ${number} threads`;
 }

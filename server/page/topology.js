@@ -10,6 +10,7 @@ const COLUMN = 200;
 const HEIGHT = 46;
 const STORE_HEIGHT = 22;
 const PADDING = 12;
+const SHRINK_MIN = 0.7;
 
 /** Kafka Streams' words for generated names, as people say them. */
 const WORDS = {
@@ -27,6 +28,12 @@ export function friendly(name) {
   const [, kind, word, number] = parts;
   const table = kind === 'KTABLE' && !word.startsWith('TO') ? ' (table)' : '';
   return [(WORDS[word] ?? word.toLowerCase().replaceAll('-', ' ')) + table, `#${Number(number)}`];
+}
+
+/** A generated store's name for people; a given name as it is. */
+function storeWords(name) {
+  const parts = /^(?:KSTREAM|KTABLE)-.+-STORE-(\d{10})$/.exec(name);
+  return parts ? `State store #${Number(parts[1])}` : name;
 }
 
 export class TopologyView {
@@ -80,9 +87,12 @@ export class TopologyView {
     const width = (placed.columns - 1) * COLUMN + WIDTH + 2 * PADDING;
     const tall = placed.height + 2 * PADDING;
     const drawing = svg('svg', {
-      viewBox: `0 0 ${width} ${tall}`, width, height: tall, role: 'img',
+      viewBox: `0 0 ${width} ${tall}`, role: 'img',
       'aria-label': `Sub-topology ${number}: ${nodes.length} nodes and topics, from ${nodes.filter((node) => node.kind === 'topic').map((node) => node.name).join(', ')}`,
     });
+    // It shrinks with the page as far as it can be read, and then scrolls.
+    drawing.style.maxWidth = `${width}px`;
+    drawing.style.minWidth = `${Math.round(width * SHRINK_MIN)}px`;
     for (const route of placed.routes) drawing.append(this.#edge(route, placed.places));
     for (const node of nodes) drawing.append(this.#node(node, placed.places.get(node.name), height(node.name)));
     const scroll = element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': `Drawing of sub-topology ${number}` }, drawing);
@@ -122,7 +132,7 @@ export class TopologyView {
       const top = HEIGHT + index * STORE_HEIGHT;
       group.append(
         svg('path', { class: 'store', d: `M12 ${top + 2.5}v8a5 2.5 0 0 0 10 0v-8a5 2.5 0 0 0-10 0a5 2.5 0 0 0 10 0` }),
-        svg('text', { x: 28, y: top + 10, class: 'store-name' }, shorten(store, 20)),
+        svg('text', { x: 28, y: top + 10, class: 'store-name' }, shorten(storeWords(store), 18)),
       );
     });
     return group;
@@ -143,4 +153,4 @@ function subTopologies({ nodes, edges }) {
   });
 }
 
-const shorten = (text, length) => (text.length > length ? `${text.slice(0, length - 9)}…${text.slice(-8)}` : text);
+const shorten = (text, length) => (text.length > length ? `${text.slice(0, length - 8)}…${text.slice(-7)}` : text);
