@@ -57,9 +57,11 @@ impl<'b> TradeStream<'b> for KStream<'b, Symbol, Trade> {
                 debug_assert!(false, "{error}");
             }
         };
-        self.group_by_key(Grouped::with(Utf8, StateSerde))
-            .windowed_by(options.windows())
-            .aggregate(Candle::default, add, Materialized::with(&*options.store, Utf8, CandleSerde))
+        self.group_by_key(Grouped::with(Utf8, StateSerde)).windowed_by(options.windows()).aggregate(
+            Candle::default,
+            add,
+            Materialized::with(&*options.store, Utf8, CandleSerde),
+        )
     }
 
     fn closed_candles(self, options: &CandleOptions) -> KStream<'b, Windowed<Symbol>, Candle> {

@@ -84,8 +84,10 @@ impl Application for MarketApplication {
         let format = self.format(store)?;
         // A text without a window's start is a prefix of its windowed keys, so that the upper end takes in all of them.
         let from = from.map(|key| format.key_bytes(key).unwrap_or_else(|| key.as_bytes().to_vec()));
-        let to = to.map(|key| format.key_bytes(key).unwrap_or_else(|| [key.as_bytes(), &[0xff; 13]].concat()));
-        let rows = self.streams.read_rows(store, from.as_deref(), to.as_deref(), limit).map_err(read_error)?;
+        let to =
+            to.map(|key| format.key_bytes(key).unwrap_or_else(|| [key.as_bytes(), &[0xff; 13]].concat()));
+        let rows =
+            self.streams.read_rows(store, from.as_deref(), to.as_deref(), limit).map_err(read_error)?;
         Ok(rows.iter().filter_map(|row| Some((format.key_text(&row.key)?, format.value(row)?))).collect())
     }
 }

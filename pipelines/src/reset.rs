@@ -19,8 +19,10 @@ pub fn reset(options: &ResetOptions) -> Result<(), CommandError> {
         let reason = format!("{} instance(s) of {id} are running; stop them before a reset", members.len());
         return Err(CommandError::Usage(reason));
     }
-    let internal: Vec<String> = admin.topics(TIMEOUT)?.into_iter().filter(|topic| is_internal(topic, id)).collect();
-    let state: PathBuf = options.state_dir.clone().unwrap_or_else(|| options.log.data_dir.join("state")).join(id);
+    let internal: Vec<String> =
+        admin.topics(TIMEOUT)?.into_iter().filter(|topic| is_internal(topic, id)).collect();
+    let state: PathBuf =
+        options.state_dir.clone().unwrap_or_else(|| options.log.data_dir.join("state")).join(id);
     let verb = if options.dry_run { "would delete" } else { "deleted" };
     if !options.dry_run {
         let names: Vec<&str> = internal.iter().map(String::as_str).collect();

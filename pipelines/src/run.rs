@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use candlewick::client::Log;
 use candlewick::{
-    ApplicationState, Clock, DeadLetterOnDecodeError, KafkaStreams, RunningStreams, StreamsConfig, SystemClock, Timestamp,
-    Topology,
+    ApplicationState, Clock, DeadLetterOnDecodeError, KafkaStreams, RunningStreams, StreamsConfig,
+    SystemClock, Timestamp, Topology,
 };
 use candlewick_connectors::avro::SchemaRegistry;
 use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSettings};
@@ -111,7 +111,9 @@ pub fn application_id(options: &PipelineOptions) -> String {
 
 fn output_topics(options: &PipelineOptions, topics: &MarketTopics) -> Vec<String> {
     match options.pipeline {
-        Pipeline::Market => vec![topics.candles.clone(), topics.indicators.clone(), topics.predictions.clone()],
+        Pipeline::Market => {
+            vec![topics.candles.clone(), topics.indicators.clone(), topics.predictions.clone()]
+        }
         Pipeline::Candles => vec![topics.candles.clone(), topics.indicators.clone()],
         Pipeline::Notional => vec![notional_topic(options)],
     }
@@ -140,7 +142,9 @@ pub fn topology(
     };
     match options.pipeline.pipeline {
         Pipeline::Market | Pipeline::Candles => market::topology(topics, &market, registry),
-        Pipeline::Notional => notional::topology(&topics.trades, &notional_topic(&options.pipeline), registry),
+        Pipeline::Notional => {
+            notional::topology(&topics.trades, &notional_topic(&options.pipeline), registry)
+        }
     }
 }
 
@@ -157,7 +161,8 @@ fn streams_config(options: &RunOptions) -> Result<StreamsConfig, CommandError> {
     };
     let base = base.with_environment(std::env::vars())?;
     let state_dir = options.state_dir.clone().or(base.state_dir.clone());
-    let state_dir = state_dir.or_else(|| (!options.log.in_memory).then(|| options.log.data_dir.join("state")));
+    let state_dir =
+        state_dir.or_else(|| (!options.log.in_memory).then(|| options.log.data_dir.join("state")));
     let dead_letters = base.dead_letter_topic.clone().unwrap_or_else(|| format!("{id}-dead-letters"));
     Ok(StreamsConfig {
         application_id: id,
@@ -205,7 +210,9 @@ fn train_beside(
 ) -> Result<(), CommandError> {
     let train = move || match training::train_first(&folder, &config, &Progress::terminal()) {
         Ok(model) => slot.fill(model),
-        Err(error) => tracing::error!(%error, "the first model could not be trained: there are no predictions"),
+        Err(error) => {
+            tracing::error!(%error, "the first model could not be trained: there are no predictions")
+        }
     };
     std::thread::Builder::new()
         .name("training".into())
@@ -274,7 +281,9 @@ fn watch(
             return Ok(());
         }
         if matches!(handle.state(), ApplicationState::PendingError | ApplicationState::Error) {
-            return Err(CommandError::Stopped(handle.error().unwrap_or_else(|| "no reason was given".into())));
+            return Err(CommandError::Stopped(
+                handle.error().unwrap_or_else(|| "no reason was given".into()),
+            ));
         }
         if let Some(source) = source {
             let done = source.progress().done.load(Ordering::Acquire);

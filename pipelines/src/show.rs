@@ -20,7 +20,9 @@ pub fn show(options: &TopologyOptions) -> Result<(), CommandError> {
     let topics = MarketTopics::new(&pipeline.input, &pipeline.output_prefix);
     let interval = pipeline.intervals.iter().copied().max_by_key(|interval| interval.as_millis());
     let model = match (pipeline.pipeline, interval) {
-        (Pipeline::Market, Some(interval)) => Some(ModelSlot::empty(training::first_config(interval, 1).input())),
+        (Pipeline::Market, Some(interval)) => {
+            Some(ModelSlot::empty(training::first_config(interval, 1).input()))
+        }
         _ => None,
     };
     let topology = match pipeline.pipeline {

@@ -8,11 +8,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use candlewick::client::{
-    Isolation, Log, OutgoingRecord, PolledBatch, Producer, ProducerError, ProducerSettings, StartAt, TopicHandle,
+    Isolation, Log, OutgoingRecord, PolledBatch, Producer, ProducerError, ProducerSettings, StartAt,
+    TopicHandle,
 };
 use candlewick::{Headers, Partition, Serde, Timestamp, TopicPartition, partition_for_key};
-use candlewick_connectors::avro::{AvroSerde, SchemaRegistry};
 use candlewick_connectors::ReplayError;
+use candlewick_connectors::avro::{AvroSerde, SchemaRegistry};
 use candlewick_operators::Trade;
 
 use crate::error::CommandError;
@@ -197,7 +198,9 @@ impl Writer {
     fn finish(&mut self) -> Result<(), CommandError> {
         loop {
             match self.producer.flush(TIMEOUT) {
-                Err(ProducerError::Timeout { .. }) => tracing::warn!("the log takes long to acknowledge trades"),
+                Err(ProducerError::Timeout { .. }) => {
+                    tracing::warn!("the log takes long to acknowledge trades")
+                }
                 other => return Ok(other?),
             }
         }
@@ -232,7 +235,8 @@ pub fn written(log: &Arc<dyn Log>, topic: &str) -> Result<Written, CommandError>
         for run in &batch.runs {
             let Some(record) = run.iter().last() else { continue };
             let header = record.headers.last(NUMBER).and_then(|header| header.value.clone());
-            let number = header.and_then(|bytes| <[u8; 8]>::try_from(&bytes[..]).ok()).map_or(0, u64::from_be_bytes);
+            let number =
+                header.and_then(|bytes| <[u8; 8]>::try_from(&bytes[..]).ok()).map_or(0, u64::from_be_bytes);
             let Partition(partition) = run.source.partition;
             written.numbers[usize::try_from(partition).unwrap_or(0)] = number;
             written.newest = written.newest.max(Some(record.timestamp));

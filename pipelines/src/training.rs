@@ -55,8 +55,12 @@ fn simulated_history(interval: Interval, seed: u64) -> Result<Vec<Series>, Comma
     // A fixed day: the same seed gives the same model whenever it is trained.
     let start = Timestamp(1_700_000_000_000);
     let end = start.plus_millis(DAYS * 86_400_000);
-    let settings =
-        SimulatedSettings { seed: seed ^ 0x5eed, trades_per_second: TRADES_PER_SECOND, start, ..Default::default() };
+    let settings = SimulatedSettings {
+        seed: seed ^ 0x5eed,
+        trades_per_second: TRADES_PER_SECOND,
+        start,
+        ..Default::default()
+    };
     let mut builders: Vec<(candlewick_operators::Symbol, CandleBuilder)> = settings
         .symbols
         .iter()

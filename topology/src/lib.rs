@@ -32,9 +32,9 @@ pub use record::{
 };
 pub use runtime::{
     ApplicationState, ConfigError, DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError,
-    FailedBytes, Guarantee, KafkaStreams, NodeStatus, NodeView, PartitionStatus, RunningStreams,
-    SkipOnDecodeError, Status, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase, TaskStatus,
-    TopologyView, QueryError, StoredRow,
+    FailedBytes, Guarantee, KafkaStreams, NodeStatus, NodeView, PartitionStatus, QueryError, RunningStreams,
+    SkipOnDecodeError, Status, StoredRow, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase,
+    TaskStatus, TopologyView,
 };
 pub use serde::{
     BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde,

@@ -2,7 +2,8 @@
 
 use candlewick::{Context, KeyValueStore, ProcessError, Processor, Record, StoreHandle, Windowed};
 use candlewick_operators::{
-    Atr, Bar, Bollinger, Candle, Ema, Exchange, Interval, Macd, Obv, PeriodError, Roc, Rsi, Sma, Symbol, Volatility,
+    Atr, Bar, Bollinger, Candle, Ema, Exchange, Interval, Macd, Obv, PeriodError, Roc, Rsi, Sma, Symbol,
+    Volatility,
 };
 use serde::{Deserialize, Serialize};
 

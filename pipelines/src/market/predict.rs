@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use candlewick::{Context, Entry, Headers, KeyValueStore, ProcessError, Processor, Record, StoreHandle, Timestamp, Windowed};
+use candlewick::{
+    Context, Entry, Headers, KeyValueStore, ProcessError, Processor, Record, StoreHandle, Timestamp, Windowed,
+};
 use candlewick_models::{CandleWindow, Model, Prediction, Predictor};
 use candlewick_operators::{Candle, Exchange, Interval, Symbol};
 
@@ -77,7 +79,8 @@ impl Processor<Windowed<Symbol>, Candle, Symbol, PredictionRecord> for PredictPr
         record: Record<Windowed<Symbol>, Candle>,
         cx: &mut Context<'_, Symbol, PredictionRecord>,
     ) -> Result<(), ProcessError> {
-        let Record { key: Windowed { key: symbol, window: time }, value: candle, timestamp, headers } = record;
+        let Record { key: Windowed { key: symbol, window: time }, value: candle, timestamp, headers } =
+            record;
         if self.serving.is_none() {
             self.serving = self.slot.get().map(|model| (Arc::clone(model), model.predictor()));
         }

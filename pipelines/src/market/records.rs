@@ -2,7 +2,7 @@
 //! their keys.
 
 use candlewick::Timestamp;
-use candlewick_connectors::avro::{AvroError, AvroField, AvroFields, AvroRecord, put_double, put_long, put_text};
+use candlewick_connectors::avro::{AvroError, AvroFields, AvroRecord, put_double, put_long, put_text};
 use candlewick_operators::{Candle, Exchange, Interval, Symbol};
 
 /// A closed candle with its indicators; `None` before an indicator is warm. Prices are plain numbers here: they are
@@ -49,8 +49,9 @@ impl IndicatorRecord {
         start: Timestamp,
         candle: &Candle,
     ) -> Result<Self, AvroError> {
-        let trades = i64::try_from(candle.trades)
-            .map_err(|_| AvroError::Unwritable { reason: format!("{} trades in one candle", candle.trades) })?;
+        let trades = i64::try_from(candle.trades).map_err(|_| AvroError::Unwritable {
+            reason: format!("{} trades in one candle", candle.trades),
+        })?;
         Ok(Self {
             symbol,
             exchange,
@@ -121,34 +122,33 @@ impl AvroRecord for IndicatorRecord {
         }
     }
 
-    fn decode(fields: AvroFields<'_, '_>) -> Result<Self, AvroError> {
-        let number = |index| optional(&fields, index);
+    fn decode<'a>(fields: &mut impl AvroFields<'a>) -> Result<Self, AvroError> {
         Ok(Self {
-            symbol: Symbol::from(fields.text(0)?),
-            exchange: Exchange::from(fields.text(1)?),
-            interval: fields.text(2)?.parse().map_err(|error| fields.fault(2, error))?,
-            start: Timestamp(fields.long(3)?),
-            trades: fields.long(4)?,
-            open: fields.double(5)?,
-            high: fields.double(6)?,
-            low: fields.double(7)?,
-            close: fields.double(8)?,
-            volume: fields.double(9)?,
-            vwap: fields.double(10)?,
-            sma20: number(11)?,
-            ema12: number(12)?,
-            ema26: number(13)?,
-            rsi14: number(14)?,
-            macd: number(15)?,
-            macd_signal: number(16)?,
-            macd_histogram: number(17)?,
-            bollinger_upper: number(18)?,
-            bollinger_middle: number(19)?,
-            bollinger_lower: number(20)?,
-            atr14: number(21)?,
-            roc10: number(22)?,
-            obv: number(23)?,
-            volatility20: number(24)?,
+            symbol: Symbol::from(fields.text()?),
+            exchange: Exchange::from(fields.text()?),
+            interval: fields.text()?.parse().map_err(|error| fields.fault(&error))?,
+            start: Timestamp(fields.long()?),
+            trades: fields.long()?,
+            open: fields.double()?,
+            high: fields.double()?,
+            low: fields.double()?,
+            close: fields.double()?,
+            volume: fields.double()?,
+            vwap: fields.double()?,
+            sma20: optional(fields)?,
+            ema12: optional(fields)?,
+            ema26: optional(fields)?,
+            rsi14: optional(fields)?,
+            macd: optional(fields)?,
+            macd_signal: optional(fields)?,
+            macd_histogram: optional(fields)?,
+            bollinger_upper: optional(fields)?,
+            bollinger_middle: optional(fields)?,
+            bollinger_lower: optional(fields)?,
+            atr14: optional(fields)?,
+            roc10: optional(fields)?,
+            obv: optional(fields)?,
+            volatility20: optional(fields)?,
         })
     }
 }
@@ -197,18 +197,18 @@ impl AvroRecord for PredictionRecord {
         put_text(&self.model, out);
     }
 
-    fn decode(fields: AvroFields<'_, '_>) -> Result<Self, AvroError> {
+    fn decode<'a>(fields: &mut impl AvroFields<'a>) -> Result<Self, AvroError> {
         Ok(Self {
-            symbol: Symbol::from(fields.text(0)?),
-            exchange: Exchange::from(fields.text(1)?),
-            interval: fields.text(2)?.parse().map_err(|error| fields.fault(2, error))?,
-            start: Timestamp(fields.long(3)?),
-            horizon_ms: fields.long(4)?,
-            close: fields.double(5)?,
-            low: fields.double(6)?,
-            mid: fields.double(7)?,
-            high: fields.double(8)?,
-            model: fields.text(9)?.to_owned(),
+            symbol: Symbol::from(fields.text()?),
+            exchange: Exchange::from(fields.text()?),
+            interval: fields.text()?.parse().map_err(|error| fields.fault(&error))?,
+            start: Timestamp(fields.long()?),
+            horizon_ms: fields.long()?,
+            close: fields.double()?,
+            low: fields.double()?,
+            mid: fields.double()?,
+            high: fields.double()?,
+            model: fields.text()?.to_owned(),
         })
     }
 }
@@ -224,9 +224,6 @@ fn put_optional(number: Option<f64>, out: &mut Vec<u8>) {
     }
 }
 
-fn optional(fields: &AvroFields<'_, '_>, index: usize) -> Result<Option<f64>, AvroError> {
-    match fields.get(index) {
-        AvroField::Null => Ok(None),
-        _ => fields.double(index).map(Some),
-    }
+fn optional<'a>(fields: &mut impl AvroFields<'a>) -> Result<Option<f64>, AvroError> {
+    if fields.null() { Ok(None) } else { fields.double().map(Some) }
 }

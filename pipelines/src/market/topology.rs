@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use candlewick::{Consumed, Produced, Stores, StreamsBuilder, Topology, Utf8, Windowed};
 use candlewick_connectors::avro::{AvroSerde, CandleRecord, SchemaRegistry};
-use candlewick_operators::{Candle, CandleOptions, Exchange, Interval, StateSerde, Symbol, Trade, TradeStream};
+use candlewick_operators::{
+    Candle, CandleOptions, Exchange, Interval, StateSerde, Symbol, Trade, TradeStream,
+};
 
 use super::indicators::IndicatorsProcessor;
 use super::model_slot::ModelSlot;
@@ -79,10 +81,11 @@ pub fn topology(
             let made = CandleRecord::new(exchange.clone(), key.key.clone(), interval, start, &candle);
             made.ok().map(|record| (key.key, record))
         };
-        closed
-            .flat_map(record)
-            .named(format!("candle-record-{interval}"))
-            .to(&topics.candles, Produced::with(Utf8, AvroSerde::new(Arc::clone(registry))?).named(format!("candles-{interval}-sink")));
+        closed.flat_map(record).named(format!("candle-record-{interval}")).to(
+            &topics.candles,
+            Produced::with(Utf8, AvroSerde::new(Arc::clone(registry))?)
+                .named(format!("candles-{interval}-sink")),
+        );
         if interval != longest {
             continue;
         }
@@ -93,18 +96,28 @@ pub fn topology(
                 IndicatorsProcessor::new(stores.get("indicators"), exchange.clone(), interval)
             })
             .named("indicators-of-candles")
-            .to(&topics.indicators, Produced::with(Utf8, AvroSerde::new(Arc::clone(registry))?).named("indicators-sink"));
+            .to(
+                &topics.indicators,
+                Produced::with(Utf8, AvroSerde::new(Arc::clone(registry))?).named("indicators-sink"),
+            );
         if let Some(model) = &options.model {
             builder.add_store(Stores::key_value("model-windows", Utf8, StateSerde));
             let (model, exchange) = (model.clone(), options.exchange.clone());
             closed
                 .process::<Symbol, PredictionRecord, _>(&["model-windows"], move |stores| {
-                    PredictProcessor::new(stores.get("model-windows"), model.clone(), exchange.clone(), interval)
+                    PredictProcessor::new(
+                        stores.get("model-windows"),
+                        model.clone(),
+                        exchange.clone(),
+                        interval,
+                    )
                 })
                 .named("predict")
-                .to(&topics.predictions, Produced::with(Utf8, AvroSerde::new(Arc::clone(registry))?).named("predictions-sink"));
+                .to(
+                    &topics.predictions,
+                    Produced::with(Utf8, AvroSerde::new(Arc::clone(registry))?).named("predictions-sink"),
+                );
         }
     }
     Ok(builder.build()?)
 }
-

@@ -37,12 +37,12 @@ impl AvroRecord for NotionalRecord {
         put_double(self.notional, out);
     }
 
-    fn decode(fields: AvroFields<'_, '_>) -> Result<Self, AvroError> {
+    fn decode<'a>(fields: &mut impl AvroFields<'a>) -> Result<Self, AvroError> {
         Ok(Self {
-            trade_id: fields.long(0)?,
-            symbol: Symbol::from(fields.text(1)?),
-            time_ms: fields.long(2)?,
-            notional: fields.double(3)?,
+            trade_id: fields.long()?,
+            symbol: Symbol::from(fields.text()?),
+            time_ms: fields.long()?,
+            notional: fields.double()?,
         })
     }
 }
@@ -51,7 +51,11 @@ impl AvroRecord for NotionalRecord {
 ///
 /// # Errors
 /// When the names do not make a topology.
-pub fn topology(input: &str, output: &str, registry: &Arc<dyn SchemaRegistry>) -> Result<Topology, CommandError> {
+pub fn topology(
+    input: &str,
+    output: &str,
+    registry: &Arc<dyn SchemaRegistry>,
+) -> Result<Topology, CommandError> {
     let builder = StreamsBuilder::new();
     let trades = AvroSerde::<Trade>::new(Arc::clone(registry))?;
     builder

@@ -26,7 +26,8 @@ pub fn named_paths(code: &str) -> Vec<NamedPath> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
-        if tokens[at].text == "use" {
+        // `use<'a>` in a type captures lifetimes and imports nothing.
+        if tokens[at].text == "use" && text(&tokens, at + 1) != "<" {
             at = tree(&tokens, at + 1, &[], &mut found);
         } else if is_start(&tokens, at) {
             let line = tokens[at].line;
