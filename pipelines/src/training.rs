@@ -25,12 +25,19 @@ pub fn first_config(interval: Interval, seed: u64) -> TrainConfig {
 ///
 /// # Errors
 /// When there is one that cannot be used; the sentence names the difference.
-pub fn saved(folder: &Path, config: &TrainConfig) -> Result<Option<Model>, CommandError> {
+pub fn saved(folder: &Path, interval: Interval) -> Result<Option<Model>, CommandError> {
     if !folder.join("manifest.json").exists() {
         return Ok(None);
     }
     let model = Model::load(folder)?;
-    model.require_input(&config.input())?;
+    let made_for = model.input().interval;
+    if made_for != interval {
+        return Err(CommandError::Usage(format!(
+            "the model in {} reads candles of {made_for}, and the topology makes it candles of {interval}; name another \
+             folder with --model-dir, or other intervals",
+            folder.display()
+        )));
+    }
     Ok(Some(model))
 }
 
