@@ -2,12 +2,15 @@
 //! threads and channels; knows the log by its traits alone, and never meets the DSL.
 
 mod application;
+mod assignment;
 mod collector;
 mod commit;
 mod config;
 mod control;
 mod error;
 mod handlers;
+mod handover;
+mod membership;
 mod offset_metadata;
 mod partition_group;
 mod report;
