@@ -59,7 +59,8 @@ pub fn backtest(options: &BacktestOptions) -> Result<(), CommandError> {
             bar.set_position(replay.bytes_read());
         }
     }
-    let horizon = options.interval.as_millis() + i64::try_from(options.grace.as_millis()).unwrap_or(i64::MAX / 4);
+    let horizon =
+        options.interval.as_millis() + i64::try_from(options.grace.as_millis()).unwrap_or(i64::MAX / 4);
     run.drain(|output| outputs.take(&output)).map_err(fault)?;
     let late = run.dropped(DropReason::Late);
     let end = if newest == Timestamp::UNKNOWN { newest } else { newest.plus_millis(horizon) };
@@ -70,7 +71,9 @@ pub fn backtest(options: &BacktestOptions) -> Result<(), CommandError> {
     for sentence in replay.report_sentences() {
         println!("candlewick: {sentence}");
     }
-    println!("candlewick: {candles} candles, {predictions} predictions, {late} trades were later than the grace");
+    println!(
+        "candlewick: {candles} candles, {predictions} predictions, {late} trades were later than the grace"
+    );
     Ok(())
 }
 

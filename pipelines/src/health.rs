@@ -20,8 +20,9 @@ pub fn health(options: &HealthOptions) -> Result<(), CommandError> {
         // What listens everywhere is asked at home.
         address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
     }
-    let unreachable =
-        |error: std::io::Error| CommandError::Stopped(format!("http://{address}{path} does not answer: {error}"));
+    let unreachable = |error: std::io::Error| {
+        CommandError::Stopped(format!("http://{address}{path} does not answer: {error}"))
+    };
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT).map_err(unreachable)?;
     stream.set_read_timeout(Some(TIMEOUT)).map_err(unreachable)?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");

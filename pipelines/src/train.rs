@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use candlewick::client::{Isolation, PolledBatch, StartAt};
 use candlewick::{Serde, Timestamp, TopicPartition};
 use candlewick_connectors::avro::{AvroSerde, CandleRecord};
-use candlewick_models::{FoldPlan, Model, Progress, Series, TrainConfig, evaluate as score, train as fit, walk_forward};
+use candlewick_models::{
+    FoldPlan, Model, Progress, Series, TrainConfig, evaluate as score, train as fit, walk_forward,
+};
 use candlewick_operators::{Candle, ClosedCandle, Decimal, Symbol};
 
 use crate::cli::{CandleOptions, EvaluateOptions, TrainOptions};
@@ -36,7 +38,11 @@ pub fn train(options: &TrainOptions) -> Result<(), CommandError> {
     }
     let trained = fit(&series, &config, &progress)?;
     trained.model.save(&options.model_dir)?;
-    println!("candlewick: model {} saved in {}", trained.model.version().as_str(), options.model_dir.display());
+    println!(
+        "candlewick: model {} saved in {}",
+        trained.model.version().as_str(),
+        options.model_dir.display()
+    );
     Ok(())
 }
 
@@ -60,7 +66,8 @@ fn candles(options: &CandleOptions) -> Result<Vec<Series>, CommandError> {
     let count: usize = found.values().map(BTreeMap::len).sum();
     println!("candlewick: {count} candles of {} symbol(s)", found.len());
     let series = found.into_iter().map(|(symbol, candles)| {
-        let closed = candles.into_iter().map(|(start, candle)| ClosedCandle { start: Timestamp(start), candle });
+        let closed =
+            candles.into_iter().map(|(start, candle)| ClosedCandle { start: Timestamp(start), candle });
         Series { symbol, candles: closed.collect() }
     });
     Ok(series.collect())
@@ -109,9 +116,14 @@ fn from_file(path: &Path, options: &CandleOptions) -> Result<Found, CommandError
         let fields: Vec<&str> = line.split(',').map(|field| field.trim().trim_matches('"')).collect();
         let parsed = row(&fields, places, quote, trades);
         let Some((start, candle)) = parsed else {
-            return Err(CommandError::Usage(format!("{}, line {}: no candle: {line}", path.display(), number + 2)));
+            return Err(CommandError::Usage(format!(
+                "{}, line {}: no candle: {line}",
+                path.display(),
+                number + 2
+            )));
         };
-        let symbol = symbol.and_then(|at| fields.get(at)).map_or(fallback.clone(), |name| Symbol::from(*name));
+        let symbol =
+            symbol.and_then(|at| fields.get(at)).map_or(fallback.clone(), |name| Symbol::from(*name));
         found.entry(symbol).or_default().insert(start, candle);
     }
     Ok(found)
@@ -171,7 +183,8 @@ fn from_topic(topic: &str, options: &CandleOptions) -> Result<Found, CommandErro
     let mut consumer = log.consumer("candlewick-train", Isolation::ReadCommitted)?;
     let starts: Vec<_> = ends.keys().map(|partition| (partition.clone(), StartAt::Beginning)).collect();
     consumer.assign(&starts)?;
-    let (mut found, mut batch, mut deadline) = (Found::new(), PolledBatch::default(), Instant::now() + TIMEOUT);
+    let (mut found, mut batch, mut deadline) =
+        (Found::new(), PolledBatch::default(), Instant::now() + TIMEOUT);
     while ends.iter().any(|(partition, end)| consumer.position(partition).is_none_or(|at| at < *end)) {
         consumer.poll(5_000, Duration::from_millis(100), &mut batch)?;
         if batch.runs.is_empty() && Instant::now() > deadline {

@@ -67,7 +67,8 @@ impl Backtest {
         for (index, task) in tasks.iter().enumerate() {
             for (queue, source) in task.group.queues.iter().enumerate() {
                 let topic = Arc::clone(&source.partition.topic);
-                let run = RecordRun::new(TopicPartition { topic: Arc::clone(&topic), partition: Partition(0) });
+                let run =
+                    RecordRun::new(TopicPartition { topic: Arc::clone(&topic), partition: Partition(0) });
                 readers.insert(topic, Reader { task: index, queue, offset: 0, run });
             }
         }

@@ -99,7 +99,11 @@ pub(super) fn open_tasks(topology: &Topology, options: &DriverOptions) -> Result
         let settings = TaskSettings {
             engine: EngineChoice::Memory,
             cache_bytes_max: options.cache_bytes_max.max(1 << 20),
-            changelog_topics: sub.stores.iter().map(|store| changelog_topic(APPLICATION, &store.name)).collect(),
+            changelog_topics: sub
+                .stores
+                .iter()
+                .map(|store| changelog_topic(APPLICATION, &store.name))
+                .collect(),
         };
         let state = TaskState::open(&sub.stores, &settings).expect("stores in memory open");
         let mut task = Task::new(&plan, state);
@@ -126,7 +130,8 @@ impl TopologyTestDriver {
     pub fn with_options(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
         let tasks = open_tasks(topology, options)?;
         let subs = topology.sub_topologies().iter();
-        let store_names = subs.map(|sub| sub.stores.iter().map(|store| Arc::clone(&store.name)).collect()).collect();
+        let store_names =
+            subs.map(|sub| sub.stores.iter().map(|store| Arc::clone(&store.name)).collect()).collect();
         let inner = Inner {
             tasks,
             application: APPLICATION.into(),
