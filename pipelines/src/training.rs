@@ -71,14 +71,14 @@ fn simulated_history(interval: Interval, seed: u64) -> Result<Vec<Series>, Comma
     let mut builders: Vec<(candlewick_operators::Symbol, CandleBuilder)> = settings
         .symbols
         .iter()
-        .map(|symbol| (symbol.symbol.clone(), CandleBuilder::new(interval).grace_ms(5_000)))
+        .map(|symbol| (symbol.symbol.as_str().into(), CandleBuilder::new(interval).grace_ms(5_000)))
         .collect();
     for trade in SimulatedExchange::new(settings) {
         if trade.timestamp > end {
             break;
         }
         if let Some((_, builder)) = builders.iter_mut().find(|(symbol, _)| *symbol == trade.symbol) {
-            builder.add(&trade).map_err(|error| CommandError::Stopped(error.to_string()))?;
+            let _late = builder.add(&trade).map_err(|error| CommandError::Stopped(error.to_string()))?;
         }
     }
     let series = builders.into_iter().map(|(symbol, mut builder)| {
