@@ -83,6 +83,7 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
             getter: Some(ValueGetter::of_store(Arc::clone(&store))),
             key: Some(materialized.key),
             value: Some(Arc::clone(&materialized.value)),
+            keep: None,
         };
         let (key, value, aggregate) = (self.key, self.value, materialized.value);
         let (initial, step, store_name) = (Arc::new(initial), Arc::new(step), Arc::clone(&store));

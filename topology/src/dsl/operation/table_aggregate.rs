@@ -79,6 +79,7 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
             getter: Some(ValueGetter::of_store(Arc::clone(&store))),
             key: Some(materialized.key),
             value: Some(Arc::clone(&materialized.value)),
+            keep: None,
         };
         let (aggregate, step, store_name) = (materialized.value, Arc::new(step), Arc::clone(&store));
         let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {

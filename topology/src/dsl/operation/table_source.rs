@@ -57,6 +57,7 @@ pub(super) fn materialize<'b, K: StoreKey, V: Data>(
         getter: Some(ValueGetter::of_store(Arc::clone(store))),
         key: Some(materialized.key),
         value: Some(materialized.value),
+        keep: None,
     })
 }
 

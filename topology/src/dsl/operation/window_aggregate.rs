@@ -80,6 +80,7 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
             getter: None,
             key: Some(Arc::new(WindowedSerde::shared(materialized.key, windows.size_ms())) as SharedSerde<_>),
             value: Some(Arc::clone(&materialized.value)),
+            keep: None,
         };
         let (key, aggregate) = (self.grouped.key, materialized.value);
         let (initial, step, store_name) = (Arc::new(initial), Arc::new(step), Arc::clone(&store));
