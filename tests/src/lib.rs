@@ -4,5 +4,6 @@
 //! Owns the start and the end of those servers; must not know what is tested on them.
 
 pub mod client_suite;
+pub mod oracle;
 pub mod servers;
 pub mod shipped;

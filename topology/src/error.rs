@@ -170,6 +170,14 @@ pub enum TopologyError {
         /// The node.
         node: String,
     },
+    /// A table that has a store, or cannot have one, was given another.
+    #[error(
+        "node {node}: only tables made by filter and map_values take a store of their own, and only one; leave materialized out here"
+    )]
+    AlreadyMaterialized {
+        /// The node.
+        node: String,
+    },
     /// Joined or merged inputs that cannot be brought to the same partitions.
     #[error(
         "node {node}: {left} has {left_count} partitions and {right} has {right_count}; joined topics need the same number: repartition one of them"

@@ -15,3 +15,14 @@ pub struct KGroupedTable<'b, K, V> {
     pub(crate) value: SharedSerde<V>,
     pub(crate) name: Option<Arc<str>>,
 }
+
+impl<K, V> Clone for KGroupedTable<'_, K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            changes: self.changes,
+            key: Arc::clone(&self.key),
+            value: Arc::clone(&self.value),
+            name: self.name.clone(),
+        }
+    }
+}

@@ -3,11 +3,12 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use super::Data;
 use super::builder::StreamsBuilder;
 use super::change::Change;
-use super::options::SharedSerde;
+use super::options::{Materialized, SharedSerde};
 use super::value_getter::ValueGetter;
+use super::{Data, StoreKey};
+use crate::error::TopologyError;
 use crate::plan::{MakeNode, NodeId, NodeRole};
 use crate::record::Record;
 
@@ -58,6 +59,15 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
     }
 }
 
+/// The store a table is kept in when `materialized` gives it one.
+pub(crate) struct KeptIn<V> {
+    pub(crate) store: Arc<str>,
+    pub(crate) value: SharedSerde<V>,
+}
+
+/// Makes a table's node anew, over a store of its own.
+pub(crate) type KeepIn<V> = Arc<dyn Fn(KeptIn<V>) -> MakeNode>;
+
 /// What the builder knows of a table beside its types.
 pub(crate) struct TableInfo<K, V> {
     /// How other nodes read its values; windowed and suppressed tables have none.
@@ -65,17 +75,20 @@ pub(crate) struct TableInfo<K, V> {
     /// How its keys and values are written, where that is known.
     pub(crate) key: Option<SharedSerde<K>>,
     pub(crate) value: Option<SharedSerde<V>>,
+    /// How it is given a store, if it has none.
+    pub(crate) keep: Option<KeepIn<V>>,
 }
 
 impl<K, V> Clone for TableInfo<K, V> {
     fn clone(&self) -> Self {
-        Self { getter: self.getter.clone(), key: self.key.clone(), value: self.value.clone() }
+        let (getter, keep) = (self.getter.clone(), self.keep.clone());
+        Self { getter, key: self.key.clone(), value: self.value.clone(), keep }
     }
 }
 
 impl<K, V> Default for TableInfo<K, V> {
     fn default() -> Self {
-        Self { getter: None, key: None, value: None }
+        Self { getter: None, key: None, value: None, keep: None }
     }
 }
 
@@ -93,5 +106,37 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
         let Some(index) = self.info else { return TableInfo::default() };
         let info = tables[index].downcast_ref::<TableInfo<K, V>>();
         info.expect("the handle's types are those its information was stored with").clone()
+    }
+}
+
+impl<K: StoreKey, V: Data> KTable<'_, K, V> {
+    /// Keeps this table in a store of its own, which can be queried and from which joins and old values are read. For
+    /// tables made by [`filter`](Self::filter) and [`map_values`](Self::map_values), which else compute their values
+    /// from the table above.
+    #[must_use]
+    pub fn materialized(self, materialized: Materialized<K, V>) -> Self {
+        let store = materialized.store_name(self.builder, "KTABLE-");
+        let name = Arc::clone(&self.builder.graph.borrow_mut().node_mut(self.node).name);
+        materialized.require_name(self.builder, &name, &store);
+        let Some(keep) = self.info().keep else {
+            let error = TopologyError::AlreadyMaterialized { node: name.to_string() };
+            self.builder.graph.borrow_mut().errors.push(error);
+            return self;
+        };
+        self.builder.add_store(materialized.key_value_store(&store));
+        let value = Arc::clone(&materialized.value);
+        let make = keep(KeptIn { store: Arc::clone(&store), value });
+        let mut graph = self.builder.graph.borrow_mut();
+        let node = graph.node_mut(self.node);
+        node.role = NodeRole::Processor { make };
+        node.stores = vec![Arc::clone(&store)];
+        node.old_from_parent = false;
+        drop(graph);
+        self.with_info(TableInfo {
+            getter: Some(ValueGetter::of_store(store)),
+            key: Some(materialized.key),
+            value: Some(materialized.value),
+            keep: None,
+        })
     }
 }

@@ -9,7 +9,7 @@ use super::options::{Consumed, Repartitioned, SharedSerde};
 use super::source::FailOnInvalidTimestamp;
 use crate::error::TopologyError;
 use crate::plan::{RepartitionDecl, TopicRef};
-use crate::processor::{DropReason, Hop, Node};
+use crate::processor::{Hop, Node};
 use crate::record::Record;
 
 /// What a repartition needs to know.
@@ -38,8 +38,8 @@ impl<K: Data, V: Data> Node for NullKeyFilter<K, V> {
     ) -> Result<(), crate::error::ProcessError> {
         let place =
             slot.downcast_mut::<Option<Record<K, V>>>().expect("edge types are checked by Topology::build");
+        // Not counted as dropped, as in Kafka Streams: what asked for the repartition has no use for such records.
         if place.as_ref().is_some_and(|record| self.key.is_null(&record.key)) {
-            hop.env.count_drop(DropReason::NullKey);
             return Ok(());
         }
         hop.pass(place)
@@ -48,7 +48,7 @@ impl<K: Data, V: Data> Node for NullKeyFilter<K, V> {
 
 impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     /// Writes the stream to an internal topic by its key and goes on from there: a new sub-topology, with as many tasks
-    /// as the topic has partitions. Null keys are kept and spread over the partitions.
+    /// as the topic has partitions. Records with a null key belong to no partition by key and are left out.
     pub fn repartition(self, repartitioned: Repartitioned<K, V>) -> Self {
         let generated = self.builder.next_name("KSTREAM-REPARTITION-");
         self.through(RepartitionSettings {
@@ -57,7 +57,7 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             name: repartitioned.name,
             generated,
             partitions: repartitioned.partitions,
-            drop_null_keys: false,
+            drop_null_keys: true,
         })
     }
 

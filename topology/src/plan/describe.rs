@@ -3,17 +3,16 @@
 use std::fmt::Write as _;
 
 use super::graph::{NodeId, NodeRole, TopicRef};
-use super::sub_topology::SubTopology;
 use super::topology::Topology;
 
 impl Topology {
     /// The text that Kafka Streams' `TopologyDescription` prints for the same topology.
     #[must_use]
     pub fn describe(&self) -> String {
-        let mut text = String::from("Topologies:\n");
+        let mut text = String::from("Topologies:\n ");
         for sub in self.sub_topologies() {
-            let _ = writeln!(text, "   Sub-topology: {}", sub.id);
-            for id in self.in_description_order(sub) {
+            let _ = writeln!(text, "  Sub-topology: {}", sub.id);
+            for id in self.ordered(&sub.nodes) {
                 self.describe_node(id, &mut text);
             }
             text.push('\n');
@@ -22,8 +21,8 @@ impl Topology {
     }
 
     /// Kafka orders nodes by how much hangs below them, then by name.
-    fn in_description_order(&self, sub: &SubTopology) -> Vec<NodeId> {
-        let mut nodes: Vec<(u64, NodeId)> = sub.nodes.iter().map(|&id| (self.weight(id), id)).collect();
+    fn ordered(&self, nodes: &[NodeId]) -> Vec<NodeId> {
+        let mut nodes: Vec<(u64, NodeId)> = nodes.iter().map(|&id| (self.weight(id), id)).collect();
         nodes.sort_by(|(left, a), (right, b)| {
             right.cmp(left).then_with(|| self.node(*a).name.cmp(&self.node(*b).name))
         });
@@ -65,8 +64,7 @@ impl Topology {
         if ids.is_empty() {
             return "none".into();
         }
-        let mut names: Vec<&str> = ids.iter().map(|&id| &*self.node(id).name).collect();
-        names.sort_unstable();
+        let mut names: Vec<&str> = self.ordered(ids).into_iter().map(|id| &*self.node(id).name).collect();
         names.dedup();
         names.join(", ")
     }

@@ -74,6 +74,23 @@ pub(crate) fn split(graph: &mut Graph) -> Vec<SubTopology> {
     (0u32..).zip(members.into_values()).map(|(id, nodes)| gather(graph, &mut stores, id, nodes)).collect()
 }
 
+impl SubTopology {
+    /// All of them as one: what the test driver runs as a single task, as the JVM's does.
+    pub(crate) fn whole(parts: &[Self]) -> Self {
+        let mut nodes: Vec<NodeId> = parts.iter().flat_map(|part| part.nodes.iter().copied()).collect();
+        nodes.sort_unstable();
+        let mut outputs: Vec<TopicRef> = Vec::new();
+        for topic in parts.iter().flat_map(|part| &part.outputs) {
+            if !outputs.contains(topic) {
+                outputs.push(topic.clone());
+            }
+        }
+        let stores = parts.iter().flat_map(|part| part.stores.iter().cloned()).collect();
+        let sources = parts.iter().flat_map(|part| part.sources.iter().cloned()).collect();
+        Self { id: 0, nodes, stores, sources, outputs }
+    }
+}
+
 fn gather(graph: &Graph, stores: &mut [Option<StoreDecl>], id: u32, nodes: Vec<NodeId>) -> SubTopology {
     let mut sub = SubTopology { id, nodes, stores: Vec::new(), sources: Vec::new(), outputs: Vec::new() };
     for &node in &sub.nodes {

@@ -186,8 +186,11 @@ impl Task {
         let raw = queue.head().expect("the failed record is still the head");
         match result {
             Ok(()) => {
-                let error = self.env.dead_letter.take().map(|error| error.to_string()).unwrap_or_default();
-                dead_letter(&mut self.env, self.dead_letters, &queue.partition, raw, &error);
+                let error = self.env.dead_letter.take();
+                let node = error.as_ref().and_then(|error| error.node().map(str::to_owned));
+                let error = error.map(|error| error.cause().to_string()).unwrap_or_default();
+                let node = node.as_deref();
+                dead_letter(&mut self.env, self.dead_letters, &queue.partition, raw, &error, node);
                 Ok(())
             }
             Err(SourceError::Process(error)) => Err(TaskFault::Process { task: self.id, error }),
@@ -202,6 +205,7 @@ impl Task {
                             &queue.partition,
                             raw,
                             &error.to_string(),
+                            None,
                         );
                     }
                     ProcessResponse::Fail => {
@@ -322,8 +326,16 @@ impl Task {
     }
 }
 
-/// Puts the raw record into the dead letter topic, with headers that tell what happened (KIP-1034).
-fn dead_letter(env: &mut Env, topic: Option<u32>, source: &TopicPartition, raw: RawRecord<'_>, error: &str) {
+/// Puts the raw record into the dead letter topic, with headers that tell what happened (KIP-1034). Where the JVM writes
+/// its stack trace stands the node that failed.
+fn dead_letter(
+    env: &mut Env,
+    topic: Option<u32>,
+    source: &TopicPartition,
+    raw: RawRecord<'_>,
+    error: &str,
+    node: Option<&str>,
+) {
     let Some(topic) = topic else {
         tracing::error!(%source, offset = raw.offset, error, "no dead letter topic is configured: the record is left out");
         return;
@@ -331,6 +343,9 @@ fn dead_letter(env: &mut Env, topic: Option<u32>, source: &TopicPartition, raw: 
     let mut headers = raw.headers.clone();
     let text = |text: String| Some(Bytes::from(text));
     headers.push("__streams.errors.message", text(error.to_owned()));
+    if let Some(node) = node {
+        headers.push("__streams.errors.stacktrace", text(format!("at {node}")));
+    }
     headers.push("__streams.errors.topic", text(source.topic.to_string()));
     headers.push("__streams.errors.partition", text(source.partition.to_string()));
     headers.push("__streams.errors.offset", text(raw.offset.to_string()));

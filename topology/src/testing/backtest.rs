@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::driver::{DriverOptions, open_tasks};
+use super::driver::{DriverOptions, open_task};
 use crate::plan::Topology;
-use crate::record::{Headers, Partition, RecordRun, TopicPartition};
+use crate::record::{Headers, RecordRun};
 use crate::runtime::{Task, TaskFault};
 use crate::time::Timestamp;
 
@@ -43,14 +43,13 @@ pub struct BacktestOutput<'a> {
 /// assert_eq!(shouts, [Some(b"HI".to_vec())]);
 /// ```
 pub struct Backtest {
-    tasks: Vec<Task>,
-    /// Source topics by name: which task reads them, in which queue.
+    task: Task,
+    /// Source topics by name.
     readers: BTreeMap<Arc<str>, Reader>,
     waiting: usize,
 }
 
 struct Reader {
-    task: usize,
     queue: usize,
     offset: i64,
     run: RecordRun,
@@ -62,17 +61,15 @@ impl Backtest {
     /// # Errors
     /// When a processor's `init` fails.
     pub fn new(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
-        let tasks = open_tasks(topology, options)?;
-        let mut readers = BTreeMap::new();
-        for (index, task) in tasks.iter().enumerate() {
-            for (queue, source) in task.group.queues.iter().enumerate() {
-                let topic = Arc::clone(&source.partition.topic);
-                let run =
-                    RecordRun::new(TopicPartition { topic: Arc::clone(&topic), partition: Partition(0) });
-                readers.insert(topic, Reader { task: index, queue, offset: 0, run });
-            }
-        }
-        Ok(Self { tasks, readers, waiting: 0 })
+        let task = open_task(topology, options)?;
+        let queues = task.group.queues.iter().enumerate();
+        let readers = queues
+            .map(|(queue, source)| {
+                let run = RecordRun::new(source.partition.clone());
+                (Arc::clone(&source.partition.topic), Reader { queue, offset: 0, run })
+            })
+            .collect();
+        Ok(Self { task, readers, waiting: 0 })
     }
 
     /// Adds a record to a topic. It is processed with those before it at the next [`drain`](Self::drain); gives whether
@@ -104,14 +101,11 @@ impl Backtest {
             for reader in self.readers.values_mut().filter(|reader| !reader.run.is_empty()) {
                 let source = reader.run.source.clone();
                 let run = std::mem::replace(&mut reader.run, RecordRun::new(source));
-                self.tasks[reader.task].enqueue(reader.queue, run);
+                self.task.enqueue(reader.queue, run);
             }
-            let mut moved = false;
-            for index in 0..self.tasks.len() {
-                moved |= self.tasks[index].process(usize::MAX)? > 0;
-                self.tasks[index].finish_batch()?;
-                self.commit(index, &mut output)?;
-            }
+            let moved = self.task.process(usize::MAX)? > 0;
+            self.task.finish_batch()?;
+            self.commit(&mut output)?;
             if !moved && self.readers.values().all(|reader| reader.run.is_empty()) {
                 return Ok(());
             }
@@ -128,22 +122,18 @@ impl Backtest {
         mut output: impl FnMut(BacktestOutput<'_>),
     ) -> Result<(), TaskFault> {
         self.drain(&mut output)?;
-        for index in 0..self.tasks.len() {
-            self.tasks[index].advance(time)?;
-            self.drain(&mut output)?;
-        }
-        Ok(())
+        self.task.advance(time)?;
+        self.drain(&mut output)
     }
 
     /// How many records were left out for this reason.
     #[must_use]
     pub fn dropped(&self, reason: crate::processor::DropReason) -> u64 {
-        let counts = self.tasks.iter().flat_map(|task| task.env.dropped());
-        counts.filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
+        self.task.env.dropped().filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
     }
 
-    fn commit(&mut self, index: usize, output: &mut impl FnMut(BacktestOutput<'_>)) -> Result<(), TaskFault> {
-        let task = &mut self.tasks[index];
+    fn commit(&mut self, output: &mut impl FnMut(BacktestOutput<'_>)) -> Result<(), TaskFault> {
+        let task = &mut self.task;
         task.flush()?;
         let changelogs: Vec<u32> = task.changelogs().map(|(_, topic)| topic).collect();
         for at in 0..task.env.outputs.len() {

@@ -1,5 +1,5 @@
-//! The test driver: all tasks of a topology with one partition each, on the caller's thread, with a commit after every
-//! record. Internal topics are looped back; nothing is sent anywhere.
+//! The test driver: a whole topology as one task with one partition of each topic, on the caller's thread, with a
+//! commit after every record. Internal topics are looped back; nothing is sent anywhere.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::topics::{TestInputTopic, TestOutputTopic};
-use crate::plan::{Topology, changelog_topic};
+use crate::plan::{SubTopology, Topology, changelog_topic};
 use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType};
 use crate::record::{Headers, Partition, RecordRun, TopicPartition};
 use crate::runtime::{DeserializationHandler, FailOnDecodeError, Task, TaskFault, TaskPlan};
@@ -26,6 +26,9 @@ pub(crate) struct PipedRecord {
 }
 
 /// Runs a topology without a log: pipe records in, read what comes out, look into stores, move the clock.
+///
+/// As in the JVM's driver all sub-topologies share one task and so one stream time, and of the records that wait the one
+/// with the lowest time goes first; on a log each sub-topology has tasks and stream times of its own.
 ///
 /// ```
 /// use candlewick::{Consumed, Produced, StreamsBuilder, StringSerde, TopologyTestDriver};
@@ -45,12 +48,13 @@ pub struct TopologyTestDriver {
 }
 
 pub(crate) struct Inner {
-    tasks: Vec<Task>,
-    application: String,
+    task: Task,
+    /// What the names of the application's own topics begin with.
+    internal: String,
     offsets: BTreeMap<Arc<str>, i64>,
     pub(crate) outputs: BTreeMap<Arc<str>, VecDeque<PipedRecord>>,
     wall: Timestamp,
-    store_names: Vec<Vec<Arc<str>>>,
+    stores: Vec<Arc<str>>,
 }
 
 /// How a driver runs a topology.
@@ -81,36 +85,30 @@ impl Default for DriverOptions {
 
 const APPLICATION: &str = "driver";
 
-/// One task per sub-topology, with state in memory and one partition per topic.
-pub(super) fn open_tasks(topology: &Topology, options: &DriverOptions) -> Result<Vec<Task>, TaskFault> {
-    let mut tasks = Vec::new();
-    for sub in topology.sub_topologies() {
-        let plan = TaskPlan {
-            topology,
-            sub_topology: sub,
-            partition: Partition(0),
-            application: APPLICATION,
-            caching: options.cache_bytes_max > 0,
-            partitions_of: &|_| 1,
-            dead_letter_topic: options.dead_letter_topic.as_deref(),
-            process_handler: Arc::clone(&options.process_handler),
-            decode_handler: Arc::clone(&options.decode_handler),
-        };
-        let settings = TaskSettings {
-            engine: EngineChoice::Memory,
-            cache_bytes_max: options.cache_bytes_max.max(1 << 20),
-            changelog_topics: sub
-                .stores
-                .iter()
-                .map(|store| changelog_topic(APPLICATION, &store.name))
-                .collect(),
-        };
-        let state = TaskState::open(&sub.stores, &settings).expect("stores in memory open");
-        let mut task = Task::new(&plan, state);
-        task.init(options.wall_clock)?;
-        tasks.push(task);
-    }
-    Ok(tasks)
+/// All sub-topologies in one task, with state in memory and one partition per topic, as the JVM's driver has it.
+pub(super) fn open_task(topology: &Topology, options: &DriverOptions) -> Result<Task, TaskFault> {
+    let whole = SubTopology::whole(topology.sub_topologies());
+    let plan = TaskPlan {
+        topology,
+        sub_topology: &whole,
+        partition: Partition(0),
+        application: APPLICATION,
+        caching: options.cache_bytes_max > 0,
+        partitions_of: &|_| 1,
+        dead_letter_topic: options.dead_letter_topic.as_deref(),
+        process_handler: Arc::clone(&options.process_handler),
+        decode_handler: Arc::clone(&options.decode_handler),
+    };
+    let changelog = |name: &Arc<str>| changelog_topic(APPLICATION, name);
+    let settings = TaskSettings {
+        engine: EngineChoice::Memory,
+        cache_bytes_max: options.cache_bytes_max.max(1 << 20),
+        changelog_topics: whole.stores.iter().map(|store| changelog(&store.name)).collect(),
+    };
+    let state = TaskState::open(&whole.stores, &settings).expect("stores in memory open");
+    let mut task = Task::new(&plan, state);
+    task.init(options.wall_clock)?;
+    Ok(task)
 }
 
 impl TopologyTestDriver {
@@ -128,17 +126,18 @@ impl TopologyTestDriver {
     /// # Errors
     /// When a processor's `init` fails.
     pub fn with_options(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
-        let tasks = open_tasks(topology, options)?;
-        let subs = topology.sub_topologies().iter();
-        let store_names =
-            subs.map(|sub| sub.stores.iter().map(|store| Arc::clone(&store.name)).collect()).collect();
+        let task = open_task(topology, options)?;
         let inner = Inner {
-            tasks,
-            application: APPLICATION.into(),
+            task,
+            internal: format!("{APPLICATION}-"),
             offsets: BTreeMap::new(),
             outputs: BTreeMap::new(),
             wall: options.wall_clock,
-            store_names,
+            stores: topology
+                .sub_topologies()
+                .iter()
+                .flat_map(|sub| sub.stores.iter().map(|store| Arc::clone(&store.name)))
+                .collect(),
         };
         let driver = Self { inner: Rc::new(RefCell::new(inner)) };
         driver.inner.borrow_mut().settle()?;
@@ -181,11 +180,9 @@ impl TopologyTestDriver {
     /// When there is no store of this name and type.
     pub fn with_store<S: 'static, R>(&self, name: &str, look: impl FnOnce(&mut S) -> R) -> R {
         let mut inner = self.inner.borrow_mut();
-        let position = inner.store_names.iter().enumerate().find_map(|(task, stores)| {
-            stores.iter().position(|store| &**store == name).map(|store| (task, store))
-        });
-        let (task, store) = position.unwrap_or_else(|| panic!("the topology has no store {name}"));
-        let store = inner.tasks[task].env.state.stores_mut()[store].as_any_mut();
+        let position = inner.stores.iter().position(|store| &**store == name);
+        let position = position.unwrap_or_else(|| panic!("the topology has no store {name}"));
+        let store = inner.task.env.state.stores_mut()[position].as_any_mut();
         look(store.downcast_mut().unwrap_or_else(|| panic!("store {name} is of another type")))
     }
 
@@ -193,8 +190,7 @@ impl TopologyTestDriver {
     #[must_use]
     pub fn dropped(&self, reason: DropReason) -> u64 {
         let inner = self.inner.borrow();
-        let counts = inner.tasks.iter().flat_map(|task| task.env.dropped());
-        counts.filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
+        inner.task.env.dropped().filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
     }
 }
 
@@ -209,43 +205,30 @@ impl Inner {
 
     fn enqueue(&mut self, topic: &Arc<str>, record: &PipedRecord) -> bool {
         let partition = TopicPartition { topic: Arc::clone(topic), partition: Partition(0) };
-        let reader = self.tasks.iter_mut().find_map(|task| {
-            let queue = task.group.index_of(&partition)?;
-            Some((task, queue))
-        });
-        let Some((task, queue)) = reader else { return false };
+        let Some(queue) = self.task.group.index_of(&partition) else { return false };
         let offset = self.offsets.entry(Arc::clone(topic)).or_insert(0);
         let mut run = RecordRun::new(partition);
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
         run.push(*offset, record.timestamp, key, value, record.headers.clone());
         *offset += 1;
-        task.enqueue(queue, run);
+        self.task.enqueue(queue, run);
         true
     }
 
     /// Processes until nothing waits; a commit after each record.
     fn settle(&mut self) -> Result<(), TaskFault> {
-        loop {
-            for index in 0..self.tasks.len() {
-                self.tasks[index].env.wall = self.wall;
-            }
-            let Some(index) = self.tasks.iter().position(|task| task.group.buffered() > 0) else {
-                for index in 0..self.tasks.len() {
-                    self.commit(index)?;
-                }
-                if self.tasks.iter().all(|task| task.group.buffered() == 0) {
-                    return Ok(());
-                }
-                continue;
-            };
-            self.tasks[index].process(1)?;
-            self.tasks[index].finish_batch()?;
-            self.commit(index)?;
+        self.task.env.wall = self.wall;
+        self.commit()?;
+        while self.task.group.buffered() > 0 {
+            self.task.process(1)?;
+            self.task.finish_batch()?;
+            self.commit()?;
         }
+        Ok(())
     }
 
-    fn commit(&mut self, index: usize) -> Result<(), TaskFault> {
-        let task = &mut self.tasks[index];
+    fn commit(&mut self) -> Result<(), TaskFault> {
+        let task = &mut self.task;
         task.flush()?;
         let changelogs: Vec<u32> = task.changelogs().map(|(_, topic)| topic).collect();
         let mut produced = Vec::new();
@@ -264,10 +247,9 @@ impl Inner {
         }
         task.env.outputs.clear();
         task.committed(&[])?;
-        let internal = format!("{}-", self.application);
         for (topic, record) in produced {
             let read = self.enqueue(&topic, &record);
-            if !(read && topic.starts_with(&internal)) {
+            if !(read && topic.starts_with(&self.internal)) {
                 self.outputs.entry(topic).or_default().push_back(record);
             }
         }
@@ -276,10 +258,8 @@ impl Inner {
 
     fn advance(&mut self, by: Duration) -> Result<(), TaskFault> {
         self.wall = self.wall.plus_millis(millis(by));
-        for task in &mut self.tasks {
-            task.env.wall = self.wall;
-            task.punctuate(PunctuationType::WallClockTime, self.wall)?;
-        }
+        self.task.env.wall = self.wall;
+        self.task.punctuate(PunctuationType::WallClockTime, self.wall)?;
         self.settle()
     }
 }

@@ -47,6 +47,7 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
 
     /// Counts the records of each key.
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, K, i64> {
+        materialized.burn_number(self.stream.builder);
         let step = |_: &K, _: &V, slot: &mut Option<i64>| *slot.get_or_insert(0) += 1;
         self.aggregate_with("KSTREAM-AGGREGATE-", || Some(0), step, materialized)
     }
@@ -83,6 +84,7 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
             getter: Some(ValueGetter::of_store(Arc::clone(&store))),
             key: Some(materialized.key),
             value: Some(Arc::clone(&materialized.value)),
+            keep: None,
         };
         let (key, value, aggregate) = (self.key, self.value, materialized.value);
         let (initial, step, store_name) = (Arc::new(initial), Arc::new(step), Arc::clone(&store));

@@ -34,6 +34,17 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         })
     }
 
+    /// As [`map_values`](Self::map_values), for a mapper that looks at the key too.
+    pub fn map_values_with_key<V2: Data>(
+        self,
+        mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,
+    ) -> KStream<'b, K, V2> {
+        self.map_records("KSTREAM-MAPVALUES-", move |record: Record<K, V>| {
+            let value = mapper(&record.key, record.value);
+            Record { key: record.key, value, timestamp: record.timestamp, headers: record.headers }
+        })
+    }
+
     pub(crate) fn map_records<K2: Data, V2: Data>(
         self,
         prefix: &str,

@@ -12,6 +12,13 @@ impl<K: StoreKey, V: Data> Materialized<K, V> {
         self.name.clone().unwrap_or_else(|| builder.next_name(&format!("{prefix}STATE-STORE-")))
     }
 
+    /// Takes the number that Kafka Streams wastes where it counts into a store without a name.
+    pub(crate) fn burn_number(&self, builder: &StreamsBuilder) {
+        if self.name.is_none() {
+            let _ = builder.next_name("KSTREAM-AGGREGATE-STATE-STORE-");
+        }
+    }
+
     /// The key-value store this describes.
     pub(crate) fn key_value_store(&self, name: &Arc<str>) -> StoreBuilder<KeyValueStore<K, V>> {
         let store = Stores::key_value(name, Arc::clone(&self.key), Arc::clone(&self.value));

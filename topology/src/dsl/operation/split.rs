@@ -68,6 +68,8 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     /// ```
     pub fn split(self, name: &str) -> SplitStream<'b, K, V> {
         let prefix: Arc<str> = name.into();
+        // Kafka Streams takes a number for the split and each branch, though their names are given.
+        let _ = self.builder.next_name("KSTREAM-BRANCH-");
         let make =
             Box::new(|_: &Wiring<'_>| -> Box<dyn Node> { unreachable!("replaced when the split is ended") });
         let node = self.builder.add_node::<Record<K, V>, Record<K, V>>(
@@ -85,6 +87,7 @@ impl<'b, K: Data, V: Data> SplitStream<'b, K, V> {
     pub fn branch(mut self, name: &str, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.predicates.push(Arc::new(predicate));
         let builder = self.stream.builder;
+        let _ = builder.next_name("KSTREAM-BRANCHCHILD-");
         let make = Box::new(|_: &Wiring<'_>| -> Box<dyn Node> {
             Box::new(InPlace::new(|_: &mut Record<K, V>| true))
         });

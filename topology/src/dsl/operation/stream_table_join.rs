@@ -46,7 +46,8 @@ impl<'b, K: StoreKey, V: Data> KStream<'b, K, V> {
     ) -> KStream<'b, K, O> {
         let builder = self.builder;
         let stream = if self.rekeyed {
-            let generated = builder.next_name("KSTREAM-REPARTITION-");
+            // Kafka Streams names the topic after the node that changed the key.
+            let generated = Arc::clone(&builder.graph.borrow_mut().node_mut(self.node).name);
             self.through(RepartitionSettings {
                 key: Arc::clone(&joined.key),
                 value: Arc::clone(&joined.value),

@@ -127,6 +127,10 @@ impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
             drop(graph);
             return self;
         };
+        if suppressed.bytes_max.is_some() {
+            // Kafka Streams buffers old values too, and counts their bytes.
+            graph.enable_old_values(self.node);
+        }
         drop(graph);
         let change = BufferedChange(Arc::clone(&value));
         builder.add_store(Stores::suppress(&store, key, change));
@@ -147,7 +151,7 @@ impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
         });
         let below: Self = self.then(name, vec![store], make);
         builder.graph.borrow_mut().node_mut(below.node).old_from_parent = true;
-        below.with_info(TableInfo { getter: None, ..info })
+        below.with_info(TableInfo { getter: None, keep: None, ..info })
     }
 }
 

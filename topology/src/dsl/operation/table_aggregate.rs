@@ -70,7 +70,8 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
         materialized: Materialized<K, A>,
     ) -> KTable<'b, K, A> {
         let builder = self.changes.builder;
-        let store = materialized.store_name(builder, prefix);
+        // Kafka Streams calls the store so for every operation on a grouped table.
+        let store = materialized.store_name(builder, "KTABLE-AGGREGATE-");
         let changes = self.repartitioned(materialized.name.as_ref(), &store);
         let name = builder.next_name(prefix);
         materialized.require_name(builder, &name, &store);
@@ -79,6 +80,7 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
             getter: Some(ValueGetter::of_store(Arc::clone(&store))),
             key: Some(materialized.key),
             value: Some(Arc::clone(&materialized.value)),
+            keep: None,
         };
         let (aggregate, step, store_name) = (materialized.value, Arc::new(step), Arc::clone(&store));
         let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {

@@ -1,22 +1,36 @@
 //! `filter`, `filter_not` and `map_values` of tables: a value for a value, or none. They need no store of their own:
-//! old values and look-ups are computed from the table above.
+//! old values and look-ups are computed from the table above, unless `materialized` gives them one.
 
 use std::sync::Arc;
 
-use crate::dsl::ktable::TableInfo;
+use super::aggregate::forward_dirty;
+use crate::dsl::ktable::{KeptIn, TableInfo};
+use crate::dsl::options::SharedSerde;
 use crate::dsl::{Change, Data, KTable, StoreKey};
 use crate::error::ProcessError;
-use crate::plan::Wiring;
-use crate::processor::{Context, MapNode, Node};
+use crate::plan::{MakeNode, Wiring};
+use crate::processor::{Context, Node, Processor, Typed};
 use crate::record::Record;
+use crate::state::{Dirty, Entry, KeyValueStore, StoreHandle};
 
 impl<'b, K: StoreKey, V: Data> KTable<'b, K, V> {
-    /// Keeps the rows for which `predicate` holds. A change to a row that does not match is forwarded as a deletion,
-    /// also when the row was never there, as in Kafka Streams.
+    /// Keeps the rows for which `predicate` holds. A change to a row that no longer matches is forwarded as a deletion;
+    /// one between two values that do not match is not mentioned.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.table("prices", Consumed::<String, Option<i64>>::default(), Materialized::named("prices"));
+    /// let high = prices.filter(|_, price| *price > 100).materialized(Materialized::named("high-prices"));
+    /// # let _ = high;
+    /// # builder.build().expect("valid");
+    /// ```
     pub fn filter(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         let value = self.info().value;
         let step = move |key: &K, value: V| predicate(key, &value).then_some(value);
         let table = table_map(self, "KTABLE-FILTER-", step, true);
+        // What was there before tells whether there is anything to delete.
+        table.builder.graph.borrow_mut().enable_old_values(table.node);
         let info = TableInfo { value, ..table.info() };
         table.with_info(info)
     }
@@ -28,11 +42,19 @@ impl<'b, K: StoreKey, V: Data> KTable<'b, K, V> {
 
     /// Makes a new value of each value. A deletion stays one.
     pub fn map_values<W: Data>(self, mapper: impl Fn(V) -> W + Send + Sync + 'static) -> KTable<'b, K, W> {
-        table_map(self, "KTABLE-MAPVALUES-", move |_: &K, value: V| Some(mapper(value)), false)
+        self.map_values_with_key(move |_, value| mapper(value))
+    }
+
+    /// As [`map_values`](Self::map_values), for a mapper that looks at the key too.
+    pub fn map_values_with_key<W: Data>(
+        self,
+        mapper: impl Fn(&K, V) -> W + Send + Sync + 'static,
+    ) -> KTable<'b, K, W> {
+        table_map(self, "KTABLE-MAPVALUES-", move |key: &K, value: V| Some(mapper(key, value)), false)
     }
 }
 
-/// `quiet`: with old values, a change from nothing to nothing is not mentioned.
+/// `quiet`: a change from nothing to nothing is not mentioned.
 fn table_map<'b, K: StoreKey, V: Data, W: Data>(
     table: KTable<'b, K, V>,
     prefix: &str,
@@ -40,25 +62,103 @@ fn table_map<'b, K: StoreKey, V: Data, W: Data>(
     quiet: bool,
 ) -> KTable<'b, K, W> {
     let step = Arc::new(step);
-    let (info, for_getter) = (table.info(), Arc::clone(&step));
-    let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
-        let (step, send_old) = (Arc::clone(&step), wiring.node.send_old);
-        let run = move |record: Record<K, Change<V>>,
-                        cx: &mut Context<'_, K, Change<W>>|
-              -> Result<(), ProcessError> {
-            let Record { key, value: Change { old, new }, timestamp, headers } = record;
-            let new = new.and_then(|value| step(&key, value));
-            let old = if send_old { old.and_then(|value| step(&key, value)) } else { None };
-            if quiet && send_old && old.is_none() && new.is_none() {
-                return Ok(());
-            }
-            cx.forward(Record { key, value: Change { old, new }, timestamp, headers })
-        };
-        Box::new(MapNode::new(run))
-    });
+    let (info, for_getter, for_store) = (table.info(), Arc::clone(&step), Arc::clone(&step));
     let name = table.builder.next_name(prefix);
-    let below: KTable<'b, K, W> = table.then(name, Vec::new(), make);
+    let below: KTable<'b, K, W> = table.then(name, Vec::new(), make::<_, K, V, W>(step, None, quiet));
     below.builder.graph.borrow_mut().node_mut(below.node).old_from_parent = true;
     let getter = info.getter.map(|getter| getter.map(move |key: &K, value: V| for_getter(key, value)));
-    below.with_info(TableInfo { getter, key: info.key, value: None })
+    below.with_info(TableInfo {
+        getter,
+        key: info.key,
+        value: None,
+        keep: Some(Arc::new(move |kept| make::<_, K, V, W>(Arc::clone(&for_store), Some(kept), quiet))),
+    })
+}
+
+fn make<F, K: StoreKey, V: Data, W: Data>(step: Arc<F>, kept: Option<KeptIn<W>>, quiet: bool) -> MakeNode
+where
+    F: Fn(&K, V) -> Option<W> + Send + Sync + 'static,
+{
+    Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
+        Box::new(Typed::<_, K, Change<V>, K, Change<W>>::new(TableMap {
+            step: Arc::clone(&step),
+            kept: kept.as_ref().map(|kept| Kept {
+                store: wiring.store::<KeyValueStore<K, W>>(&kept.store),
+                value: Arc::clone(&kept.value),
+                cached: wiring.caches(&kept.store),
+                dirty: Vec::new(),
+            }),
+            send_old: wiring.node.send_old,
+            quiet,
+        }))
+    })
+}
+
+/// The store of a table that was given one.
+struct Kept<K: StoreKey, W: Data> {
+    store: StoreHandle<KeyValueStore<K, W>>,
+    value: SharedSerde<W>,
+    cached: bool,
+    dirty: Vec<Dirty<K, W>>,
+}
+
+struct TableMap<F, K: StoreKey, W: Data> {
+    step: Arc<F>,
+    kept: Option<Kept<K, W>>,
+    send_old: bool,
+    quiet: bool,
+}
+
+impl<F, K, V, W> Processor<K, Change<V>, K, Change<W>> for TableMap<F, K, W>
+where
+    F: Fn(&K, V) -> Option<W> + Send + Sync + 'static,
+    K: StoreKey,
+    V: Data,
+    W: Data,
+{
+    fn init(&mut self, cx: &mut Context<'_, K, Change<W>>) -> Result<(), ProcessError> {
+        if let Some(kept) = &self.kept {
+            cx.store(kept.store).capture_old(self.send_old);
+        }
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        cx: &mut Context<'_, K, Change<W>>,
+    ) -> Result<(), ProcessError> {
+        let Record { key, value: Change { old, new }, timestamp, headers } = record;
+        let mut new = new.and_then(|value| (self.step)(&key, value));
+        let old = match &self.kept {
+            None if self.send_old => old.and_then(|value| (self.step)(&key, value)),
+            None => None,
+            Some(kept) => {
+                new = new.filter(|value| !kept.value.is_null(value));
+                let entry = new.clone().map(|value| Entry { value, timestamp });
+                let old_wanted = self.send_old && !kept.cached;
+                cx.store(kept.store).update(&key, timestamp, |slot| {
+                    let before = std::mem::replace(slot, entry);
+                    if old_wanted { before.map(|entry| entry.value) } else { None }
+                })?
+            }
+        };
+        if self.kept.as_ref().is_some_and(|kept| kept.cached) {
+            let full = self.kept.as_ref().is_some_and(|kept| cx.store(kept.store).wants_flush());
+            return if full { Processor::<K, Change<V>, K, Change<W>>::flush(self, cx) } else { Ok(()) };
+        }
+        if self.quiet && old.is_none() && new.is_none() {
+            return Ok(());
+        }
+        cx.forward(Record { key, value: Change { old, new }, timestamp, headers })
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_, K, Change<W>>) -> Result<(), ProcessError> {
+        let Some(kept) = self.kept.as_mut().filter(|kept| kept.cached) else { return Ok(()) };
+        cx.store(kept.store).take_dirty(&mut kept.dirty)?;
+        for dirty in kept.dirty.drain(..) {
+            forward_dirty(dirty, self.send_old, cx)?;
+        }
+        Ok(())
+    }
 }

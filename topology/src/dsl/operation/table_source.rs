@@ -1,5 +1,4 @@
-//! `table` and `to_table`: records become a table's changes. The store is made when something needs it: a name, a
-//! join, or a node below that wants old values.
+//! `table` and `to_table`: records become a table's changes, kept in a store.
 
 use std::sync::Arc;
 
@@ -57,6 +56,7 @@ pub(super) fn materialize<'b, K: StoreKey, V: Data>(
         getter: Some(ValueGetter::of_store(Arc::clone(store))),
         key: Some(materialized.key),
         value: Some(materialized.value),
+        keep: None,
     })
 }
 

@@ -39,6 +39,7 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
 
     /// Counts the records of each key and window.
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, Windowed<K>, i64> {
+        materialized.burn_number(self.grouped.stream.builder);
         let step = |_: &K, _: &V, slot: &mut Option<i64>| *slot.get_or_insert(0) += 1;
         self.aggregate_with("KSTREAM-AGGREGATE-", || Some(0), step, materialized)
     }
@@ -80,6 +81,7 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
             getter: None,
             key: Some(Arc::new(WindowedSerde::shared(materialized.key, windows.size_ms())) as SharedSerde<_>),
             value: Some(Arc::clone(&materialized.value)),
+            keep: None,
         };
         let (key, aggregate) = (self.grouped.key, materialized.value);
         let (initial, step, store_name) = (Arc::new(initial), Arc::new(step), Arc::clone(&store));

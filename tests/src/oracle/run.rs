@@ -1,0 +1,222 @@
+//! Runs the cases of a golden file in the test driver and says of each whether it agrees.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use candlewick::{
+    DriverOptions, DropReason, Entry, Headers, KeyValueStore, Nullable, ProcessHandler, ProcessResponse,
+    Record, StringSerde, TestInputTopic, TestOutputTopic, Timestamp, TopologyTestDriver, WindowStore,
+};
+use serde_json::{Value as Json, json};
+
+use super::corpus::{Case, GoldenFile, Step};
+use super::interpreter::{Contents, Plan, Refused, interpret};
+use super::known::KnownDifferences;
+use super::report::Outcome;
+use super::text::{AsText, Key, Value, or_null};
+
+const TEXT: Nullable<StringSerde> = Nullable(StringSerde);
+
+/// What becomes of each case of a golden file, with its name.
+#[must_use]
+pub fn judge(file: &GoldenFile, known: &KnownDifferences) -> Vec<(String, Outcome)> {
+    let plan = interpret(&file.spec);
+    let judged = file.cases.iter().map(|case| {
+        let outcome = match &plan {
+            Err(Refused::NotBuilt(what)) => Outcome::NotBuilt(what.clone()),
+            Err(refused) => Outcome::Failed(format!("the spec could not be built: {refused}")),
+            Ok(plan) => judge_case(file, plan, case, known),
+        };
+        (format!("{} {}", file.name, case.name), outcome)
+    });
+    judged.collect()
+}
+
+fn judge_case(file: &GoldenFile, plan: &Plan, case: &Case, known: &KnownDifferences) -> Outcome {
+    let described = plan.topology.describe();
+    let alike = file.describe.as_ref().is_none_or(|expected| *expected == described);
+    let described = if alike { Ok(()) } else { Err(format!("describe gives\n{described}")) };
+    let result = Run::start(file, plan).compare(case).and(described);
+    match (known.of(&file.name, case), result) {
+        (None, Ok(())) | (Some((_, None)), Ok(())) => Outcome::Passed,
+        (None, Err(difference)) => Outcome::Failed(difference),
+        (Some((_, Some(_))), Ok(())) => {
+            Outcome::Failed("listed as a known difference, but there is none".into())
+        }
+        (Some((known, None)), Err(_)) => Outcome::Known(known.reason.clone()),
+        (Some((known, Some(ours))), Err(_)) => match Run::start(file, plan).compare(ours) {
+            Ok(()) => Outcome::Known(known.reason.clone()),
+            Err(difference) => Outcome::Failed(format!("differs from our own golden: {difference}")),
+        },
+    }
+}
+
+/// Kafka's `LogAndContinueProcessingExceptionHandler`: with a dead letter topic the record goes there.
+struct Continue {
+    dead_letter: bool,
+}
+
+impl ProcessHandler for Continue {
+    fn on_error(&self, _: &candlewick::FailedRecord<'_>) -> ProcessResponse {
+        if self.dead_letter { ProcessResponse::DeadLetter } else { ProcessResponse::Continue }
+    }
+}
+
+/// One run of a case.
+struct Run<'p> {
+    plan: &'p Plan,
+    driver: TopologyTestDriver,
+    outputs: Vec<(String, TestOutputTopic<Key, Value>)>,
+    dropped: u64,
+}
+
+fn options(spec: &Json) -> DriverOptions {
+    let config = |key: &str| spec["config"][key].as_str();
+    let cache = config("statestore.cache.max.bytes").and_then(|max| max.parse().ok());
+    let mut options = DriverOptions {
+        cache_bytes_max: cache.unwrap_or(0),
+        wall_clock: Timestamp(spec["wall_start"].as_i64().unwrap_or(0)),
+        dead_letter_topic: config("errors.dead.letter.queue.topic.name").map(str::to_owned),
+        ..DriverOptions::default()
+    };
+    if config("processing.exception.handler").is_some_and(|handler| handler.contains("Continue")) {
+        options.process_handler = Arc::new(Continue { dead_letter: options.dead_letter_topic.is_some() });
+    }
+    options
+}
+
+impl<'p> Run<'p> {
+    fn start(file: &GoldenFile, plan: &'p Plan) -> Self {
+        let driver = TopologyTestDriver::with_options(&plan.topology, &options(&file.spec));
+        let driver = driver.expect("the processors of the suite start");
+        let watched = file.spec["watch"].as_array().into_iter().flatten().filter_map(Json::as_str);
+        let mut topics: Vec<&str> = plan.sinks.iter().map(String::as_str).chain(watched).collect();
+        topics.sort_unstable();
+        let outputs =
+            topics.into_iter().map(|topic| (topic.to_owned(), driver.output_topic(topic, TEXT, TEXT)));
+        Self { plan, outputs: outputs.collect(), driver, dropped: 0 }
+    }
+
+    fn compare(mut self, case: &Case) -> Result<(), String> {
+        let last = case.steps.len().saturating_sub(1);
+        for (index, step) in case.steps.iter().enumerate() {
+            let at = format!("step {index} {}", step.input);
+            let result = self.feed(step);
+            let fails = case.fails && index == last;
+            match result {
+                Err(error) if !fails => return Err(format!("{at} failed: {error}")),
+                Ok(()) if fails => return Err(format!("{at} should have failed")),
+                Ok(()) | Err(_) => {}
+            }
+            self.compare_step(step).map_err(|difference| format!("{at}{difference}"))?;
+        }
+        if case.fails { Ok(()) } else { self.compare_stores(&case.stores) }
+    }
+
+    fn feed(&self, step: &Step) -> Result<(), String> {
+        let input = &step.input;
+        let (topic, number) = (input[0].as_str().unwrap_or(""), |at: usize| input[at].as_i64().unwrap_or(0));
+        if topic == "$wall" {
+            let by = Duration::from_millis(u64::try_from(number(1)).unwrap_or(0));
+            return self.driver.advance_wall_clock(by).map_err(|error| error.to_string());
+        }
+        let mut headers = Headers::default();
+        for header in input[4].as_array().into_iter().flatten() {
+            let (name, value) = (header[0].as_str().unwrap_or(""), header[1].as_str());
+            headers.push(name, value.map(|value| value.to_owned().into()));
+        }
+        let text = |at: usize| input[at].as_str().map(str::to_owned);
+        let record = Record { key: text(1), value: text(2), timestamp: Timestamp(number(3)), headers };
+        let topic: TestInputTopic<Key, Value> = self.driver.input_topic(topic, TEXT, TEXT);
+        topic.pipe_record(record).map_err(|error| error.to_string())
+    }
+
+    fn compare_step(&mut self, step: &Step) -> Result<(), String> {
+        let mut output = Vec::new();
+        for (name, topic) in &self.outputs {
+            while let Some(record) = topic.read_record() {
+                output.push(shown(name, record));
+            }
+        }
+        let expected: Vec<Json> = step.output.iter().cloned().map(comparable).collect();
+        if output != expected {
+            let (ours, theirs) = (Json::from(output), Json::from(expected));
+            return Err(format!("\n      expected {theirs}\n      but got  {ours}"));
+        }
+        let total: u64 = DropReason::ALL.iter().map(|&reason| self.driver.dropped(reason)).sum();
+        let dropped = total - std::mem::replace(&mut self.dropped, total);
+        if dropped != step.dropped {
+            return Err(format!(": expected {} dropped records, but got {dropped}", step.dropped));
+        }
+        Ok(())
+    }
+
+    fn compare_stores(&self, expected: &Json) -> Result<(), String> {
+        for (name, contents) in &self.plan.stores {
+            let rows = Json::from(self.contents(name, *contents));
+            if rows != expected[name] {
+                return Err(format!(
+                    "store {name}\n      expected {}\n      but got  {rows}",
+                    expected[name]
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn contents(&self, name: &str, contents: Contents) -> Vec<Json> {
+        match contents {
+            Contents::Text => self.key_values::<String>(name),
+            Contents::Values => self.key_values::<Value>(name),
+            Contents::Counts => self.key_values::<i64>(name),
+            Contents::WindowValues => self.windows::<Value>(name),
+            Contents::WindowCounts => self.windows::<i64>(name),
+        }
+    }
+
+    fn key_values<V: AsText + Clone + Send + 'static>(&self, name: &str) -> Vec<Json> {
+        let mut rows: Vec<(Key, Entry<V>)> = Vec::new();
+        self.driver.with_store(name, |store: &mut KeyValueStore<Key, V>| {
+            store.all(&mut rows).expect("a store in memory can be read");
+        });
+        rows.into_iter().map(|(key, entry)| json!([key, entry.value.text()])).collect()
+    }
+
+    fn windows<V: AsText + Clone + Send + 'static>(&self, name: &str) -> Vec<Json> {
+        let mut rows: Vec<(Key, Timestamp, Entry<V>)> = Vec::new();
+        self.driver.with_store(name, |store: &mut WindowStore<Key, V>| {
+            store.all(&mut rows).expect("a store in memory can be read");
+        });
+        rows.sort_by(|(key, start, _), (other, time, _)| (key, start).cmp(&(other, time)));
+        let row = |(key, start, entry): (Key, Timestamp, Entry<V>)| {
+            json!([format!("{}@{start}", or_null(key.as_deref())), entry.value.text()])
+        };
+        rows.into_iter().map(row).collect()
+    }
+}
+
+/// A record as goldens show it.
+fn shown(topic: &str, record: Record<Key, Value>) -> Json {
+    let mut row = vec![json!(topic), json!(record.key), json!(record.value), json!(record.timestamp.0)];
+    let header = |header: &candlewick::Header| {
+        let value = header.value.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        json!([&*header.name, value])
+    };
+    let told = record.headers.iter().filter(|header| !JVM_ONLY.contains(&&*header.name));
+    let headers: Vec<Json> = told.map(header).collect();
+    if !headers.is_empty() {
+        row.push(Json::from(headers));
+    }
+    Json::from(row)
+}
+
+/// Headers whose text only a JVM can write: goldens hold a `*` for them.
+const JVM_ONLY: [&str; 2] = ["__streams.errors.exception", "__streams.errors.stacktrace"];
+
+/// An expected record without the headers that only a JVM can write.
+fn comparable(mut row: Json) -> Json {
+    if let Some(headers) = row.get_mut(4).and_then(Json::as_array_mut) {
+        headers.retain(|header| header[1] != "*");
+    }
+    row
+}

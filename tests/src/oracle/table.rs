@@ -1,0 +1,171 @@
+//! The operators of tables, groups and windows of a spec, and how their stores are named.
+
+use std::time::Duration;
+
+use candlewick::{Data, DefaultSerde, KTable, Materialized, Nullable, StringSerde, Suppressed, TimeWindows};
+
+use super::functions::{self, Predicate, ValueFunction};
+use super::handle::{AnyKey, AnyValue, Handle, on_table};
+use super::interpreter::{Built, Contents, Fields, Reading, Refused, misplaced, text};
+use super::text::{Key, Value};
+
+fn ms(node: &Fields<'_>, field: &str) -> Duration {
+    Duration::from_millis(node.number(field).unwrap_or(0))
+}
+
+impl<'b> Reading<'b> {
+    /// How a node's table is kept; a named store is compared in the end.
+    pub(super) fn materialized<V>(&mut self, node: &Fields<'_>, contents: Contents) -> Materialized<Key, V>
+    where
+        V: Data + DefaultSerde,
+    {
+        let materialized = if node.has("store") {
+            self.stores.push((node.text("store").to_owned(), contents));
+            Materialized::named(node.text("store"))
+        } else {
+            Materialized::generated(Nullable(StringSerde), V::default_serde())
+        };
+        if node.flag("cache") { materialized } else { materialized.without_cache() }
+    }
+
+    pub(super) fn filter_table(
+        &mut self,
+        node: &Fields<'_>,
+        handle: &Handle<'b>,
+        predicate: Predicate,
+        keep: bool,
+    ) -> Built<Handle<'b>> {
+        if let (true, Handle::Table(table)) = (node.has("store"), handle) {
+            let materialized = self.materialized(node, Contents::Text);
+            return Ok(filtered(*table, predicate, keep).materialized(materialized).into());
+        }
+        if node.has("store") {
+            return Err(misplaced(node));
+        }
+        on_table!(handle, table => filtered(*table, predicate, keep).into()).ok_or_else(|| misplaced(node))
+    }
+
+    pub(super) fn map_table(
+        &mut self,
+        node: &Fields<'_>,
+        handle: &Handle<'b>,
+        function: ValueFunction,
+    ) -> Built<Handle<'b>> {
+        if let (true, Handle::Table(table)) = (node.has("store"), handle) {
+            let materialized = self.materialized(node, Contents::Values);
+            return Ok(map_values(*table, function).materialized(materialized).into());
+        }
+        if node.has("store") {
+            return Err(misplaced(node));
+        }
+        on_table!(handle, table => map_values(*table, function).into()).ok_or_else(|| misplaced(node))
+    }
+
+    pub(super) fn window(&self, node: &Fields<'_>) -> Built<Handle<'b>> {
+        let kind = node.text("type");
+        if kind != "time" {
+            return Err(Refused::NotBuilt(format!("{kind} windows")));
+        }
+        if node.text("emit") == "close" {
+            return Err(Refused::NotBuilt("emission when windows close".into()));
+        }
+        let Handle::Grouped(grouped) = self.handle(node, "from")? else { return Err(misplaced(node)) };
+        let mut windows = TimeWindows::of_size_and_grace(ms(node, "size"), ms(node, "grace"));
+        if node.has("advance") {
+            windows = windows.advance_by(ms(node, "advance"));
+        }
+        Ok(grouped.windowed_by(windows).into())
+    }
+
+    pub(super) fn count(&mut self, node: &Fields<'_>) -> Built<Handle<'b>> {
+        Ok(match self.handle(node, "from")? {
+            Handle::Grouped(grouped) => grouped.count(self.materialized(node, Contents::Counts)).into(),
+            Handle::GroupedTable(grouped) => grouped.count(self.materialized(node, Contents::Counts)).into(),
+            Handle::Windowed(windowed) => {
+                windowed.count(self.materialized(node, Contents::WindowCounts)).into()
+            }
+            _ => return Err(misplaced(node)),
+        })
+    }
+
+    pub(super) fn reduce(&mut self, node: &Fields<'_>) -> Built<Handle<'b>> {
+        let function = functions::reducer(node.text("fn"))?;
+        let reduce = move |x: &Value, y: &Value| function(x.as_deref(), y.as_deref());
+        Ok(match self.handle(node, "from")? {
+            Handle::Grouped(grouped) => {
+                grouped.reduce(reduce, self.materialized(node, Contents::Values)).into()
+            }
+            Handle::GroupedTable(grouped) => {
+                let function = functions::reducer(node.text("remove"))?;
+                let remove = move |x: &Value, y: &Value| function(x.as_deref(), y.as_deref());
+                grouped.reduce(reduce, remove, self.materialized(node, Contents::Values)).into()
+            }
+            Handle::Windowed(windowed) => {
+                windowed.reduce(reduce, self.materialized(node, Contents::WindowValues)).into()
+            }
+            _ => return Err(misplaced(node)),
+        })
+    }
+
+    pub(super) fn aggregate(&mut self, node: &Fields<'_>) -> Built<Handle<'b>> {
+        let name = ["init_of", "fn"].into_iter().map(|field| node.text(field)).find(|name| !name.is_empty());
+        let functions::Aggregate { initial, add, remove } = functions::aggregate(name.unwrap_or("concat"))?;
+        let initialize = move || initial.clone();
+        let add = move |_: &Key, v: &Value, a: &mut Value| *a = add(a.as_deref(), v.as_deref());
+        Ok(match self.handle(node, "from")? {
+            Handle::Grouped(grouped) => {
+                grouped.aggregate(initialize, add, self.materialized(node, Contents::Values)).into()
+            }
+            Handle::GroupedTable(grouped) => {
+                let remove = move |_: &Key, v: &Value, a: &mut Value| *a = remove(a.as_deref(), v.as_deref());
+                grouped.aggregate(initialize, add, remove, self.materialized(node, Contents::Values)).into()
+            }
+            Handle::Windowed(windowed) => {
+                windowed.aggregate(initialize, add, self.materialized(node, Contents::WindowValues)).into()
+            }
+            _ => return Err(misplaced(node)),
+        })
+    }
+
+    pub(super) fn as_table(&mut self, node: &Fields<'_>) -> Built<Handle<'b>> {
+        let materialized = self.materialized(node, Contents::Text);
+        Ok(self.plain(node, "from")?.to_table(materialized).into())
+    }
+
+    pub(super) fn suppress(&self, node: &Fields<'_>) -> Built<Handle<'b>> {
+        let generated = "suppressed";
+        let mut suppressed = match node.text("until") {
+            "close" => Suppressed::until_window_closes(generated),
+            _ => Suppressed::until_time_limit(generated, ms(node, "ms")),
+        }
+        .with_generated_name();
+        let bound = |field| node.number(field).map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+        if let Some(records) = bound("max_records") {
+            suppressed = suppressed.records_max(records);
+        }
+        if let Some(bytes) = bound("max_bytes") {
+            suppressed = suppressed.bytes_max(bytes);
+        }
+        if node.text("until") != "close" && node.text("full") != "shutdown" {
+            suppressed = suppressed.emit_early_when_full();
+        }
+        on_table!(self.handle(node, "from")?, table => table.suppress(suppressed).into())
+            .ok_or_else(|| misplaced(node))
+    }
+}
+
+fn filtered<'b, K: AnyKey, V: AnyValue>(
+    table: KTable<'b, K, V>,
+    keep_if: Predicate,
+    keep: bool,
+) -> KTable<'b, K, V> {
+    let holds = move |k: &K, v: &V| keep_if(k, text(v).as_deref());
+    if keep { table.filter(holds) } else { table.filter_not(holds) }
+}
+
+fn map_values<'b, K: AnyKey, V: AnyValue>(
+    table: KTable<'b, K, V>,
+    function: ValueFunction,
+) -> KTable<'b, K, Value> {
+    table.map_values_with_key(move |k, v| function(k, text(&v).as_deref()))
+}
