@@ -91,3 +91,43 @@ impl Gate {
         membership.group.leave(timeout)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::iter::once;
+
+    use super::*;
+    use crate::client::{EmbeddedLog, EmbeddedSettings, Log, NewTopic};
+    use crate::time::{ManualClock, Timestamp};
+
+    #[test]
+    fn what_was_granted_before_a_loss_passes_no_more_though_the_member_is_current_again() {
+        let clock = Arc::new(ManualClock::at(Timestamp(0)));
+        let settings = EmbeddedSettings {
+            clock: Arc::clone(&clock) as Arc<dyn crate::time::Clock>,
+            ..EmbeddedSettings::default()
+        };
+        let log = EmbeddedLog::in_memory_with(settings);
+        let topic =
+            NewTopic { name: "control".into(), partitions: 4, replication: 1, config: Default::default() };
+        log.admin().unwrap().create(&[topic], Duration::ZERO).unwrap();
+        let gate = Gate::new(log.group("app", "control", Duration::from_secs(1)).unwrap());
+        assert!(gate.metadata(once(0)).is_err(), "not joined yet");
+        let joined = gate.poll().unwrap();
+        assert_eq!(joined.losses, 0);
+        assert!(gate.metadata(once(0)).is_ok());
+
+        clock.advance_millis(2_000);
+        assert!(gate.metadata(once(0)).is_err(), "silent for too long");
+        let lost = gate.poll().unwrap();
+        assert!(lost.events.iter().any(|event| matches!(event, GroupEvent::Lost(_))));
+        let again = gate.poll().unwrap();
+        assert_eq!(again.losses, 1);
+        assert_ne!(again.member, joined.member);
+        assert!(gate.metadata(once(1)).is_ok());
+        assert!(gate.metadata([1, 0].into_iter()).is_err(), "granted before the loss");
+
+        gate.shut();
+        assert!(gate.metadata(once(1)).is_err());
+    }
+}
