@@ -356,41 +356,54 @@ fn another_version_gets_no_task_until_one_like_it_leads() {
     new.stop();
 }
 
+/// Like [`counting`], with something that looks at every word; its plan is the same whatever looks.
+fn watched(look: impl Fn(&String) + Send + Sync + 'static) -> Topology {
+    let builder = StreamsBuilder::new();
+    builder
+        .stream("words", Consumed::<String, String>::default())
+        .peek(move |_, word| look(word))
+        .group_by(|_, word| word.clone(), Grouped::default())
+        .count(Materialized::named("counts"))
+        .to_stream()
+        .to("totals", Produced::default());
+    builder.build().expect("valid")
+}
+
+#[test]
+fn an_instance_with_a_thread_that_panics_gives_all_its_tasks_to_the_others() {
+    let mut stage = Stage::new(Guarantee::ExactlyOnce);
+    // One of these words comes to each partition.
+    let look = |word: &String| assert!(!["w4", "w5", "w6", "w7"].contains(&word.as_str()), "{word}");
+    let first = stage.start_with(watched(look), stage.config());
+    wait_until("it has all", || first.tasks().len() == 8);
+    let second = stage.start_with(watched(|_| {}), stage.config());
+    wait_until("they share", || is_shared(&first, &second));
+    stage.write_for(Duration::from_millis(300));
+    wait_until_within(SUCCESSION_MAX, "the other has all", || second.tasks().len() == 8);
+    assert_eq!(first.running.state(), ApplicationState::PendingError);
+    stage.check();
+    assert!(first.running.stop(Duration::from_secs(5)).is_err());
+    second.assert_well();
+    second.stop();
+}
+
 #[test]
 fn a_thread_that_gives_nothing_up_in_time_ends_its_instance() {
     let mut stage = Stage::new(Guarantee::ExactlyOnce);
-    let builder = StreamsBuilder::new();
     let gate = Arc::new((Mutex::new(false), Condvar::new()));
     let stuck = Arc::clone(&gate);
-    builder
-        .stream("words", Consumed::<String, String>::default())
-        .peek(move |_, word| {
-            if word == "w0" {
-                let mut open = stuck.0.lock().expect("not poisoned");
-                while !*open {
-                    open = stuck.1.wait(open).expect("not poisoned");
-                }
-            }
-        })
-        .group_by(|_, word| word.clone(), Grouped::default())
-        .count(Materialized::named("counts"))
-        .to_stream()
-        .to("totals", Produced::default());
+    let topology = watched(move |word| {
+        let mut open = stuck.0.lock().expect("not poisoned");
+        while word == "w0" && !*open {
+            open = stuck.1.wait(open).expect("not poisoned");
+        }
+    });
     let config = StreamsConfig { task_stuck_after_ms: 500, ..stage.config() };
-    let first = stage.start_with(builder.build().expect("valid"), config);
+    let first = stage.start_with(topology, config);
     wait_until("it has all", || first.tasks().len() == 8);
     stage.write(100);
     std::thread::sleep(Duration::from_millis(200));
-    // The same names by the same calls: the plan is the same, the closure is not.
-    let builder = StreamsBuilder::new();
-    builder
-        .stream("words", Consumed::<String, String>::default())
-        .peek(|_, _| {})
-        .group_by(|_, word| word.clone(), Grouped::default())
-        .count(Materialized::named("counts"))
-        .to_stream()
-        .to("totals", Produced::default());
-    let second = stage.start_with(builder.build().expect("valid"), stage.config());
+    let second = stage.start_with(watched(|_| {}), stage.config());
     wait_until("the stuck one has failed", || first.running.state() == ApplicationState::PendingError);
     let error = first.running.handle().error().expect("it says why");
     assert!(error.contains("has not given it up within 500ms"), "{error}");
