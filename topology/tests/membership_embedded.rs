@@ -3,7 +3,6 @@
 //! calls: for good, as `kill -9` would, or for a while.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -23,6 +22,10 @@ use leash::{Leash, LeashedLog, Pace};
 const TIMEOUT: Duration = Duration::from_secs(30);
 const PARTITIONS: i32 = 4;
 const KEYS: u64 = 40;
+const SESSION: Duration = Duration::from_millis(1_500);
+/// A crash costs the session timeout plus the takeover, and not the ten seconds after which the log would end a
+/// transaction by itself.
+const SUCCESSION_MAX: Duration = Duration::from_millis(1_500 + 5_000);
 
 /// Counts records by key, over a repartition topic: two sub-topologies, and offsets, changelog and output in one commit.
 fn counting() -> Topology {
@@ -70,7 +73,7 @@ impl Stage {
             commit_interval_ms: Some(100),
             cache_bytes_max: 0,
             poll_ms: 20,
-            session_timeout_ms: 1_500,
+            session_timeout_ms: u64::try_from(SESSION.as_millis()).expect("short"),
             ..StreamsConfig::new("counting")
         }
     }
@@ -191,7 +194,11 @@ impl Instance {
 }
 
 fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + TIMEOUT;
+    wait_until_within(TIMEOUT, what, holds);
+}
+
+fn wait_until_within(max: Duration, what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + max;
     while !holds() {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(5));
@@ -260,7 +267,7 @@ fn a_killed_instance_is_fenced_and_succeeded_whether_it_leads_or_not() {
             let before = Instant::now();
             victim.kill();
             stage.write_for(Duration::from_millis(500));
-            wait_until("the other has all", || heir.tasks().len() == 8);
+            wait_until_within(SUCCESSION_MAX, "the other has all", || heir.tasks().len() == 8);
             println!("{guarantee:?}, leader={leads}: succeeded after {:?}", before.elapsed());
             stage.write_for(Duration::from_millis(200));
             stage.check();
@@ -270,6 +277,7 @@ fn a_killed_instance_is_fenced_and_succeeded_whether_it_leads_or_not() {
     }
 }
 
+/// Whoever sleeps, between whichever two calls of a commit, has lost what it was about to commit.
 #[test]
 fn one_that_wakes_up_after_it_was_succeeded_commits_nothing_of_before() {
     let mut stage = Stage::new(Guarantee::ExactlyOnce);
@@ -277,14 +285,16 @@ fn one_that_wakes_up_after_it_was_succeeded_commits_nothing_of_before() {
     wait_until("the first leads", || first.tasks().len() == 8);
     let second = stage.start();
     wait_until("they share", || is_shared(&first, &second));
-    for round in 0..3 {
+    let calls =
+        ["send_offsets", "commit_transaction", "metadata", "begin_transaction", "acknowledged", "poll"];
+    for (round, call) in calls.into_iter().enumerate() {
         let (sleeper, awake) = if round % 2 == 0 { (&second, &first) } else { (&first, &second) };
-        stage.write_for(Duration::from_millis(300));
-        sleeper.leash.set(Pace::Sleeps);
-        stage.write_for(Duration::from_millis(300));
-        wait_until("the other has all", || awake.tasks().len() == 8);
         stage.write_for(Duration::from_millis(200));
-        assert!(sleeper.leash.held.load(Ordering::Relaxed) > 0, "it sleeps within a call");
+        sleeper.leash.sleep_before(call);
+        stage.write_for(Duration::from_millis(200));
+        wait_until("it sleeps", || sleeper.leash.is_asleep());
+        wait_until_within(SUCCESSION_MAX, "the other has all", || awake.tasks().len() == 8);
+        stage.write_for(Duration::from_millis(200));
         sleeper.leash.set(Pace::Runs);
         wait_until("they share again", || is_shared(&first, &second));
     }
@@ -298,10 +308,17 @@ fn one_that_wakes_up_after_it_was_succeeded_commits_nothing_of_before() {
 #[test]
 fn one_that_joins_every_second_disturbs_no_total() {
     let mut stage = Stage::new(Guarantee::ExactlyOnce);
-    let steady = stage.start();
+    // Stores on disk: what comes back finds its own as it left it, and replays the rest.
+    let folders = tempfile::tempdir().expect("a temporary folder");
+    let config =
+        |name: String| StreamsConfig { state_dir: Some(folders.path().join(name)), ..stage.config() };
+    let configs: Vec<StreamsConfig> = (0..3).map(|n| config(format!("host-{n}"))).collect();
+    let steady = stage.start_with(counting(), configs[0].clone());
     stage.write_for(Duration::from_millis(300));
     for round in 0..6 {
-        let guest = stage.start();
+        // The third guest is killed; its folder stays locked as long as this process lives.
+        let host = 1 + round / 3;
+        let guest = stage.start_with(counting(), configs[host].clone());
         stage.write_for(Duration::from_millis(600));
         if round % 3 == 2 {
             guest.kill()
@@ -339,41 +356,54 @@ fn another_version_gets_no_task_until_one_like_it_leads() {
     new.stop();
 }
 
+/// Like [`counting`], with something that looks at every word; its plan is the same whatever looks.
+fn watched(look: impl Fn(&String) + Send + Sync + 'static) -> Topology {
+    let builder = StreamsBuilder::new();
+    builder
+        .stream("words", Consumed::<String, String>::default())
+        .peek(move |_, word| look(word))
+        .group_by(|_, word| word.clone(), Grouped::default())
+        .count(Materialized::named("counts"))
+        .to_stream()
+        .to("totals", Produced::default());
+    builder.build().expect("valid")
+}
+
+#[test]
+fn an_instance_with_a_thread_that_panics_gives_all_its_tasks_to_the_others() {
+    let mut stage = Stage::new(Guarantee::ExactlyOnce);
+    // One of these words comes to each partition.
+    let look = |word: &String| assert!(!["w4", "w5", "w6", "w7"].contains(&word.as_str()), "{word}");
+    let first = stage.start_with(watched(look), stage.config());
+    wait_until("it has all", || first.tasks().len() == 8);
+    let second = stage.start_with(watched(|_| {}), stage.config());
+    wait_until("they share", || is_shared(&first, &second));
+    stage.write_for(Duration::from_millis(300));
+    wait_until_within(SUCCESSION_MAX, "the other has all", || second.tasks().len() == 8);
+    assert_eq!(first.running.state(), ApplicationState::PendingError);
+    stage.check();
+    assert!(first.running.stop(Duration::from_secs(5)).is_err());
+    second.assert_well();
+    second.stop();
+}
+
 #[test]
 fn a_thread_that_gives_nothing_up_in_time_ends_its_instance() {
     let mut stage = Stage::new(Guarantee::ExactlyOnce);
-    let builder = StreamsBuilder::new();
     let gate = Arc::new((Mutex::new(false), Condvar::new()));
     let stuck = Arc::clone(&gate);
-    builder
-        .stream("words", Consumed::<String, String>::default())
-        .peek(move |_, word| {
-            if word == "w0" {
-                let mut open = stuck.0.lock().expect("not poisoned");
-                while !*open {
-                    open = stuck.1.wait(open).expect("not poisoned");
-                }
-            }
-        })
-        .group_by(|_, word| word.clone(), Grouped::default())
-        .count(Materialized::named("counts"))
-        .to_stream()
-        .to("totals", Produced::default());
+    let topology = watched(move |word| {
+        let mut open = stuck.0.lock().expect("not poisoned");
+        while word == "w0" && !*open {
+            open = stuck.1.wait(open).expect("not poisoned");
+        }
+    });
     let config = StreamsConfig { task_stuck_after_ms: 500, ..stage.config() };
-    let first = stage.start_with(builder.build().expect("valid"), config);
+    let first = stage.start_with(topology, config);
     wait_until("it has all", || first.tasks().len() == 8);
     stage.write(100);
     std::thread::sleep(Duration::from_millis(200));
-    // The same names by the same calls: the plan is the same, the closure is not.
-    let builder = StreamsBuilder::new();
-    builder
-        .stream("words", Consumed::<String, String>::default())
-        .peek(|_, _| {})
-        .group_by(|_, word| word.clone(), Grouped::default())
-        .count(Materialized::named("counts"))
-        .to_stream()
-        .to("totals", Produced::default());
-    let second = stage.start_with(builder.build().expect("valid"), stage.config());
+    let second = stage.start_with(watched(|_| {}), stage.config());
     wait_until("the stuck one has failed", || first.running.state() == ApplicationState::PendingError);
     let error = first.running.handle().error().expect("it says why");
     assert!(error.contains("has not given it up within 500ms"), "{error}");

@@ -60,7 +60,7 @@ pub(crate) struct ControlEnds {
 const LEADING: Partition = Partition(0);
 
 /// How long one read of the control topic waits: the membership is polled in between.
-const POLL: Duration = Duration::from_millis(5);
+const POLL: Duration = Duration::from_millis(10);
 
 /// After how long something said but not read back is said again.
 const SAY_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -125,6 +125,10 @@ impl Control {
             if let Err(error) = self.turn().and_then(|()| self.watch()) {
                 tracing::error!(%error, "the control thread failed");
                 self.shared.fail(error.to_string());
+                break Departure::Late;
+            }
+            if self.shared.state() == ApplicationState::PendingError {
+                self.wind_up();
                 break Departure::Late;
             }
         };
@@ -295,6 +299,24 @@ impl Control {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A thread has failed, and the whole instance goes: the other threads commit and give up what they have. What the
+    /// failed one had, the others fence.
+    fn wind_up(&mut self) {
+        let until = self.now() + HANDOVER_MAX.min(self.application.request_timeout());
+        let words = self.desk.revoke_all(self.now());
+        self.tell(words);
+        while self.desk.is_busy() && self.now() < until {
+            if let Err(error) = self.turn() {
+                tracing::warn!(%error, "the tasks of a failing instance were not given up in good order");
+                return;
+            }
+        }
+        // What was given up last is said as well.
+        if let Err(error) = self.turn() {
+            tracing::warn!(%error, "the others were not told in good order; they will notice by themselves");
+        }
     }
 
     /// Hands over, as far as there is somebody to hand over to, and leaves the group.

@@ -1,7 +1,6 @@
 //! A log on a leash: stops all threads of an instance between any two calls, for good, as `kill -9` would, or for a while.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use candlewick::{Partition, Timestamp, TopicPartition};
 pub(crate) struct Leash {
     state: Mutex<Pace>,
     changed: Condvar,
-    pub(crate) held: AtomicU64,
+    trap: Mutex<Option<&'static str>>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -34,11 +33,30 @@ impl Leash {
         self.changed.notify_all();
     }
 
+    /// From the next call of this name on, just before it, everything sleeps.
+    pub(crate) fn sleep_before(&self, call: &'static str) {
+        *self.trap.lock().expect("not poisoned") = Some(call);
+    }
+
+    fn enter(&self, call: &'static str) {
+        let mut trap = self.trap.lock().expect("not poisoned");
+        if *trap == Some(call) {
+            *trap = None;
+            self.set(Pace::Sleeps);
+        }
+        drop(trap);
+        self.pass();
+    }
+
+    /// Whether a call is held up.
+    pub(crate) fn is_asleep(&self) -> bool {
+        *self.state.lock().expect("not poisoned") == Pace::Sleeps
+    }
+
     /// Passes while the instance runs; a dead one comes back never.
     fn pass(&self) {
         let mut pace = self.state.lock().expect("not poisoned");
         while *pace != Pace::Runs {
-            self.held.fetch_add(1, Ordering::Relaxed);
             pace = self.changed.wait(pace).expect("not poisoned");
         }
     }
@@ -59,7 +77,7 @@ macro_rules! leashed {
     ($trait:ident { $(fn $name:ident($self:ident: $receiver:ty $(, $argument:ident: $type:ty)*) -> $result:ty;)* }) => {
         impl $trait for Leashed<dyn $trait> {
             $(fn $name($self: $receiver $(, $argument: $type)*) -> $result {
-                $self.leash.pass();
+                $self.leash.enter(stringify!($name));
                 let result = $self.client.$name($($argument),*);
                 $self.leash.pass();
                 result

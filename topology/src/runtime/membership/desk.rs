@@ -124,6 +124,18 @@ impl Desk {
         self.held.clear();
     }
 
+    /// The instance fails: whatever its threads still can give up in good order, they shall.
+    pub(crate) fn revoke_all(&mut self, now: Duration) -> Vec<(usize, Word, Grant)> {
+        self.on(StandingEvent::Stopped);
+        let tasks: Vec<TaskId> = self.held.keys().copied().collect();
+        tasks.into_iter().filter_map(|task| self.task(task, TaskEvent::Revoked, now)).collect()
+    }
+
+    /// Whether a thread that runs has a task.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.held.values().any(|held| self.threads[held.thread])
+    }
+
     /// A thread has ended; it gets no more tasks. What it had, nobody gives up.
     pub(crate) fn thread_ended(&mut self, thread: usize) {
         if let Some(runs) = self.threads.get_mut(thread) {

@@ -18,6 +18,8 @@ struct Membership {
     /// How many times membership was lost.
     losses: u64,
     is_shut: bool,
+    /// Somebody else answered under this membership: the next poll takes it for a loss.
+    is_another: bool,
 }
 
 /// Where the member stands after a poll.
@@ -30,7 +32,13 @@ pub(crate) struct Polled {
 
 impl Gate {
     pub(crate) fn new(group: Box<dyn Group>) -> Self {
-        Self(Arc::new(Mutex::new(Membership { group, member: None, losses: 0, is_shut: false })))
+        Self(Arc::new(Mutex::new(Membership {
+            group,
+            member: None,
+            losses: 0,
+            is_shut: false,
+            is_another: false,
+        })))
     }
 
     fn hold(&self) -> MutexGuard<'_, Membership> {
@@ -44,7 +52,7 @@ impl Gate {
         mut counts: impl Iterator<Item = u64>,
     ) -> Result<GroupMetadata, ClientError> {
         let refuse = |reason: &str| Err(ClientError::NotCurrent { reason: reason.to_owned() });
-        let membership = self.hold();
+        let mut membership = self.hold();
         if membership.is_shut {
             return refuse("this instance has given its tasks up");
         }
@@ -54,7 +62,11 @@ impl Gate {
         let found = membership.group.metadata()?;
         match &membership.member {
             Some(member) if *member == found.member => Ok(found),
-            Some(_) | None => refuse("the member has joined anew since it got the tasks"),
+            Some(_) => {
+                membership.is_another = true;
+                refuse("the member has joined anew since it got the tasks")
+            }
+            None => refuse("the member has just joined"),
         }
     }
 
@@ -63,10 +75,8 @@ impl Gate {
     pub(crate) fn poll(&self) -> Result<Polled, ClientError> {
         let mut membership = self.hold();
         let mut events = membership.group.poll(Duration::ZERO)?;
-        let found = membership.group.metadata().ok().map(|found| found.member);
         let is_lost = |event: &GroupEvent| matches!(event, GroupEvent::Lost(_));
-        let is_another = found.is_some() && membership.member.is_some() && found != membership.member;
-        if is_another && !events.iter().any(is_lost) {
+        if std::mem::take(&mut membership.is_another) && !events.iter().any(is_lost) {
             // Somebody else by now: whatever the engine said or did not say, the old member is gone.
             events.insert(0, GroupEvent::Lost(Vec::new()));
         }
@@ -75,7 +85,7 @@ impl Gate {
             membership.member = None;
         }
         if membership.member.is_none() {
-            membership.member = found;
+            membership.member = membership.group.metadata().ok().map(|found| found.member);
         }
         Ok(Polled { events, member: membership.member.clone(), losses: membership.losses })
     }
@@ -89,5 +99,45 @@ impl Gate {
         let mut membership = self.hold();
         membership.is_shut = true;
         membership.group.leave(timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::iter::once;
+
+    use super::*;
+    use crate::client::{EmbeddedLog, EmbeddedSettings, Log, NewTopic};
+    use crate::time::{ManualClock, Timestamp};
+
+    #[test]
+    fn what_was_granted_before_a_loss_passes_no_more_though_the_member_is_current_again() {
+        let clock = Arc::new(ManualClock::at(Timestamp(0)));
+        let settings = EmbeddedSettings {
+            clock: Arc::clone(&clock) as Arc<dyn crate::time::Clock>,
+            ..EmbeddedSettings::default()
+        };
+        let log = EmbeddedLog::in_memory_with(settings);
+        let topic =
+            NewTopic { name: "control".into(), partitions: 4, replication: 1, config: Default::default() };
+        log.admin().unwrap().create(&[topic], Duration::ZERO).unwrap();
+        let gate = Gate::new(log.group("app", "control", Duration::from_secs(1)).unwrap());
+        assert!(gate.metadata(once(0)).is_err(), "not joined yet");
+        let joined = gate.poll().unwrap();
+        assert_eq!(joined.losses, 0);
+        assert!(gate.metadata(once(0)).is_ok());
+
+        clock.advance_millis(2_000);
+        assert!(gate.metadata(once(0)).is_err(), "silent for too long");
+        let lost = gate.poll().unwrap();
+        assert!(lost.events.iter().any(|event| matches!(event, GroupEvent::Lost(_))));
+        let again = gate.poll().unwrap();
+        assert_eq!(again.losses, 1);
+        assert_ne!(again.member, joined.member);
+        assert!(gate.metadata(once(1)).is_ok());
+        assert!(gate.metadata([1, 0].into_iter()).is_err(), "granted before the loss");
+
+        gate.shut();
+        assert!(gate.metadata(once(1)).is_err());
     }
 }
