@@ -27,6 +27,14 @@ pub enum Command {
     Run(Box<RunOptions>),
     /// Print a pipeline's topology.
     Topology(TopologyOptions),
+    /// Train a model on candles and say what it is worth.
+    Train(Box<TrainOptions>),
+    /// Score a model against the last price.
+    Evaluate(Box<EvaluateOptions>),
+    /// Run the market topology over a recording, as fast as it goes, and write its candles to a file.
+    Backtest(Box<BacktestOptions>),
+    /// Exit with 0 when the status server of a running candlewick answers: a health check without curl.
+    Health(HealthOptions),
     /// Delete an application's internal topics, offsets and local state.
     Reset(ResetOptions),
 }
@@ -172,6 +180,106 @@ pub struct RunOptions {
     /// End once a replay has been processed to its end.
     #[arg(long, requires = "replay")]
     pub exit_when_done: bool,
+}
+
+/// Where candles are read from.
+#[derive(Clone, Debug, Args)]
+pub struct CandleOptions {
+    /// A CSV or CSV.gz file of candles, whose header names its columns.
+    #[arg(long, value_name = "FILE")]
+    pub candles: Option<PathBuf>,
+    /// A topic of candles, as `run` writes it.
+    #[arg(long, value_name = "TOPIC", conflicts_with = "candles")]
+    pub candle_topic: Option<String>,
+    /// Where the log is, for a topic.
+    #[command(flatten)]
+    pub log: LogOptions,
+    /// The candles' interval.
+    #[arg(long, default_value = "1m", value_name = "INTERVAL")]
+    pub interval: Interval,
+    /// The file's symbol, where no column tells it.
+    #[arg(long, value_name = "SYMBOL")]
+    pub symbol: Option<String>,
+}
+
+/// Options of `train`.
+#[derive(Clone, Debug, Args)]
+pub struct TrainOptions {
+    /// Where candles are read from.
+    #[command(flatten)]
+    pub candles: CandleOptions,
+    /// Where the model is saved.
+    #[arg(long, env = "CANDLEWICK_MODEL_DIR", default_value = "data/model", value_name = "FOLDER")]
+    pub model_dir: PathBuf,
+    /// How many candles ahead the predicted return ends.
+    #[arg(long, default_value_t = 5, value_name = "NUMBER")]
+    pub horizon: u32,
+    /// Candles of a window.
+    #[arg(long, default_value_t = 32, value_name = "NUMBER")]
+    pub window: usize,
+    /// Units of the LSTM layer.
+    #[arg(long, default_value_t = 16, value_name = "NUMBER")]
+    pub hidden: usize,
+    /// The same seed and candles give the same model.
+    #[arg(long, default_value_t = 1, value_name = "NUMBER")]
+    pub seed: u64,
+    /// Walk-forward folds to score before the final training; 0 for none.
+    #[arg(long, default_value_t = 4, value_name = "NUMBER")]
+    pub folds: usize,
+}
+
+/// Options of `evaluate`.
+#[derive(Clone, Debug, Args)]
+pub struct EvaluateOptions {
+    /// Where candles are read from.
+    #[command(flatten)]
+    pub candles: CandleOptions,
+    /// The model's folder.
+    #[arg(long, env = "CANDLEWICK_MODEL_DIR", default_value = "data/model", value_name = "FOLDER")]
+    pub model_dir: PathBuf,
+}
+
+/// Options of `backtest`.
+#[derive(Clone, Debug, Args)]
+pub struct BacktestOptions {
+    /// The recording: CSV, CSV.gz or raw exchange messages.
+    #[arg(long, value_name = "FILE")]
+    pub replay: PathBuf,
+    /// The candles' interval.
+    #[arg(long, default_value = "1m", value_name = "INTERVAL")]
+    pub interval: Interval,
+    /// Where candles are written, as CSV.
+    #[arg(long, value_name = "FILE")]
+    pub candles: PathBuf,
+    /// Where predictions are written, as CSV; needs a model.
+    #[arg(long, value_name = "FILE")]
+    pub predictions: Option<PathBuf>,
+    /// The model's folder.
+    #[arg(long, env = "CANDLEWICK_MODEL_DIR", default_value = "data/model", value_name = "FOLDER")]
+    pub model_dir: PathBuf,
+    /// How late a trade may come, in stream time.
+    #[arg(long, default_value = "5s", value_parser = parse_duration, value_name = "DURATION")]
+    pub grace: Duration,
+    /// The recording's symbol, where neither a column nor its name tells it.
+    #[arg(long, value_name = "SYMBOL")]
+    pub symbol: Option<String>,
+    /// The exchange's name on candles; by default what the recording says.
+    #[arg(long, value_name = "NAME")]
+    pub exchange: Option<String>,
+    /// End at the first line that is no trade, instead of skipping and counting it.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// Options of `health`.
+#[derive(Clone, Debug, Args)]
+pub struct HealthOptions {
+    /// The status server's address.
+    #[arg(long, env = "CANDLEWICK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Ask whether it is ready (every task runs), not only alive.
+    #[arg(long)]
+    pub ready: bool,
 }
 
 /// Options of `topology`.

@@ -5,9 +5,11 @@
 //! framework runs it.
 
 pub mod application;
+pub mod backtest;
 pub mod cli;
 pub mod error;
 pub mod feed;
+pub mod health;
 pub mod log;
 pub mod market;
 pub mod notional;
@@ -16,4 +18,5 @@ pub mod run;
 pub mod show;
 pub mod sink;
 pub mod source;
+pub mod train;
 pub mod training;

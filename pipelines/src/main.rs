@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use candlewick_pipelines::cli::{Cli, Command};
-use candlewick_pipelines::{reset, run, show};
+use candlewick_pipelines::{backtest, health, reset, run, show, train};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -16,6 +16,10 @@ fn main() -> ExitCode {
         None => run::run(&cli.run),
         Some(Command::Run(options)) => run::run(options),
         Some(Command::Topology(options)) => show::show(options),
+        Some(Command::Train(options)) => train::train(options),
+        Some(Command::Evaluate(options)) => train::evaluate(options),
+        Some(Command::Backtest(options)) => backtest::backtest(options),
+        Some(Command::Health(options)) => health::health(options),
         Some(Command::Reset(options)) => reset::reset(options),
     };
     match result {

@@ -189,7 +189,7 @@ fn model_slot(options: &RunOptions) -> Result<Option<ModelSlot>, CommandError> {
     }
     let folder = options.model_dir.clone().unwrap_or_else(|| options.log.data_dir.join("model"));
     let config = training::first_config(longest(&options.pipeline), options.seed);
-    if let Some(model) = training::saved(&folder, &config)? {
+    if let Some(model) = training::saved(&folder, config.interval)? {
         return Ok(Some(ModelSlot::filled(model)));
     }
     let live = options.replay.is_none() && !options.no_source;

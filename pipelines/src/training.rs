@@ -25,12 +25,19 @@ pub fn first_config(interval: Interval, seed: u64) -> TrainConfig {
 ///
 /// # Errors
 /// When there is one that cannot be used; the sentence names the difference.
-pub fn saved(folder: &Path, config: &TrainConfig) -> Result<Option<Model>, CommandError> {
+pub fn saved(folder: &Path, interval: Interval) -> Result<Option<Model>, CommandError> {
     if !folder.join("manifest.json").exists() {
         return Ok(None);
     }
     let model = Model::load(folder)?;
-    model.require_input(&config.input())?;
+    let made_for = model.input().interval;
+    if made_for != interval {
+        return Err(CommandError::Usage(format!(
+            "the model in {} reads candles of {made_for}, and the topology makes it candles of {interval}; name another \
+             folder with --model-dir, or other intervals",
+            folder.display()
+        )));
+    }
     Ok(Some(model))
 }
 
@@ -64,14 +71,14 @@ fn simulated_history(interval: Interval, seed: u64) -> Result<Vec<Series>, Comma
     let mut builders: Vec<(candlewick_operators::Symbol, CandleBuilder)> = settings
         .symbols
         .iter()
-        .map(|symbol| (symbol.symbol.clone(), CandleBuilder::new(interval).grace_ms(5_000)))
+        .map(|symbol| (symbol.symbol.as_str().into(), CandleBuilder::new(interval).grace_ms(5_000)))
         .collect();
     for trade in SimulatedExchange::new(settings) {
         if trade.timestamp > end {
             break;
         }
         if let Some((_, builder)) = builders.iter_mut().find(|(symbol, _)| *symbol == trade.symbol) {
-            builder.add(&trade).map_err(|error| CommandError::Stopped(error.to_string()))?;
+            let _late = builder.add(&trade).map_err(|error| CommandError::Stopped(error.to_string()))?;
         }
     }
     let series = builders.into_iter().map(|(symbol, mut builder)| {

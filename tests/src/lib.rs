@@ -5,3 +5,4 @@
 
 pub mod client_suite;
 pub mod servers;
+pub mod shipped;

@@ -44,5 +44,7 @@ pub use state::{
     BufferStats, Buffered, ChangeSerde, Dirty, DirtyWindow, Entry, KeyValueStore, StateFolder, StateReader,
     StateSnapshot, StoreBuilder, StoreError, StoreHandle, Stores, SuppressBuffer, WindowStore,
 };
-pub use testing::{DriverOptions, TestInputTopic, TestOutputTopic, TopologyTestDriver};
+pub use testing::{
+    Backtest, BacktestOutput, DriverOptions, TestInputTopic, TestOutputTopic, TopologyTestDriver,
+};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp, millis};

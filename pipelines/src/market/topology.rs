@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use candlewick::{Consumed, Produced, Stores, StreamsBuilder, Topology, Utf8, Windowed};
 use candlewick_connectors::avro::{AvroSerde, CandleRecord, SchemaRegistry};
+use candlewick_models::CandleWindow;
 use candlewick_operators::{
     Candle, CandleOptions, Exchange, Interval, StateSerde, Symbol, Trade, TradeStream,
 };
 
-use super::indicators::IndicatorsProcessor;
+use super::indicators::{IndicatorState, IndicatorsProcessor};
 use super::model_slot::ModelSlot;
 use super::predict::PredictProcessor;
 use super::records::{IndicatorRecord, PredictionRecord};
@@ -89,7 +90,7 @@ pub fn topology(
         if interval != longest {
             continue;
         }
-        builder.add_store(Stores::key_value("indicators", Utf8, StateSerde));
+        builder.add_store(Stores::key_value::<Symbol, IndicatorState>("indicators", Utf8, StateSerde));
         let exchange = options.exchange.clone();
         closed
             .process::<Symbol, IndicatorRecord, _>(&["indicators"], move |stores| {
@@ -101,7 +102,7 @@ pub fn topology(
                 Produced::with(Utf8, AvroSerde::new(Arc::clone(registry))?).named("indicators-sink"),
             );
         if let Some(model) = &options.model {
-            builder.add_store(Stores::key_value("model-windows", Utf8, StateSerde));
+            builder.add_store(Stores::key_value::<Symbol, CandleWindow>("model-windows", Utf8, StateSerde));
             let (model, exchange) = (model.clone(), options.exchange.clone());
             closed
                 .process::<Symbol, PredictionRecord, _>(&["model-windows"], move |stores| {

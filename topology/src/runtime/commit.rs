@@ -52,6 +52,7 @@ impl StreamThread {
                     thread = self.index,
                     "the commit was refused while the group changed: going back to the last one"
                 );
+                self.waits_for_gate = true;
                 self.rewind()
             }
             Err(Refused::Fatal(error)) => Err(error),
@@ -93,7 +94,7 @@ impl StreamThread {
         if offsets.is_empty() {
             return Ok(());
         }
-        let member = self.gate.metadata().map_err(current)?;
+        let member = self.gate.metadata(self.losses()).map_err(current)?;
         self.consumer.commit(offsets, &member).map_err(current)
     }
 
@@ -103,9 +104,10 @@ impl StreamThread {
             self.producer.begin_transaction()?;
             self.in_transaction = true;
         }
+        // Fetched anew for each commit: metadata from before a rebalance must not pass. What has no offsets passes the gate
+        // too, and its producer is fenced before anybody else runs its tasks.
+        let member = self.gate.metadata(self.losses()).map_err(current)?;
         if !offsets.is_empty() {
-            // Fetched anew for each commit: metadata from before a rebalance must not pass.
-            let member = self.gate.metadata().map_err(current)?;
             match self.producer.send_offsets(offsets, &member, timeout) {
                 Ok(()) => {}
                 Err(ProducerError::NotCurrent { .. } | ProducerError::Abortable { .. }) => {
@@ -138,25 +140,35 @@ impl StreamThread {
         task.changelogs().filter_map(|(store, topic)| Some((store, acknowledged(topic)?))).collect()
     }
 
+    /// The incarnations that what is to be committed was granted under.
+    pub(super) fn losses(&self) -> impl Iterator<Item = u64> {
+        self.tasks.iter().map(|running| running.grant.losses)
+    }
+
+    /// Ends the open transaction without effect.
+    pub(super) fn abort(&mut self) -> Result<(), ProducerError> {
+        let timeout = self.application.request_timeout();
+        while self.in_transaction {
+            match self.producer.abort_transaction(timeout) {
+                Ok(()) => self.in_transaction = false,
+                Err(ProducerError::Timeout { operation }) => {
+                    tracing::warn!(operation, "waiting for the log to abort a transaction");
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
+    }
+
     /// Goes back to the last commit: the open transaction is aborted, stores forget what came after it, nodes begin
     /// anew, and reading starts again at the committed offsets. Nothing is wiped.
     pub(super) fn rewind(&mut self) -> Result<(), StreamsError> {
+        self.abort()?;
         let timeout = self.application.request_timeout();
-        if self.in_transaction {
-            while let Err(error) = self.producer.abort_transaction(timeout) {
-                match error {
-                    ProducerError::Timeout { operation } => {
-                        tracing::warn!(operation, "waiting for the log to abort a transaction");
-                    }
-                    other => return Err(other.into()),
-                }
-            }
-            self.in_transaction = false;
-        }
         let wall = self.application.clock.wall();
         for index in 0..self.tasks.len() {
             let running = self.tasks.swap_remove(index);
-            let Running { task, collector, committed, idle } = running;
+            let Running { task, collector, committed, grant, idle } = running;
             let id = task.id;
             let mut state = task.into_state();
             state.rollback()?;
@@ -170,13 +182,17 @@ impl StreamThread {
                 }
                 let start = match found {
                     Some(found) => StartAt::Offset(found.offset),
-                    None => self.reset(partition)?,
+                    // Where it began: the end may have moved on since.
+                    None => match committed.get(partition) {
+                        Some(&offset) => StartAt::Offset(offset),
+                        None => self.reset(partition)?,
+                    },
                 };
                 self.consumer.seek(partition, start)?;
                 self.consumer.resume(std::slice::from_ref(partition))?;
             }
             task.init(wall)?;
-            self.tasks.push(Running { task, collector, committed, idle });
+            self.tasks.push(Running { task, collector, committed, grant, idle });
             let last = self.tasks.len() - 1;
             self.tasks.swap(index, last);
         }

@@ -65,6 +65,13 @@ pub struct StreamsConfig {
     pub repartition_purge_interval_ms: u64,
     /// Milliseconds that one call to the log may take before it is reported.
     pub request_timeout_ms: u64,
+    /// Milliseconds that the tasks of an instance that crashed wait for it to come back before others take them. They wait
+    /// for the session timeout in any case; those of an instance that stops in good order do not wait.
+    pub scheduled_rebalance_delay_ms: u64,
+    /// Milliseconds after which a thread that does not give up a task ends the instance.
+    pub task_stuck_after_ms: u64,
+    /// Where other instances and their users reach this one, such as `10.0.0.7:8080`.
+    pub endpoint: Option<String>,
 }
 
 impl Default for StreamsConfig {
@@ -87,6 +94,9 @@ impl Default for StreamsConfig {
             window_changelog_additional_retention_ms: 86_400_000,
             repartition_purge_interval_ms: 30_000,
             request_timeout_ms: 30_000,
+            scheduled_rebalance_delay_ms: 0,
+            task_stuck_after_ms: 60_000,
+            endpoint: None,
         }
     }
 }
@@ -123,7 +133,7 @@ pub enum ConfigError {
     },
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 20] = [
     "application-id",
     "threads",
     "guarantee",
@@ -141,6 +151,9 @@ const KEYS: [&str; 17] = [
     "window-changelog-additional-retention-ms",
     "repartition-purge-interval-ms",
     "request-timeout-ms",
+    "scheduled-rebalance-delay-ms",
+    "task-stuck-after-ms",
+    "endpoint",
 ];
 
 impl StreamsConfig {
@@ -227,6 +240,11 @@ impl StreamsConfig {
             "repartition-purge-interval-ms" => {
                 self.repartition_purge_interval_ms = one.repartition_purge_interval_ms;
             }
+            "scheduled-rebalance-delay-ms" => {
+                self.scheduled_rebalance_delay_ms = one.scheduled_rebalance_delay_ms;
+            }
+            "task-stuck-after-ms" => self.task_stuck_after_ms = one.task_stuck_after_ms,
+            "endpoint" => self.endpoint = one.endpoint,
             _ => self.request_timeout_ms = one.request_timeout_ms,
         }
         self.check(place)

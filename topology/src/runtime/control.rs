@@ -1,40 +1,34 @@
-//! Membership of an instance: one thread polls the group all the time, so that a slow record, a long commit or a slow disk
-//! never costs it. It hands tasks to the stream threads and takes them back.
-//!
-//! The instance that owns partition 0 of the control topic runs the application's tasks; the others stand by and take
-//! over when they get it.
+//! The control thread of an instance: polls the group all the time, so that a slow record, a long commit or a slow disk
+//! never costs membership; reads the control topic; tells the stream threads what to take and what to give up; and says so
+//! to the others. The protocol stands in [`membership`](super::membership).
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::application::Application;
 use super::error::StreamsError;
+use super::membership::{
+    Announcement, Change, Desk, Gate, Grant, Incarnation, Journal, Key, Leader, Order, Standing, Word,
+    encode, fingerprint, write,
+};
 use super::shared::Shared;
 use super::status::ApplicationState;
 use super::thread::Command;
 use super::topics::control_topic;
-use crate::client::{ClientError, Group, GroupEvent, GroupMetadata};
-use crate::record::{Partition, TaskId};
+use crate::client::{ClientError, GroupEvent, Producer, ProducerError, ProducerSettings, TopicHandle};
+use crate::record::Partition;
+use crate::state::random_id;
 
-/// Through which commits ask who this member is, right now.
-#[derive(Clone)]
-pub(crate) struct Gate(Arc<Mutex<Box<dyn Group>>>);
-
-impl Gate {
-    pub(crate) fn metadata(&self) -> Result<GroupMetadata, ClientError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).metadata()
-    }
-
-    fn poll(&self, timeout: Duration) -> Result<Vec<GroupEvent>, ClientError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).poll(timeout)
-    }
-
-    fn leave(&self, timeout: Duration) -> Result<(), ClientError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).leave(timeout)
-    }
+/// How an instance goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// All threads have committed and ended.
+    InGoodOrder,
+    /// Something may still be open.
+    Late,
 }
 
 /// The control thread's own things.
@@ -43,114 +37,340 @@ pub(crate) struct Control {
     shared: Arc<Shared>,
     gate: Gate,
     threads: Vec<Sender<Command>>,
-    /// Which thread runs which task.
-    placed: BTreeMap<TaskId, usize>,
-    stop: crossbeam_channel::Receiver<()>,
+    desk: Desk,
+    journal: Journal,
+    producer: Box<dyn Producer>,
+    handle: TopicHandle,
+    /// What was said last, when, and whether it was read back.
+    said: Option<(Announcement, Duration, bool)>,
+    given_up: Receiver<Grant>,
+    orders: Option<Sender<Order>>,
+    leader: Option<JoinHandle<()>>,
+    departure: Receiver<Departure>,
 }
 
-/// The owner of this partition of the control topic runs the tasks.
+/// What the other threads of an instance need to know of its control thread.
+pub(crate) struct ControlEnds {
+    pub(crate) gate: Gate,
+    /// Where stream threads say what they have given up.
+    pub(crate) given_up: Sender<Grant>,
+}
+
+/// The owner of this partition of the control topic keeps the task table.
 const LEADING: Partition = Partition(0);
 
-/// Short, since the gate is shared with commits.
+/// How long one read of the control topic waits: the membership is polled in between.
 const POLL: Duration = Duration::from_millis(5);
+
+/// After how long something said but not read back is said again.
+const SAY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How long a leaving instance waits for others to take its tasks over.
+const HANDOVER_MAX: Duration = Duration::from_secs(3);
 
 impl Control {
     pub(crate) fn join(
         application: Arc<Application>,
         shared: Arc<Shared>,
-        stop: crossbeam_channel::Receiver<()>,
-    ) -> Result<(Self, Gate), StreamsError> {
+        departure: Receiver<Departure>,
+    ) -> Result<(Self, ControlEnds), StreamsError> {
         let config = &application.config;
-        let topic = control_topic(&config.application_id);
+        let id = &config.application_id;
+        let topic = control_topic(id);
         let session = Duration::from_millis(config.session_timeout_ms);
-        let group = application.log.group(&config.application_id, &topic, session)?;
-        let gate = Gate(Arc::new(Mutex::new(group)));
+        let gate = Gate::new(application.log.group(id, &topic, session)?);
+        let journal = Journal::open(&*application.log, id, &topic)?;
+        let (producer, handle) = speaker(&application, &topic)?;
+        let profile = profile(&application)?;
+        let (orders, incoming) = crossbeam_channel::unbounded();
+        let leader = Leader {
+            application: Arc::clone(&application),
+            shared: Arc::clone(&shared),
+            topic,
+            instance: application.instance.clone(),
+            fingerprint: profile.fingerprint.clone(),
+            orders: incoming,
+        };
+        let leader = std::thread::Builder::new().name("leader".into()).spawn(move || leader.run());
+        let leader = leader.map_err(StreamsError::Thread)?;
+        let (sender, given_up) = crossbeam_channel::unbounded();
+        let ends = ControlEnds { gate: gate.clone(), given_up: sender };
         let control = Self {
             application,
             shared,
-            gate: gate.clone(),
+            gate,
             threads: Vec::new(),
-            placed: BTreeMap::new(),
-            stop,
+            desk: Desk::new(profile),
+            journal,
+            producer,
+            handle,
+            said: None,
+            given_up,
+            orders: Some(orders),
+            leader: Some(leader),
+            departure,
         };
-        Ok((control, gate))
+        Ok((control, ends))
     }
 
-    /// Runs until told to stop, then leaves the group.
+    /// Runs until told to go, then leaves the group.
     pub(crate) fn run(mut self, threads: Vec<Sender<Command>>) {
         self.threads = threads;
-        while let Err(crossbeam_channel::RecvTimeoutError::Timeout) = self.stop.recv_timeout(POLL) {
-            match self.gate.poll(POLL) {
-                Ok(events) => {
-                    for event in events {
-                        self.on(event);
-                    }
+        let departure = loop {
+            match self.departure.try_recv() {
+                Ok(departure) => break departure,
+                Err(TryRecvError::Disconnected) => break Departure::Late,
+                Err(TryRecvError::Empty) => {}
+            }
+            if let Err(error) = self.turn().and_then(|()| self.watch()) {
+                tracing::error!(%error, "the control thread failed");
+                self.shared.fail(error.to_string());
+                break Departure::Late;
+            }
+        };
+        self.depart(departure);
+    }
+
+    fn now(&self) -> Duration {
+        self.application.clock.monotonic()
+    }
+
+    /// One round: the group, the control topic, the threads' answers, and what is to be said.
+    fn turn(&mut self) -> Result<(), StreamsError> {
+        match self.gate.poll() {
+            Ok(polled) => {
+                for event in polled.events {
+                    self.on_group(event);
                 }
-                Err(ClientError::Unavailable { reason, .. }) => {
-                    tracing::warn!(reason, "the group is not reachable")
-                }
-                Err(error) => {
-                    self.shared.fail(error.to_string());
-                    break;
+                if let Some(member) = polled.member {
+                    self.desk.joined(&member, polled.losses);
                 }
             }
-            self.settle();
+            Err(ClientError::Unavailable { reason, .. }) => {
+                tracing::warn!(reason, "the group is not reachable");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        match self.journal.poll(POLL) {
+            Ok(changes) => self.on_changes(&changes),
+            Err(ClientError::Unavailable { reason, .. }) => {
+                tracing::warn!(reason, "the control topic is not reachable");
+                std::thread::sleep(POLL);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let answers: Vec<Grant> = self.given_up.try_iter().collect();
+        let words = answers.into_iter().filter_map(|grant| self.desk.given_up(grant)).collect();
+        self.tell(words);
+        if let Some(word) = self.desk.even_out(self.now()) {
+            self.tell(vec![word]);
+        }
+        self.speak()
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            // A leader's thread that has ended has told why.
+            let _ = orders.send(order);
+        }
+    }
+
+    fn on_group(&mut self, event: GroupEvent) {
+        self.order(match &event {
+            GroupEvent::Assigned(partitions) if partitions.contains(&LEADING) => Order::Lead,
+            GroupEvent::Revoked(partitions) if partitions.contains(&LEADING) => Order::Rest,
+            GroupEvent::Lost(_) => Order::Rest,
+            GroupEvent::Assigned(_) | GroupEvent::Revoked(_) => Order::Look,
+        });
+        if let GroupEvent::Lost(_) = event {
+            tracing::warn!("membership was lost: all tasks are given up without a commit");
+            let words = self.desk.lost(self.now());
+            self.tell(words);
+        }
+    }
+
+    fn on_changes(&mut self, changes: &[Change]) {
+        let now = self.now();
+        let mut words = Vec::new();
+        for change in changes {
+            match change {
+                Change::Leader => self.compare_with_leader(),
+                Change::Member(instance) if *instance == self.application.instance => {
+                    if let Some((said, at, is_read)) = &mut self.said {
+                        *is_read = self.journal.view.members.get(instance) == Some(said);
+                        *at = now;
+                    }
+                }
+                Change::Member(_) => {}
+                Change::Row(task) => words.extend(self.desk.row(*task, &self.journal.view, now)),
+            }
+        }
+        self.tell(words);
+    }
+
+    fn compare_with_leader(&self) {
+        let ours = self.said.as_ref().map(|(said, _, _)| &said.fingerprint);
+        let Some(leader) = &self.journal.view.leader else { return };
+        if ours.is_some_and(|ours| *ours != leader.fingerprint) {
+            tracing::warn!(
+                leader = leader.instance,
+                "the instance that leads runs another topology, or counts other partitions: this one gets no new tasks \
+                 until an instance like it leads"
+            );
+        }
+    }
+
+    /// Passes words on to the threads, those of one kind to one thread together: they share a commit.
+    fn tell(&mut self, words: Vec<(usize, Word, Grant)>) {
+        if words.is_empty() {
+            return;
+        }
+        self.shared.enter(ApplicationState::Rebalancing);
+        for thread in 0..self.threads.len() {
+            for kind in [Word::Lose, Word::Revoke, Word::Start] {
+                let mine = words.iter().filter(|(to, word, _)| (*to, *word) == (thread, kind));
+                let grants: Vec<Grant> = mine.map(|(_, _, grant)| *grant).collect();
+                if grants.is_empty() {
+                    continue;
+                }
+                let command = match kind {
+                    Word::Start => Command::Assign(grants),
+                    Word::Revoke => Command::Revoke(grants),
+                    Word::Lose => Command::Lose(grants),
+                };
+                // A thread that has ended has told why; what it had waits until the whole instance goes.
+                if self.threads[thread].send(command).is_err() {
+                    self.desk.thread_ended(thread);
+                }
+            }
+        }
+    }
+
+    /// Announces what has changed, and what did not arrive.
+    fn speak(&mut self) -> Result<(), StreamsError> {
+        let now = self.now();
+        if let Some((_, at, false)) = self.said
+            && now.saturating_sub(at) > SAY_AGAIN_AFTER
+        {
+            self.desk.say_again();
+        }
+        if let Some(news) = self.desk.news(&self.journal.view) {
+            let key = Key::Member(self.application.instance.clone());
+            let value = encode(&news);
+            let wall = self.application.clock.wall();
+            let sent = write(&mut *self.producer, self.handle, &key, Some(&value), wall);
+            self.said = Some((news, now, false));
+            self.mend(sent)?;
+        }
+        let polled = self.producer.poll();
+        self.mend(polled)
+    }
+
+    /// A producer that failed is replaced; what it had not written is said again in a while.
+    fn mend(&mut self, outcome: Result<(), ProducerError>) -> Result<(), StreamsError> {
+        let Err(error) = outcome else { return Ok(()) };
+        tracing::warn!(%error, "an announcement was not written; it will be tried again");
+        if matches!(error, ProducerError::Fatal { .. } | ProducerError::Fenced) {
+            let topic = control_topic(&self.application.config.application_id);
+            (self.producer, self.handle) = speaker(&self.application, &topic)?;
+        }
+        Ok(())
+    }
+
+    /// A thread that cannot give a task up in time ends the instance; and the instance runs once all its tasks do.
+    fn watch(&self) -> Result<(), StreamsError> {
+        let stuck = Duration::from_millis(self.application.config.task_stuck_after_ms);
+        if let Some(since) = self.now().checked_sub(stuck)
+            && let Some((task, thread)) = self.desk.overdue(since)
+        {
+            return Err(StreamsError::Stuck { task: task.to_string(), thread, stuck });
+        }
+        let table = &self.journal.view.table;
+        let is_whole = self.desk.settled().is_some_and(|held| {
+            let is_placed = || self.application.task_ids().iter().all(|task| table.contains_key(task));
+            self.shared.running_tasks() == held && (held > 0 || is_placed())
+        });
+        match self.shared.state() {
+            ApplicationState::Rebalancing if is_whole => self.shared.enter(ApplicationState::Running),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Hands over, as far as there is somebody to hand over to, and leaves the group.
+    fn depart(mut self, departure: Departure) {
+        match departure {
+            Departure::InGoodOrder => {
+                self.desk.all_given_up();
+                self.desk.stopped();
+                if let Err(error) = self.hand_over() {
+                    tracing::warn!(%error, "the others were not told in good order; they will notice by themselves");
+                }
+            }
+            // Whatever is still open can be committed no more; the others fence it when they see that we are gone.
+            Departure::Late => self.gate.shut(),
+        }
+        self.orders = None;
+        if let Some(leader) = self.leader.take() {
+            drop(leader.join());
         }
         if let Err(error) = self.gate.leave(self.application.request_timeout()) {
             tracing::warn!(%error, "the group was not left in good order; it will notice by the session timeout");
         }
     }
 
-    fn on(&mut self, event: GroupEvent) {
-        match event {
-            GroupEvent::Assigned(partitions) if partitions.contains(&LEADING) => self.grant(),
-            GroupEvent::Revoked(partitions) if partitions.contains(&LEADING) => self.revoke(),
-            GroupEvent::Lost(_) => self.lose(),
-            GroupEvent::Assigned(_) | GroupEvent::Revoked(_) => {}
+    fn hand_over(&mut self) -> Result<(), StreamsError> {
+        let until = self.now() + HANDOVER_MAX.min(self.application.request_timeout());
+        // The first turn says it.
+        self.turn()?;
+        while self.now() < until {
+            let is_said = self.said.as_ref().is_none_or(|(said, _, is_read)| said.is_leaving && *is_read);
+            if self.desk.standing() == Standing::Leaving && is_said && !self.is_awaited() {
+                return Ok(());
+            }
+            self.turn()?;
         }
+        Ok(())
     }
 
-    fn grant(&mut self) {
-        self.shared.enter(ApplicationState::Rebalancing);
-        let mut shares: Vec<Vec<TaskId>> = vec![Vec::new(); self.threads.len()];
-        for (index, task) in self.application.task_ids().into_iter().enumerate() {
-            let thread = index % shares.len();
-            shares[thread].push(task);
-            self.placed.insert(task, thread);
-        }
-        for (thread, tasks) in self.threads.iter().zip(shares) {
-            // A thread that has ended has told why; its tasks stay where they are.
-            drop(thread.send(Command::Assign(tasks)));
-        }
+    /// Whether tasks are still ours by the table and somebody could take them.
+    fn is_awaited(&self) -> bool {
+        let view = &self.journal.view;
+        let ours = self.desk.incarnation();
+        let has_heir = view.members.iter().any(|(instance, member)| {
+            let is_alike =
+                self.said.as_ref().is_some_and(|(said, _, _)| said.fingerprint == member.fingerprint);
+            *instance != self.application.instance && !member.is_leaving && is_alike
+        });
+        has_heir && view.table.values().any(|row| row.owner.incarnation == *ours)
     }
+}
 
-    /// Takes all tasks back in good order: each thread commits first. The group waits until the next poll meanwhile.
-    fn revoke(&mut self) {
-        self.shared.enter(ApplicationState::Rebalancing);
-        let tasks: Vec<TaskId> = std::mem::take(&mut self.placed).into_keys().collect();
-        let (done, wait) = crossbeam_channel::bounded(self.threads.len());
-        for thread in &self.threads {
-            drop(thread.send(Command::Revoke(tasks.clone(), done.clone())));
-        }
-        drop(done);
-        while wait.recv_timeout(self.application.request_timeout()).is_ok() {}
-    }
+/// The producer of announcements.
+fn speaker(application: &Application, topic: &str) -> Result<(Box<dyn Producer>, TopicHandle), StreamsError> {
+    let mut producer = application.log.producer(&ProducerSettings::default())?;
+    let handle = producer.topic(topic)?;
+    Ok((producer, handle))
+}
 
-    fn lose(&mut self) {
-        self.shared.enter(ApplicationState::Rebalancing);
-        let tasks: Vec<TaskId> = std::mem::take(&mut self.placed).into_keys().collect();
-        for thread in &self.threads {
-            drop(thread.send(Command::Lose(tasks.clone())));
-        }
-    }
-
-    /// The instance is running once all its tasks are.
-    fn settle(&self) {
-        if self.shared.state() == ApplicationState::Rebalancing
-            && !self.placed.is_empty()
-            && self.shared.running_tasks() == self.placed.len()
-        {
-            self.shared.enter(ApplicationState::Running);
-        }
-    }
+/// What this instance says of itself as long as it runs.
+fn profile(application: &Application) -> Result<Announcement, StreamsError> {
+    let threads = application.config.threads;
+    let id = |thread| application.producer_settings(thread).transactional_id;
+    Ok(Announcement {
+        incarnation: Incarnation {
+            instance: application.instance.clone(),
+            process: random_id()?,
+            member: String::new(),
+            count: 0,
+        },
+        endpoint: application.config.endpoint.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        transactional_ids: (0..threads).filter_map(id).collect(),
+        threads,
+        fingerprint: fingerprint(&application.topology, &application.tasks),
+        applied: 0,
+        holds: Vec::new(),
+        is_leaving: false,
+    })
 }

@@ -45,6 +45,18 @@ pub enum StreamsError {
         /// The partition.
         partition: String,
     },
+    /// A thread did not give a task up in time.
+    #[error(
+        "task {task}: stream thread {thread} has not given it up within {stuck:?}; the instance ends, so that others can take over. Look for a record that takes that long, or raise task-stuck-after-ms"
+    )]
+    Stuck {
+        /// The task.
+        task: String,
+        /// Which thread.
+        thread: usize,
+        /// How long it had.
+        stuck: std::time::Duration,
+    },
     /// A thread panicked: a bug, in user code or here.
     #[error("stream thread {thread} panicked: {message}")]
     Panicked {

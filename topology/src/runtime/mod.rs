@@ -2,13 +2,16 @@
 //! threads and channels; knows the log by its traits alone, and never meets the DSL.
 
 mod application;
+mod assignment;
 mod collector;
 mod commit;
 mod config;
 mod control;
 mod error;
 mod handlers;
+mod handover;
 mod idle;
+mod membership;
 mod offset_metadata;
 mod partition_group;
 mod query;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::shared::ThreadReport;
 use super::status::{PartitionStatus, TaskPhase, TaskStatus};
-use super::thread::StreamThread;
+use super::thread::{Awaited, StreamThread};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -47,7 +47,7 @@ impl StreamThread {
             }
             report.readers.push((task.id, task.env.state.reader()));
         }
-        for (id, progress) in &self.restoring {
+        for (id, Awaited { progress, .. }) in &self.restoring {
             let (restored, total) =
                 (progress.restored.load(Ordering::Relaxed), progress.total.load(Ordering::Relaxed));
             report.tasks.push(TaskStatus {

@@ -2,7 +2,7 @@
 //! threads. A task goes in by channel and comes back when it is whole; each comes back as soon as it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
@@ -33,6 +33,8 @@ pub(crate) struct Restored {
 pub(crate) struct RestoreProgress {
     pub(crate) restored: AtomicI64,
     pub(crate) total: AtomicI64,
+    /// The task was given away meanwhile: it is handed back as it is.
+    pub(crate) is_unwanted: AtomicBool,
 }
 
 /// One changelog partition being read.
@@ -143,7 +145,8 @@ impl StateUpdater {
             let deadline = clock.monotonic() + timeout;
             let marks = loop {
                 let marks = self.admin.watermarks(&partition, timeout)?;
-                if marks.stable >= marks.high || clock.monotonic() > deadline {
+                let is_unwanted = request.progress.is_unwanted.load(Ordering::Relaxed);
+                if marks.stable >= marks.high || is_unwanted || clock.monotonic() > deadline {
                     break marks;
                 }
                 std::thread::sleep(Duration::from_millis(10));
@@ -209,6 +212,11 @@ impl StateUpdater {
             let whole = streams
                 .iter()
                 .all(|stream| consumer.position(&stream.partition).is_some_and(|at| at >= stream.end));
+            if self.restoring[index].request.progress.is_unwanted.load(Ordering::Relaxed) {
+                let Restoring { request, .. } = self.restoring.swap_remove(index);
+                reply(request.reply, request.task, Ok(request.state));
+                continue;
+            }
             if !whole {
                 index += 1;
                 continue;

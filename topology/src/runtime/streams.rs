@@ -9,19 +9,19 @@ use crossbeam_channel::Sender;
 
 use super::application::Application;
 use super::config::StreamsConfig;
-use super::control::Control;
+use super::control::{Control, ControlEnds, Departure};
 use super::error::StreamsError;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
 use super::restore::StateUpdater;
 use super::shared::Shared;
 use super::status::{ApplicationState, NodeView, Status, TopologyView};
-use super::thread::{Command, StreamThread};
+use super::thread::{Command, StreamThread, ThreadEnds};
 use super::topics::prepare;
 use crate::client::Log;
 use crate::plan::{NodeRole, Topology};
 use crate::processor::{FailOnProcessError, ProcessHandler};
 use crate::record::TaskId;
-use crate::state::{StateFolder, StateReader};
+use crate::state::{StateFolder, StateReader, random_id};
 use crate::time::{Clock, SystemClock};
 
 type Listener = Box<dyn Fn(ApplicationState, ApplicationState) + Send + Sync>;
@@ -110,7 +110,8 @@ impl KafkaStreams {
             None => None,
         };
         let instance =
-            folder.as_ref().map_or_else(|| unique_instance(&*self.clock), |f| f.instance_id().to_owned());
+            // An instance without a state folder is a new one at every start.
+            folder.as_ref().map_or_else(random_id, |folder| Ok(folder.instance_id().to_owned()))?;
         let prepared = prepare(&self.topology, &self.config, &self.log, &*self.clock)?;
         let threads = self.config.threads;
         let shared = Arc::new(Shared::new(threads, self.listener));
@@ -130,18 +131,14 @@ impl KafkaStreams {
     }
 }
 
-/// An instance without a state folder is a new one at every start.
-fn unique_instance(clock: &dyn Clock) -> String {
-    format!("{}-{:x}", std::process::id(), clock.wall().0)
-}
-
 fn launch(
     application: Arc<Application>,
     shared: Arc<Shared>,
     threads: usize,
 ) -> Result<RunningStreams, StreamsError> {
     let (stop_control, stopped) = crossbeam_channel::bounded(1);
-    let (control, gate) = Control::join(Arc::clone(&application), Arc::clone(&shared), stopped)?;
+    let (control, ends) = Control::join(Arc::clone(&application), Arc::clone(&shared), stopped)?;
+    let ControlEnds { gate, given_up } = ends;
     let (requests, incoming) = crossbeam_channel::unbounded();
     let updater = StateUpdater::new(Arc::clone(&application), incoming)?;
     let mut commands = Vec::new();
@@ -149,8 +146,14 @@ fn launch(
     for index in 0..threads {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let (app, shared) = (Arc::clone(&application), Arc::clone(&shared));
-        let thread =
-            StreamThread::new(index, app, gate.clone(), Arc::clone(&shared), receiver, requests.clone())?;
+        let ends = ThreadEnds {
+            gate: gate.clone(),
+            shared: Arc::clone(&shared),
+            commands: receiver,
+            given_up: given_up.clone(),
+            updater: requests.clone(),
+        };
+        let thread = StreamThread::new(index, app, ends)?;
         commands.push(sender);
         stream_threads.push(spawn(format!("stream-{index}"), move || run_thread(index, thread, &shared))?);
     }
@@ -204,7 +207,7 @@ struct Threads {
 pub struct RunningStreams {
     handle: StreamsHandle,
     commands: Vec<Sender<Command>>,
-    stop_control: Sender<()>,
+    stop_control: Sender<Departure>,
     threads: Option<Threads>,
     failed: AtomicBool,
 }
@@ -230,7 +233,7 @@ impl RunningStreams {
         self.handle.state()
     }
 
-    /// Commits, closes every task, leaves the group and ends. When the deadline passes first, what is open is left to
+    /// Commits, closes every task, hands them over to other instances, leaves the group and ends. When the deadline passes first, what is open is left to
     /// the next start, which replays it.
     ///
     /// # Errors
@@ -271,8 +274,10 @@ impl RunningStreams {
                 "the deadline passed before all tasks were committed; the next start replays the rest"
             );
         }
+        let is_good = !late && shared.error().is_none();
+        let departure = if is_good { Departure::InGoodOrder } else { Departure::Late };
         // The control thread may have ended by itself.
-        let _ = self.stop_control.send(());
+        let _ = self.stop_control.send(departure);
         drop(threads.control.join());
         if !late {
             drop(threads.updater.join());

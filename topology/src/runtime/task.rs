@@ -305,7 +305,7 @@ impl Task {
         }
     }
 
-    /// The stores, when the nodes are to be made anew.
+    /// The stores, when the nodes are to be made anew or the task ends.
     pub(crate) fn into_state(self) -> TaskState {
         self.env.state
     }
@@ -319,11 +319,6 @@ impl Task {
     pub(crate) fn processed_by_node(&self) -> impl Iterator<Item = (&Arc<str>, u64)> {
         let sources = self.sources.iter().map(|source| (&source.name, source.processed));
         sources.chain(self.arena.cells.iter().map(|cell| (&cell.name, cell.processed)))
-    }
-
-    /// Ends the task in good order.
-    pub(crate) fn close(self) -> Result<(), TaskFault> {
-        self.env.state.close().map_err(|source| TaskFault::Store { task: self.id, source })
     }
 }
 

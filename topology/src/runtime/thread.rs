@@ -9,37 +9,52 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::application::Application;
 use super::collector::Collector;
-use super::control::Gate;
 use super::error::StreamsError;
 use super::idle::Idle;
-use super::offset_metadata::OffsetMetadata;
+use super::membership::{Gate, Grant};
 use super::restore::{RestoreProgress, RestoreRequest, Restored};
 use super::shared::Shared;
 use super::task::Task;
-use crate::client::{ClientError, Consumer, PolledBatch, Producer, ProducerError, StartAt};
-use crate::plan::AutoOffsetReset;
+use crate::client::{ClientError, Consumer, PolledBatch, Producer, ProducerError};
 use crate::processor::PunctuationType;
 use crate::record::{TaskId, TopicPartition};
 
-/// What a thread is told.
+/// What a thread is told. What it gives up it says in the channel that it was made with.
 pub(crate) enum Command {
     /// These tasks are yours.
-    Assign(Vec<TaskId>),
-    /// Commit these tasks and give them up; answer when it is done.
-    Revoke(Vec<TaskId>, Sender<()>),
-    /// These tasks are already somebody else's: forget them without a commit.
-    Lose(Vec<TaskId>),
+    Assign(Vec<Grant>),
+    /// Commit these tasks and give them up.
+    Revoke(Vec<Grant>),
+    /// These tasks may already be somebody else's: forget them without a commit.
+    Lose(Vec<Grant>),
     /// Commit and end.
     Stop,
+}
+
+/// How a thread is tied to the others of its instance.
+pub(crate) struct ThreadEnds {
+    pub(crate) gate: Gate,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) commands: Receiver<Command>,
+    pub(crate) given_up: Sender<Grant>,
+    pub(crate) updater: Sender<RestoreRequest>,
+}
+
+/// A task whose stores are being restored.
+pub(super) struct Awaited {
+    pub(super) progress: Arc<RestoreProgress>,
+    pub(super) grant: Grant,
 }
 
 /// A task that processes, with what the thread keeps about it.
 pub(super) struct Running {
     pub(super) task: Task,
     pub(super) collector: Collector,
-    /// Where each partition goes back to after an abort.
+    /// Where each partition was committed last, or where it began.
     pub(super) committed: BTreeMap<TopicPartition, i64>,
     pub(super) idle: Idle,
+    /// Under what it was granted.
+    pub(super) grant: Grant,
 }
 
 /// A stream thread's own things; see the module.
@@ -51,13 +66,16 @@ pub(crate) struct StreamThread {
     pub(super) gate: Gate,
     pub(super) shared: Arc<Shared>,
     pub(super) tasks: Vec<Running>,
-    pub(super) restoring: BTreeMap<TaskId, Arc<RestoreProgress>>,
+    pub(super) restoring: BTreeMap<TaskId, Awaited>,
     pub(super) in_transaction: bool,
+    /// The last commit was refused: nothing is processed until the gate lets one through, or the tasks are taken.
+    pub(super) waits_for_gate: bool,
     pub(super) last_commit: Duration,
     pub(super) last_report: Duration,
+    pub(super) given_up: Sender<Grant>,
+    pub(super) updater: Sender<RestoreRequest>,
+    pub(super) restored: (Sender<Restored>, Receiver<Restored>),
     commands: Receiver<Command>,
-    updater: Sender<RestoreRequest>,
-    restored: (Sender<Restored>, Receiver<Restored>),
     batch: PolledBatch,
 }
 
@@ -74,17 +92,12 @@ impl StreamThread {
     pub(crate) fn new(
         index: usize,
         application: Arc<Application>,
-        gate: Gate,
-        shared: Arc<Shared>,
-        commands: Receiver<Command>,
-        updater: Sender<RestoreRequest>,
+        ends: ThreadEnds,
     ) -> Result<Self, StreamsError> {
         let consumer =
             application.log.consumer(&application.config.application_id, application.isolation())?;
-        let mut producer = application.log.producer(&application.producer_settings(index))?;
-        if application.exactly_once() {
-            init_transactions(&mut *producer, application.request_timeout())?;
-        }
+        let producer = new_producer(&application, index)?;
+        let ThreadEnds { gate, shared, commands, given_up, updater } = ends;
         let now = application.clock.monotonic();
         Ok(Self {
             index,
@@ -96,11 +109,13 @@ impl StreamThread {
             tasks: Vec::new(),
             restoring: BTreeMap::new(),
             in_transaction: false,
+            waits_for_gate: false,
             last_commit: now,
             last_report: Duration::ZERO,
-            commands,
+            given_up,
             updater,
             restored: crossbeam_channel::unbounded(),
+            commands,
             batch: PolledBatch::default(),
         })
     }
@@ -119,27 +134,41 @@ impl StreamThread {
 
     fn work(&mut self) -> Result<(), StreamsError> {
         loop {
-            if let Next::Stop = self.take_commands()? {
-                self.commit_all()?;
-                for running in std::mem::take(&mut self.tasks) {
-                    running.task.close()?;
-                }
-                return Ok(());
+            match self.turn() {
+                Ok(Next::Go) => {}
+                Ok(Next::Stop) => return Ok(()),
+                Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
+                Err(error) => return Err(error),
             }
-            self.take_restored()?;
-            self.poll()?;
-            self.process()?;
-            self.punctuate()?;
-            self.advance_idle()?;
-            self.commit_when_due()?;
-            self.report_when_due();
         }
     }
 
+    fn turn(&mut self) -> Result<Next, StreamsError> {
+        if let Next::Stop = self.take_commands()? {
+            let grants: Vec<Grant> = self.tasks.iter().map(|running| running.grant).collect();
+            self.revoke(&grants)?;
+            return Ok(Next::Stop);
+        }
+        self.take_restored()?;
+        if self.waits_for_gate {
+            self.waits_for_gate = !self.tasks.is_empty() && self.gate.metadata(self.losses()).is_err();
+            return Ok(Next::Go);
+        }
+        self.poll()?;
+        self.process()?;
+        self.punctuate()?;
+        self.advance_idle()?;
+        self.commit_when_due()?;
+        self.report_when_due();
+        Ok(Next::Go)
+    }
+
     fn take_commands(&mut self) -> Result<Next, StreamsError> {
-        if self.tasks.is_empty() && self.restoring.is_empty() {
+        let idle = self.tasks.is_empty() && self.restoring.is_empty();
+        if idle || self.waits_for_gate {
             // Nothing to do: wait for work instead of spinning.
-            match self.commands.recv_timeout(Duration::from_millis(self.application.config.poll_ms)) {
+            let patience = if idle { self.application.config.poll_ms } else { 2 };
+            match self.commands.recv_timeout(Duration::from_millis(patience)) {
                 Ok(command) => return self.obey(command),
                 Err(crossbeam_channel::RecvTimeoutError::Timeout) => return Ok(Next::Go),
                 Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Ok(Next::Stop),
@@ -155,125 +184,12 @@ impl StreamThread {
 
     fn obey(&mut self, command: Command) -> Result<Next, StreamsError> {
         match command {
-            Command::Assign(ids) => {
-                for id in ids {
-                    self.begin(id)?;
-                }
-            }
-            Command::Revoke(ids, done) => {
-                self.commit_all()?;
-                self.drop_tasks(&ids, true)?;
-                // The asker may have given up waiting; the tasks are given up all the same.
-                let _ = done.send(());
-            }
-            Command::Lose(ids) => {
-                self.rewind()?;
-                self.drop_tasks(&ids, false)?;
-            }
+            Command::Assign(grants) => grants.into_iter().try_for_each(|grant| self.begin(grant))?,
+            Command::Revoke(grants) => self.revoke(&grants)?,
+            Command::Lose(grants) => self.lose(&grants)?,
             Command::Stop => return Ok(Next::Stop),
         }
         Ok(Next::Go)
-    }
-
-    /// Opens a task's stores and sends them to be restored.
-    fn begin(&mut self, id: TaskId) -> Result<(), StreamsError> {
-        let state = self.application.open_state(id)?;
-        let progress = Arc::new(RestoreProgress::default());
-        self.restoring.insert(id, Arc::clone(&progress));
-        let request = RestoreRequest { task: id, state, progress, reply: self.restored.0.clone() };
-        let gone =
-            ClientError::Fatal { operation: "restore", reason: "the restoring thread has ended".into() };
-        self.updater.send(request).map_err(|_| gone.into())
-    }
-
-    fn take_restored(&mut self) -> Result<(), StreamsError> {
-        let mut whole = Vec::new();
-        while let Ok(restored) = self.restored.1.try_recv() {
-            let state = restored.state?;
-            // A task that was revoked meanwhile is simply closed.
-            if self.restoring.remove(&restored.task).is_some() {
-                whole.push(self.application.make_task(restored.task, state));
-            }
-        }
-        if whole.is_empty() { Ok(()) } else { self.start(whole) }
-    }
-
-    /// Brings restored tasks to their committed offsets and lets them run.
-    fn start(&mut self, tasks: Vec<Task>) -> Result<(), StreamsError> {
-        let timeout = self.application.request_timeout();
-        let wall = self.application.clock.wall();
-        let mut starts = self.continuing();
-        for mut task in tasks {
-            let partitions: Vec<TopicPartition> =
-                task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
-            let mut committed = BTreeMap::new();
-            for (partition, found) in partitions.iter().zip(self.consumer.committed(&partitions, timeout)?) {
-                let start = match found {
-                    Some(found) => {
-                        if let Some(metadata) = OffsetMetadata::decode(&found.metadata) {
-                            task.recall(partition, &metadata);
-                        }
-                        committed.insert(partition.clone(), found.offset);
-                        StartAt::Offset(found.offset)
-                    }
-                    None => self.reset(partition)?,
-                };
-                starts.push((partition.clone(), start));
-            }
-            let collector = Collector::new(&task.env, &mut *self.producer)?;
-            task.init(wall)?;
-            tracing::info!(task = %task.id, thread = self.index, "task running");
-            self.tasks.push(Running { task, collector, committed, idle: Idle::default() });
-        }
-        self.consumer.assign(&starts)?;
-        self.report();
-        Ok(())
-    }
-
-    /// The partitions already read, from where they are.
-    fn continuing(&self) -> Vec<(TopicPartition, StartAt)> {
-        let mut starts = Vec::new();
-        for queue in self.tasks.iter().flat_map(|running| &running.task.group.queues) {
-            let start = self.consumer.position(&queue.partition).map_or(StartAt::Beginning, StartAt::Offset);
-            starts.push((queue.partition.clone(), start));
-        }
-        starts
-    }
-
-    pub(super) fn reset(&self, partition: &TopicPartition) -> Result<StartAt, StreamsError> {
-        match self.application.offset_reset(&partition.topic) {
-            AutoOffsetReset::Earliest => Ok(StartAt::Beginning),
-            AutoOffsetReset::Latest => Ok(StartAt::End),
-            AutoOffsetReset::ByDuration(ago) => {
-                let since = self.application.clock.wall().minus_millis(crate::time::millis(ago));
-                let mut admin = self.application.log.admin()?;
-                let found = admin.offset_for_time(partition, since, self.application.request_timeout())?;
-                Ok(found.map_or(StartAt::End, StartAt::Offset))
-            }
-            AutoOffsetReset::None => Err(StreamsError::NoOffset { partition: partition.to_string() }),
-        }
-    }
-
-    /// Gives tasks up: closed in good order after a commit, dropped as they are otherwise.
-    fn drop_tasks(&mut self, ids: &[TaskId], committed: bool) -> Result<(), StreamsError> {
-        self.restoring.retain(|id, _| !ids.contains(id));
-        let (gone, kept) = std::mem::take(&mut self.tasks)
-            .into_iter()
-            .partition::<Vec<_>, _>(|running| ids.contains(&running.task.id));
-        self.tasks = kept;
-        if gone.is_empty() {
-            return Ok(());
-        }
-        for running in gone {
-            tracing::info!(task = %running.task.id, thread = self.index, "task given up");
-            if committed {
-                running.task.close()?;
-            }
-        }
-        let starts = self.continuing();
-        self.consumer.assign(&starts)?;
-        self.report();
-        Ok(())
     }
 
     fn poll(&mut self) -> Result<(), StreamsError> {
@@ -391,6 +307,18 @@ impl StreamThread {
 
 /// Bytes of evicted, uncommitted changes that a task may hold before it commits early.
 const OVERLAY_BYTES_MAX: usize = 32 << 20;
+
+/// A thread's producer, registered where it writes in transactions.
+pub(super) fn new_producer(
+    application: &Application,
+    thread: usize,
+) -> Result<Box<dyn Producer>, StreamsError> {
+    let mut producer = application.log.producer(&application.producer_settings(thread))?;
+    if application.exactly_once() {
+        init_transactions(&mut *producer, application.request_timeout())?;
+    }
+    Ok(producer)
+}
 
 /// Registers the transactional id; a log that is slow is asked again.
 fn init_transactions(producer: &mut dyn Producer, timeout: Duration) -> Result<(), StreamsError> {

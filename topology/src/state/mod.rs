@@ -33,6 +33,7 @@ pub(crate) use builder::{StoreDecl, StoreKind};
 pub use entry::{Dirty, Entry};
 pub use error::StoreError;
 pub use folder::StateFolder;
+pub(crate) use folder::random_id;
 pub use handle::StoreHandle;
 pub use key_value::KeyValueStore;
 pub use reader::{StateReader, StateSnapshot};

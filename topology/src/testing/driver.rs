@@ -81,6 +81,38 @@ impl Default for DriverOptions {
 
 const APPLICATION: &str = "driver";
 
+/// One task per sub-topology, with state in memory and one partition per topic.
+pub(super) fn open_tasks(topology: &Topology, options: &DriverOptions) -> Result<Vec<Task>, TaskFault> {
+    let mut tasks = Vec::new();
+    for sub in topology.sub_topologies() {
+        let plan = TaskPlan {
+            topology,
+            sub_topology: sub,
+            partition: Partition(0),
+            application: APPLICATION,
+            caching: options.cache_bytes_max > 0,
+            partitions_of: &|_| 1,
+            dead_letter_topic: options.dead_letter_topic.as_deref(),
+            process_handler: Arc::clone(&options.process_handler),
+            decode_handler: Arc::clone(&options.decode_handler),
+        };
+        let settings = TaskSettings {
+            engine: EngineChoice::Memory,
+            cache_bytes_max: options.cache_bytes_max.max(1 << 20),
+            changelog_topics: sub
+                .stores
+                .iter()
+                .map(|store| changelog_topic(APPLICATION, &store.name))
+                .collect(),
+        };
+        let state = TaskState::open(&sub.stores, &settings).expect("stores in memory open");
+        let mut task = Task::new(&plan, state);
+        task.init(options.wall_clock)?;
+        tasks.push(task);
+    }
+    Ok(tasks)
+}
+
 impl TopologyTestDriver {
     /// A driver with default options.
     ///
@@ -96,35 +128,10 @@ impl TopologyTestDriver {
     /// # Errors
     /// When a processor's `init` fails.
     pub fn with_options(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
-        let mut tasks = Vec::new();
-        let mut store_names = Vec::new();
-        for sub in topology.sub_topologies() {
-            let plan = TaskPlan {
-                topology,
-                sub_topology: sub,
-                partition: Partition(0),
-                application: APPLICATION,
-                caching: options.cache_bytes_max > 0,
-                partitions_of: &|_| 1,
-                dead_letter_topic: options.dead_letter_topic.as_deref(),
-                process_handler: Arc::clone(&options.process_handler),
-                decode_handler: Arc::clone(&options.decode_handler),
-            };
-            let settings = TaskSettings {
-                engine: EngineChoice::Memory,
-                cache_bytes_max: options.cache_bytes_max.max(1 << 20),
-                changelog_topics: sub
-                    .stores
-                    .iter()
-                    .map(|store| changelog_topic(APPLICATION, &store.name))
-                    .collect(),
-            };
-            let state = TaskState::open(&sub.stores, &settings).expect("stores in memory open");
-            let mut task = Task::new(&plan, state);
-            task.init(options.wall_clock)?;
-            store_names.push(sub.stores.iter().map(|store| Arc::clone(&store.name)).collect());
-            tasks.push(task);
-        }
+        let tasks = open_tasks(topology, options)?;
+        let subs = topology.sub_topologies().iter();
+        let store_names =
+            subs.map(|sub| sub.stores.iter().map(|store| Arc::clone(&store.name)).collect()).collect();
         let inner = Inner {
             tasks,
             application: APPLICATION.into(),
@@ -232,6 +239,7 @@ impl Inner {
                 continue;
             };
             self.tasks[index].process(1)?;
+            self.tasks[index].finish_batch()?;
             self.commit(index)?;
         }
     }

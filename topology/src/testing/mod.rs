@@ -1,8 +1,10 @@
 //! Tests without a log: a driver that runs a topology record by record under a virtual clock. Must not be known by
 //! anything it tests.
 
+mod backtest;
 mod driver;
 mod topics;
 
+pub use backtest::{Backtest, BacktestOutput};
 pub use driver::{DriverOptions, TopologyTestDriver};
 pub use topics::{TestInputTopic, TestOutputTopic};

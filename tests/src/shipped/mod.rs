@@ -1,0 +1,8 @@
+//! The shipped binary as its users start it: built once in release, run as a child process, stopped by signals. And the
+//! recordings it is fed with, made from a seed, with the results computed from the input alone.
+
+mod process;
+mod recording;
+
+pub use process::{Candlewick, binary};
+pub use recording::{ExpectedCandle, Recording};

@@ -1,0 +1,208 @@
+//! The shipped binary from a recording to candles, predictions and documents: on the embedded log, and on Apache Kafka
+//! with a registry and Elasticsearch; killed in mid-stream and started again. What must come out is computed from the
+//! recording alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use candlewick::client::kafka::{KafkaLog, KafkaSettings};
+use candlewick::client::{EmbeddedLog, EmbeddedSettings, Isolation, Log, PolledBatch, StartAt};
+use candlewick::{Serde, TopicPartition};
+use candlewick_connectors::avro::{
+    AvroSerde, CandleRecord, ConfluentRegistry, MemoryRegistry, RegistrySettings, SchemaRegistry,
+};
+use candlewick_operators::FeatureSet;
+use candlewick_tests::require;
+use candlewick_tests::servers;
+use candlewick_tests::shipped::{Candlewick, ExpectedCandle, Recording};
+
+const START: i64 = 1_600_000_020_000;
+const MINUTES: i64 = 100;
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// Steps of the first model's window.
+const WINDOW: usize = 32;
+
+/// All records of a topic up to its present end.
+fn read(log: &dyn Log, topic: &str) -> Vec<(i64, Vec<u8>)> {
+    let mut admin = log.admin().expect("admin");
+    let partitions =
+        admin.describe(&[topic], TIMEOUT).expect("described")[0].as_ref().map_or(0, |t| t.partitions);
+    let mut ends = BTreeMap::new();
+    for partition in (0..partitions).map(|partition| TopicPartition::new(topic, partition)) {
+        let marks = admin.watermarks(&partition, TIMEOUT).expect("watermarks");
+        ends.insert(partition, marks.stable);
+    }
+    let mut consumer = log.consumer("judge", Isolation::ReadCommitted).expect("consumer");
+    let starts: Vec<_> = ends.keys().map(|partition| (partition.clone(), StartAt::Beginning)).collect();
+    consumer.assign(&starts).expect("assigned");
+    let (mut found, mut batch, deadline) = (Vec::new(), PolledBatch::default(), Instant::now() + TIMEOUT);
+    while ends.iter().any(|(partition, end)| consumer.position(partition).unwrap_or(0) < *end) {
+        assert!(Instant::now() < deadline, "{topic} can be read to its end");
+        consumer.poll(5_000, Duration::from_millis(100), &mut batch).expect("polled");
+        for record in batch.runs.iter().flat_map(|run| run.iter()) {
+            found.push((record.timestamp.as_millis(), record.value.unwrap_or_default().to_vec()));
+        }
+    }
+    found
+}
+
+/// The candles of a topic; each must be there once.
+fn candles(
+    log: &dyn Log,
+    registry: &Arc<dyn SchemaRegistry>,
+    topic: &str,
+) -> BTreeMap<(String, i64), ExpectedCandle> {
+    let serde = AvroSerde::<CandleRecord>::new(Arc::clone(registry)).expect("a serde");
+    let mut found = BTreeMap::new();
+    for (_, value) in read(log, topic) {
+        let c = serde.deserialize(topic, &value).expect("a candle");
+        let place = (c.symbol.as_str().to_owned(), c.start.as_millis());
+        let candle = ExpectedCandle {
+            open: c.open.to_string(),
+            high: c.high.to_string(),
+            low: c.low.to_string(),
+            close: c.close.to_string(),
+            volume: c.volume.to_string(),
+            quote_volume: c.quote_volume.to_string(),
+            trades: c.trades,
+            taker_buy_volume: c.taker_buy_volume.to_string(),
+        };
+        assert!(found.insert(place.clone(), candle).is_none(), "{place:?} came twice");
+    }
+    found
+}
+
+/// The candles after the model's warm-up: those that have a prediction.
+fn predicted(candles: &BTreeMap<(String, i64), ExpectedCandle>) -> BTreeSet<(String, i64)> {
+    let warm_up = FeatureSet::standard().warm_up() + WINDOW - 1;
+    let symbols: BTreeSet<&String> = candles.keys().map(|(symbol, _)| symbol).collect();
+    symbols
+        .into_iter()
+        .flat_map(|symbol| candles.keys().filter(move |(of, _)| of == symbol).skip(warm_up).cloned())
+        .collect()
+}
+
+/// Runs the binary over the recording, killing it `kills` times at moments drawn from a seed, until it has ended.
+fn run(folder: &Path, arguments: &[&str], kills: u64) {
+    let mut chance = 0x5eed_u64;
+    for _ in 0..kills {
+        let process = Candlewick::start(folder, arguments);
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        std::thread::sleep(Duration::from_millis(700 + (chance >> 33) % 1_300));
+        process.kill();
+    }
+    let process = Candlewick::start(folder, arguments);
+    let status = process.wait(TIMEOUT);
+    assert!(
+        status.success(),
+        "{}",
+        std::fs::read_to_string(folder.join("candlewick.log")).unwrap_or_default()
+    );
+}
+
+#[test]
+fn embedded_candles_are_exact_once_each_although_the_process_is_killed_five_times() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let recording = Recording::new(11, START, MINUTES, 120);
+    let replay = recording.write(folder.path());
+    let replay = replay.to_str().expect("UTF-8");
+    let arguments = [
+        "run",
+        "--replay",
+        replay,
+        "--speed",
+        "x900",
+        "--intervals",
+        "1m",
+        "--guarantee",
+        "exactly-once",
+        "--no-server",
+        "--exit-when-done",
+        "--data-dir",
+        "data",
+    ];
+    run(folder.path(), &arguments, 5);
+    let data = folder.path().join("data");
+    let log = EmbeddedLog::open(&data.join("log"), EmbeddedSettings::default()).expect("the log opens");
+    let registry: Arc<dyn SchemaRegistry> =
+        Arc::new(MemoryRegistry::in_file(data.join("schemas.jsonl")).expect("the schemas"));
+    let expected = recording.candles(60_000);
+    assert!(expected.len() > 290, "the recording fills candles");
+    assert_eq!(candles(&*log, &registry, "candles"), expected);
+    assert_eq!(read(&*log, "predictions").len(), predicted(&expected).len());
+    assert!(predicted(&expected).len() > 60, "the recording outlasts the warm-up");
+}
+
+#[test]
+fn on_kafka_every_candle_and_every_document_is_there_once_although_the_process_is_killed_five_times() {
+    let kafka = require!(servers::kafka());
+    let registry_server = require!(servers::registry());
+    let elasticsearch = require!(servers::elasticsearch());
+    let folder = tempfile::tempdir().expect("a folder");
+    let recording = Recording::new(12, START, MINUTES, 120);
+    let replay = recording.write(folder.path());
+    let replay = replay.to_str().expect("UTF-8");
+    let prefix = format!("pipe{}-", std::process::id());
+    let (input, id) = (format!("{prefix}trades"), format!("{prefix}app"));
+    let bootstrap = kafka.bootstrap().to_owned();
+    let (registry_url, elasticsearch_url) =
+        (registry_server.url().to_owned(), elasticsearch.url().to_owned());
+    let arguments = [
+        "run",
+        "--replay",
+        replay,
+        "--speed",
+        "x900",
+        "--intervals",
+        "1m",
+        "--guarantee",
+        "exactly-once",
+        "--no-server",
+        "--exit-when-done",
+        "--data-dir",
+        "data",
+        "--brokers",
+        &bootstrap,
+        "--registry",
+        &registry_url,
+        "--elasticsearch",
+        &elasticsearch_url,
+        "--input",
+        &input,
+        "--output-prefix",
+        &prefix,
+        "--application-id",
+        &id,
+    ];
+    run(folder.path(), &arguments, 5);
+    let log = KafkaLog::connect(KafkaSettings::new(&bootstrap, "judge")).expect("connected");
+    let registry: Arc<dyn SchemaRegistry> =
+        Arc::new(ConfluentRegistry::new(RegistrySettings::new(&registry_url)).expect("a registry"));
+    let expected = recording.candles(60_000);
+    assert_eq!(candles(&log, &registry, &format!("{prefix}candles")), expected);
+    let wanted: BTreeSet<String> =
+        predicted(&expected).into_iter().map(|(symbol, start)| format!("{symbol}|1m|{start}")).collect();
+    assert_eq!(documents(&elasticsearch_url, &format!("{prefix}predictions"), wanted.len()), wanted);
+}
+
+/// The ids of all documents of an index, once there are `count` of them or time is up.
+fn documents(url: &str, index: &str, count: usize) -> BTreeSet<String> {
+    let client = reqwest::blocking::Client::new();
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        let _ = client.post(format!("{url}/{index}/_refresh")).send();
+        let body = serde_json::json!({ "size": 10_000, "_source": false });
+        let answer = client.get(format!("{url}/{index}/_search")).json(&body).send();
+        let answer: serde_json::Value = answer.and_then(|answer| answer.json()).unwrap_or_default();
+        let hits = answer["hits"]["hits"].as_array().cloned().unwrap_or_default();
+        let ids: Vec<String> = hits.iter().filter_map(|hit| hit["_id"].as_str().map(str::to_owned)).collect();
+        if ids.len() >= count || Instant::now() > deadline {
+            let unique: BTreeSet<String> = ids.iter().cloned().collect();
+            assert_eq!(unique.len(), ids.len(), "every document is there once");
+            return unique;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}

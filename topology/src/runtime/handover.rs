@@ -1,0 +1,189 @@
+//! How a stream thread takes tasks and gives them up. The order is what the protocol between instances stands on: a task
+//! is said to be given up only when its last commit or abort has returned and its stores are closed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::collector::Collector;
+use super::error::StreamsError;
+use super::idle::Idle;
+use super::membership::Grant;
+use super::offset_metadata::OffsetMetadata;
+use super::restore::{RestoreProgress, RestoreRequest};
+use super::task::Task;
+use super::thread::{Awaited, Running, StreamThread, new_producer};
+use crate::client::{ClientError, ProducerError, StartAt};
+use crate::plan::AutoOffsetReset;
+use crate::record::TopicPartition;
+
+impl StreamThread {
+    /// Opens a task's stores and sends them to be restored.
+    pub(super) fn begin(&mut self, grant: Grant) -> Result<(), StreamsError> {
+        let state = self.application.open_state(grant.task)?;
+        let progress = Arc::new(RestoreProgress::default());
+        self.restoring.insert(grant.task, Awaited { progress: Arc::clone(&progress), grant });
+        let request = RestoreRequest { task: grant.task, state, progress, reply: self.restored.0.clone() };
+        let gone =
+            ClientError::Fatal { operation: "restore", reason: "the restoring thread has ended".into() };
+        self.updater.send(request).map_err(|_| gone.into())
+    }
+
+    /// Starts what is whole; what was taken away meanwhile is closed, and only then given up.
+    pub(super) fn take_restored(&mut self) -> Result<(), StreamsError> {
+        let mut whole = Vec::new();
+        while let Ok(restored) = self.restored.1.try_recv() {
+            let Some(Awaited { progress, grant }) = self.restoring.remove(&restored.task) else { continue };
+            let state = restored.state?;
+            if progress.is_unwanted.load(Ordering::Relaxed) {
+                state.close()?;
+                self.say_given_up(grant);
+            } else {
+                whole.push((self.application.make_task(restored.task, state), grant));
+            }
+        }
+        if whole.is_empty() { Ok(()) } else { self.start(whole) }
+    }
+
+    /// Brings restored tasks to their committed offsets and lets them run.
+    fn start(&mut self, tasks: Vec<(Task, Grant)>) -> Result<(), StreamsError> {
+        let timeout = self.application.request_timeout();
+        let wall = self.application.clock.wall();
+        let mut starts = self.continuing();
+        for (mut task, grant) in tasks {
+            let partitions: Vec<TopicPartition> =
+                task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
+            let mut committed = BTreeMap::new();
+            for (partition, found) in partitions.iter().zip(self.consumer.committed(&partitions, timeout)?) {
+                let start = match found {
+                    Some(found) => {
+                        if let Some(metadata) = OffsetMetadata::decode(&found.metadata) {
+                            task.recall(partition, &metadata);
+                        }
+                        StartAt::Offset(found.offset)
+                    }
+                    None => self.reset(partition)?,
+                };
+                if let StartAt::Offset(offset) = start {
+                    committed.insert(partition.clone(), offset);
+                }
+                starts.push((partition.clone(), start));
+            }
+            let collector = Collector::new(&task.env, &mut *self.producer)?;
+            task.init(wall)?;
+            tracing::info!(task = %task.id, thread = self.index, "task running");
+            self.tasks.push(Running { task, collector, committed, grant, idle: Idle::default() });
+        }
+        self.assign(&starts)?;
+        self.report();
+        Ok(())
+    }
+
+    /// Where reading starts without a committed offset. The end is told as an offset, so that it stays where it is.
+    pub(super) fn reset(&self, partition: &TopicPartition) -> Result<StartAt, StreamsError> {
+        let timeout = self.application.request_timeout();
+        let mut admin = self.application.log.admin()?;
+        let found = match self.application.offset_reset(&partition.topic) {
+            AutoOffsetReset::Earliest => return Ok(StartAt::Beginning),
+            AutoOffsetReset::None => {
+                return Err(StreamsError::NoOffset { partition: partition.to_string() });
+            }
+            AutoOffsetReset::Latest => None,
+            AutoOffsetReset::ByDuration(ago) => {
+                let since = self.application.clock.wall().minus_millis(crate::time::millis(ago));
+                admin.offset_for_time(partition, since, timeout)?
+            }
+        };
+        match found {
+            Some(offset) => Ok(StartAt::Offset(offset)),
+            None => Ok(StartAt::Offset(admin.watermarks(partition, timeout)?.stable)),
+        }
+    }
+
+    /// The partitions already read, from where they are.
+    fn continuing(&self) -> Vec<(TopicPartition, StartAt)> {
+        let mut starts = Vec::new();
+        for queue in self.tasks.iter().flat_map(|running| &running.task.group.queues) {
+            let start = self.consumer.position(&queue.partition).map_or(StartAt::Beginning, StartAt::Offset);
+            starts.push((queue.partition.clone(), start));
+        }
+        starts
+    }
+
+    /// Reads these partitions; those whose queues are full stay paused.
+    fn assign(&mut self, starts: &[(TopicPartition, StartAt)]) -> Result<(), StreamsError> {
+        self.consumer.assign(starts)?;
+        let queues = self.tasks.iter().flat_map(|running| &running.task.group.queues);
+        let paused: Vec<TopicPartition> =
+            queues.filter(|queue| queue.paused).map(|queue| queue.partition.clone()).collect();
+        if !paused.is_empty() {
+            self.consumer.pause(&paused)?;
+        }
+        Ok(())
+    }
+
+    /// Commits, or goes back when that is refused, and gives these tasks up.
+    pub(super) fn revoke(&mut self, grants: &[Grant]) -> Result<(), StreamsError> {
+        match self.commit_all() {
+            Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
+            other => other?,
+        }
+        self.give_up(grants)?;
+        self.continue_with_rest()
+    }
+
+    /// Forgets these tasks. One transaction holds what all tasks of the thread did, so the others go back as well.
+    pub(super) fn lose(&mut self, grants: &[Grant]) -> Result<(), StreamsError> {
+        match self.abort() {
+            Err(ProducerError::Fenced) => self.fenced()?,
+            other => other?,
+        }
+        self.give_up(grants)?;
+        self.continue_with_rest()?;
+        self.rewind()
+    }
+
+    /// The log has ended this producer: its instance was taken for gone, or its transaction took too long. Nothing that is
+    /// not committed counts any more, and the tasks may be somebody else's: they are given up, and are granted anew if
+    /// they are still ours.
+    pub(super) fn fenced(&mut self) -> Result<(), StreamsError> {
+        tracing::warn!(thread = self.index, "the producer was fenced: its tasks are given up");
+        self.in_transaction = false;
+        let grants: Vec<Grant> = self.tasks.iter().map(|running| running.grant).collect();
+        self.producer = new_producer(&self.application, self.index)?;
+        self.give_up(&grants)?;
+        self.continue_with_rest()
+    }
+
+    /// Closes tasks as they were at their last commit, and says so. Those that are being restored follow when their stores
+    /// are back; those that are not here were given up before.
+    fn give_up(&mut self, grants: &[Grant]) -> Result<(), StreamsError> {
+        for &grant in grants {
+            if let Some(awaited) = self.restoring.get(&grant.task) {
+                awaited.progress.is_unwanted.store(true, Ordering::Relaxed);
+                continue;
+            }
+            let found = self.tasks.iter().position(|running| running.task.id == grant.task);
+            if let Some(index) = found {
+                let mut state = self.tasks.remove(index).task.into_state();
+                state.rollback()?;
+                state.close()?;
+                tracing::info!(task = %grant.task, thread = self.index, "task given up");
+            }
+            self.say_given_up(grant);
+        }
+        Ok(())
+    }
+
+    fn continue_with_rest(&mut self) -> Result<(), StreamsError> {
+        let starts = self.continuing();
+        self.assign(&starts)?;
+        self.report();
+        Ok(())
+    }
+
+    fn say_given_up(&self, grant: Grant) {
+        // The control thread ends last; when it has, nobody needs to know.
+        let _ = self.given_up.send(grant);
+    }
+}

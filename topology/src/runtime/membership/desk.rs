@@ -1,0 +1,234 @@
+//! A member's own affairs: what it is to the others, what it holds, and what it says about that. Pure state over the two
+//! machines of [`holding`](super::holding); the control thread carries its words out. Knows threads by number only.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::holding::{Holding, Standing, StandingEvent, TaskAction, TaskEvent};
+use super::records::{Announcement, Incarnation, Phase};
+use super::view::View;
+use crate::record::TaskId;
+
+/// One grant of one task to one thread. What belongs to an earlier grant is told apart by the ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) task: TaskId,
+    pub(crate) ticket: u64,
+    /// The losses of membership before it: [`Gate::metadata`](super::Gate::metadata) lets nothing pass that has another
+    /// count than the present.
+    pub(crate) losses: u64,
+}
+
+/// What a thread is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    Start,
+    Revoke,
+    Lose,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    holding: Holding,
+    grant: Grant,
+    thread: usize,
+    /// Since when it is being given up.
+    asked: Option<Duration>,
+    /// It goes to another thread of this instance.
+    moves: bool,
+}
+
+/// See the module.
+pub(crate) struct Desk {
+    /// What stays the same in every announcement.
+    profile: Announcement,
+    standing: Standing,
+    held: BTreeMap<TaskId, Held>,
+    threads: Vec<bool>,
+    tickets: u64,
+    /// What is said differs from what was said last.
+    is_news: bool,
+}
+
+impl Desk {
+    pub(crate) fn new(profile: Announcement) -> Self {
+        let threads = vec![true; profile.threads];
+        let (standing, held) = (Standing::default(), BTreeMap::new());
+        Self { profile, standing, held, threads, tickets: 0, is_news: false }
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    fn on(&mut self, event: StandingEvent) {
+        let (standing, is_news) = self.standing.on(event);
+        self.standing = standing;
+        self.is_news |= is_news;
+    }
+
+    /// The group has this member, under this id.
+    pub(crate) fn joined(&mut self, member: &str, losses: u64) {
+        if self.standing == Standing::Outside {
+            member.clone_into(&mut self.profile.incarnation.member);
+            self.profile.incarnation.count = losses;
+            self.on(StandingEvent::Joined);
+        }
+    }
+
+    /// The group has lost this member: everything is given up.
+    pub(crate) fn lost(&mut self, now: Duration) -> Vec<(usize, Word, Grant)> {
+        self.on(StandingEvent::Lost);
+        let tasks: Vec<TaskId> = self.held.keys().copied().collect();
+        let words = tasks.into_iter().filter_map(|task| self.task(task, TaskEvent::Lost, now)).collect();
+        self.settle_loss();
+        words
+    }
+
+    pub(crate) fn stopped(&mut self) {
+        self.on(StandingEvent::Stopped);
+    }
+
+    /// A row was read.
+    pub(crate) fn row(&mut self, task: TaskId, view: &View, now: Duration) -> Option<(usize, Word, Grant)> {
+        let event = match view.table.get(&task) {
+            Some(row) if row.owner.incarnation == self.profile.incarnation => match row.phase {
+                Phase::Granted if self.standing == Standing::Member => TaskEvent::Granted,
+                Phase::Granted => return None,
+                Phase::Revoking => TaskEvent::Revoked,
+            },
+            Some(_) | None => TaskEvent::Elsewhere,
+        };
+        // Asked for what it does not have, it says so.
+        self.is_news |= event == TaskEvent::Revoked && !self.held.contains_key(&task);
+        self.task(task, event, now)
+    }
+
+    /// A thread has given a task up. Nothing of it is open any more.
+    pub(crate) fn given_up(&mut self, grant: Grant) -> Option<(usize, Word, Grant)> {
+        let held = self.held.get_mut(&grant.task).filter(|held| held.grant.ticket == grant.ticket)?;
+        if held.moves && held.holding == Holding::Held {
+            self.held.remove(&grant.task);
+            return Some(self.start(grant.task));
+        }
+        if held.holding.on(TaskEvent::GivenUp).0 == Holding::None {
+            self.held.remove(&grant.task);
+            self.is_news = true;
+            self.settle_loss();
+        }
+        None
+    }
+
+    /// Everything is given up: the threads have ended.
+    pub(crate) fn all_given_up(&mut self) {
+        self.held.clear();
+    }
+
+    /// A thread has ended; it gets no more tasks. What it had, nobody gives up.
+    pub(crate) fn thread_ended(&mut self, thread: usize) {
+        if let Some(runs) = self.threads.get_mut(thread) {
+            *runs = false;
+        }
+    }
+
+    fn settle_loss(&mut self) {
+        if self.standing == Standing::Losing && self.held.is_empty() {
+            self.on(StandingEvent::Emptied);
+        }
+    }
+
+    fn task(&mut self, task: TaskId, event: TaskEvent, now: Duration) -> Option<(usize, Word, Grant)> {
+        let before = self.held.get(&task).map_or(Holding::None, |held| held.holding);
+        let (after, action) = before.on(event);
+        if action == TaskAction::Start {
+            return Some(self.start(task));
+        }
+        let held = self.held.get_mut(&task)?;
+        held.holding = after;
+        let word = match action {
+            TaskAction::Revoke => Word::Revoke,
+            TaskAction::Lose => Word::Lose,
+            TaskAction::Start | TaskAction::Nothing => return None,
+        };
+        held.asked.get_or_insert(now);
+        Some((held.thread, word, held.grant))
+    }
+
+    fn start(&mut self, task: TaskId) -> (usize, Word, Grant) {
+        self.tickets += 1;
+        let grant = Grant { task, ticket: self.tickets, losses: self.profile.incarnation.count };
+        let thread = self.lightest(task);
+        let held = Held { holding: Holding::Held, grant, thread, asked: None, moves: false };
+        self.held.insert(task, held);
+        (thread, Word::Start, grant)
+    }
+
+    fn load(&self, thread: usize) -> usize {
+        self.held.values().filter(|held| held.thread == thread).count()
+    }
+
+    fn lightest(&self, task: TaskId) -> usize {
+        let alike = |thread: usize| {
+            let of = |(other, held): &(&TaskId, &Held)| {
+                held.thread == thread && other.sub_topology == task.sub_topology
+            };
+            self.held.iter().filter(of).count()
+        };
+        let running = (0..self.threads.len()).filter(|&thread| self.threads[thread]);
+        running.min_by_key(|&thread| (alike(thread), self.load(thread))).unwrap_or(0)
+    }
+
+    /// A task to be moved from the fullest thread to the emptiest, when nothing else moves and they differ by more than
+    /// one. No other instance needs to know.
+    pub(crate) fn even_out(&mut self, now: Duration) -> Option<(usize, Word, Grant)> {
+        let is_quiet = |held: &Held| held.holding == Holding::Held && !held.moves;
+        if self.standing != Standing::Member || !self.held.values().all(is_quiet) {
+            return None;
+        }
+        let running = || (0..self.threads.len()).filter(|&thread| self.threads[thread]);
+        let fullest = running().max_by_key(|&thread| self.load(thread))?;
+        let emptiest = running().map(|thread| self.load(thread)).min()?;
+        if self.load(fullest) < emptiest + 2 {
+            return None;
+        }
+        let held = self.held.values_mut().rev().find(|held| held.thread == fullest)?;
+        held.moves = true;
+        held.asked = Some(now);
+        Some((held.thread, Word::Revoke, held.grant))
+    }
+
+    /// A task that was to be given up before `since` and still is not.
+    pub(crate) fn overdue(&self, since: Duration) -> Option<(TaskId, usize)> {
+        let late = self.held.iter().find(|(_, held)| held.asked.is_some_and(|asked| asked < since));
+        late.map(|(task, held)| (*task, held.thread))
+    }
+
+    /// How many tasks it has; nothing while one changes hands or membership is not settled.
+    pub(crate) fn settled(&self) -> Option<usize> {
+        let is_quiet = self.held.values().all(|held| held.holding == Holding::Held && !held.moves);
+        (self.standing == Standing::Member && is_quiet).then_some(self.held.len())
+    }
+
+    /// What is to be said now, when it differs from before.
+    pub(crate) fn news(&mut self, view: &View) -> Option<Announcement> {
+        let speaks = matches!(self.standing, Standing::Member | Standing::Leaving);
+        if !speaks || self.profile.incarnation.member.is_empty() || !std::mem::take(&mut self.is_news) {
+            return None;
+        }
+        Some(Announcement {
+            applied: view.epoch,
+            holds: self.held.keys().map(ToString::to_string).collect(),
+            is_leaving: self.standing == Standing::Leaving,
+            ..self.profile.clone()
+        })
+    }
+
+    /// What was said did not arrive: it is said again.
+    pub(crate) fn say_again(&mut self) {
+        self.is_news = true;
+    }
+
+    pub(crate) fn incarnation(&self) -> &Incarnation {
+        &self.profile.incarnation
+    }
+}

@@ -1,0 +1,165 @@
+//! A backtest: a topology over recorded records, on the caller's thread, as fast as it goes and always the same. One
+//! partition per topic, state in memory, commits by count instead of by time, outputs handed over as bytes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::driver::{DriverOptions, open_tasks};
+use crate::plan::Topology;
+use crate::record::{Headers, Partition, RecordRun, TopicPartition};
+use crate::runtime::{Task, TaskFault};
+use crate::time::Timestamp;
+
+/// Records between two commits: caches stay warm, outputs stay bounded.
+const COMMIT_RECORDS: usize = 4_096;
+
+/// A record that came out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BacktestOutput<'a> {
+    /// The topic it was written to.
+    pub topic: &'a str,
+    /// The key's bytes.
+    pub key: Option<&'a [u8]>,
+    /// The value's bytes.
+    pub value: Option<&'a [u8]>,
+    /// The record's time.
+    pub timestamp: Timestamp,
+}
+
+/// Runs a topology over recorded records.
+///
+/// ```
+/// use candlewick::{Backtest, Consumed, DriverOptions, Produced, StreamsBuilder, Timestamp};
+/// let builder = StreamsBuilder::new();
+/// builder
+///     .stream("words", Consumed::<String, String>::default())
+///     .map_values(|word| word.to_uppercase())
+///     .to("shouts", Produced::default());
+/// let topology = builder.build().expect("valid");
+/// let mut shouts = Vec::new();
+/// let mut backtest = Backtest::new(&topology, &DriverOptions::default()).expect("started");
+/// backtest.pipe("words", Some(b"k"), Some(b"hi"), Timestamp(0)).expect("a topic of the topology");
+/// backtest.finish(Timestamp(1), |output| shouts.push(output.value.map(<[u8]>::to_vec))).expect("processed");
+/// assert_eq!(shouts, [Some(b"HI".to_vec())]);
+/// ```
+pub struct Backtest {
+    tasks: Vec<Task>,
+    /// Source topics by name: which task reads them, in which queue.
+    readers: BTreeMap<Arc<str>, Reader>,
+    waiting: usize,
+}
+
+struct Reader {
+    task: usize,
+    queue: usize,
+    offset: i64,
+    run: RecordRun,
+}
+
+impl Backtest {
+    /// A backtest of `topology`.
+    ///
+    /// # Errors
+    /// When a processor's `init` fails.
+    pub fn new(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
+        let tasks = open_tasks(topology, options)?;
+        let mut readers = BTreeMap::new();
+        for (index, task) in tasks.iter().enumerate() {
+            for (queue, source) in task.group.queues.iter().enumerate() {
+                let topic = Arc::clone(&source.partition.topic);
+                let run =
+                    RecordRun::new(TopicPartition { topic: Arc::clone(&topic), partition: Partition(0) });
+                readers.insert(topic, Reader { task: index, queue, offset: 0, run });
+            }
+        }
+        Ok(Self { tasks, readers, waiting: 0 })
+    }
+
+    /// Adds a record to a topic. It is processed with those before it at the next [`drain`](Self::drain); gives whether
+    /// that is due.
+    ///
+    /// # Errors
+    /// Gives back the name of a topic that the topology does not read.
+    pub fn pipe<'t>(
+        &mut self,
+        topic: &'t str,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        timestamp: Timestamp,
+    ) -> Result<bool, &'t str> {
+        let reader = self.readers.get_mut(topic).ok_or(topic)?;
+        reader.run.push(reader.offset, timestamp, key, value, Headers::default());
+        reader.offset += 1;
+        self.waiting += 1;
+        Ok(self.waiting >= COMMIT_RECORDS)
+    }
+
+    /// Processes what waits, commits, and hands over what comes out, in order.
+    ///
+    /// # Errors
+    /// When a record fails and its handler does not skip it.
+    pub fn drain(&mut self, mut output: impl FnMut(BacktestOutput<'_>)) -> Result<(), TaskFault> {
+        self.waiting = 0;
+        loop {
+            for reader in self.readers.values_mut().filter(|reader| !reader.run.is_empty()) {
+                let source = reader.run.source.clone();
+                let run = std::mem::replace(&mut reader.run, RecordRun::new(source));
+                self.tasks[reader.task].enqueue(reader.queue, run);
+            }
+            let mut moved = false;
+            for index in 0..self.tasks.len() {
+                moved |= self.tasks[index].process(usize::MAX)? > 0;
+                self.tasks[index].finish_batch()?;
+                self.commit(index, &mut output)?;
+            }
+            if !moved && self.readers.values().all(|reader| reader.run.is_empty()) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Processes what waits and moves stream time on to `time`, so that every window that ends by then closes.
+    ///
+    /// # Errors
+    /// As [`drain`](Self::drain).
+    pub fn finish(
+        mut self,
+        time: Timestamp,
+        mut output: impl FnMut(BacktestOutput<'_>),
+    ) -> Result<(), TaskFault> {
+        self.drain(&mut output)?;
+        for index in 0..self.tasks.len() {
+            self.tasks[index].advance(time)?;
+            self.drain(&mut output)?;
+        }
+        Ok(())
+    }
+
+    /// How many records were left out for this reason.
+    #[must_use]
+    pub fn dropped(&self, reason: crate::processor::DropReason) -> u64 {
+        let counts = self.tasks.iter().flat_map(|task| task.env.dropped());
+        counts.filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
+    }
+
+    fn commit(&mut self, index: usize, output: &mut impl FnMut(BacktestOutput<'_>)) -> Result<(), TaskFault> {
+        let task = &mut self.tasks[index];
+        task.flush()?;
+        let changelogs: Vec<u32> = task.changelogs().map(|(_, topic)| topic).collect();
+        for at in 0..task.env.outputs.len() {
+            let (entry, key, value) = task.env.outputs.get(at);
+            if changelogs.contains(&entry.topic) {
+                continue;
+            }
+            let topic = &task.env.topics[entry.topic as usize].name;
+            if let Some(reader) = self.readers.get_mut(topic) {
+                reader.run.push(reader.offset, entry.timestamp, key, value, entry.headers.clone());
+                reader.offset += 1;
+            } else {
+                output(BacktestOutput { topic, key, value, timestamp: entry.timestamp });
+            }
+        }
+        task.env.outputs.clear();
+        task.committed(&[])
+    }
+}

@@ -1,0 +1,144 @@
+//! A log on a leash: stops all threads of an instance between any two calls, for good, as `kill -9` would, or for a while.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use candlewick::client::{
+    Admin, ClientError, CommittedOffset, Consumer, EmbeddedLog, Group, GroupEvent, GroupMetadata, Isolation,
+    Log, NewTopic, OutgoingRecord, PolledBatch, Producer, ProducerError, ProducerSettings, StartAt,
+    TopicDescription, TopicHandle, Watermarks,
+};
+use candlewick::{Partition, Timestamp, TopicPartition};
+
+/// Lets the threads of an instance run, holds them, or ends them.
+#[derive(Default)]
+pub(crate) struct Leash {
+    state: Mutex<Pace>,
+    changed: Condvar,
+    pub(crate) held: AtomicU64,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Pace {
+    #[default]
+    Runs,
+    Sleeps,
+    Dead,
+}
+
+impl Leash {
+    pub(crate) fn set(&self, pace: Pace) {
+        *self.state.lock().expect("not poisoned") = pace;
+        self.changed.notify_all();
+    }
+
+    /// Passes while the instance runs; a dead one comes back never.
+    fn pass(&self) {
+        let mut pace = self.state.lock().expect("not poisoned");
+        while *pace != Pace::Runs {
+            self.held.fetch_add(1, Ordering::Relaxed);
+            pace = self.changed.wait(pace).expect("not poisoned");
+        }
+    }
+}
+
+/// A client behind a leash. What a dead instance held is not dropped in good order.
+struct Leashed<T: ?Sized> {
+    leash: Arc<Leash>,
+    client: Box<T>,
+}
+
+pub(crate) struct LeashedLog {
+    pub(crate) leash: Arc<Leash>,
+    pub(crate) log: Arc<EmbeddedLog>,
+}
+
+macro_rules! leashed {
+    ($trait:ident { $(fn $name:ident($self:ident: $receiver:ty $(, $argument:ident: $type:ty)*) -> $result:ty;)* }) => {
+        impl $trait for Leashed<dyn $trait> {
+            $(fn $name($self: $receiver $(, $argument: $type)*) -> $result {
+                $self.leash.pass();
+                let result = $self.client.$name($($argument),*);
+                $self.leash.pass();
+                result
+            })*
+        }
+    };
+}
+
+type Client<T> = Result<T, ClientError>;
+type Sent<T> = Result<T, ProducerError>;
+type Offsets<'a> = &'a [(TopicPartition, CommittedOffset)];
+
+leashed!(Consumer {
+    fn assign(self: &mut Self, partitions: &[(TopicPartition, StartAt)]) -> Client<()>;
+    fn seek(self: &mut Self, partition: &TopicPartition, to: StartAt) -> Client<()>;
+    fn pause(self: &mut Self, partitions: &[TopicPartition]) -> Client<()>;
+    fn resume(self: &mut Self, partitions: &[TopicPartition]) -> Client<()>;
+    fn poll(self: &mut Self, records_max: usize, timeout: Duration, batch: &mut PolledBatch) -> Client<()>;
+    fn position(self: &Self, partition: &TopicPartition) -> Option<i64>;
+    fn known_end(self: &Self, partition: &TopicPartition) -> Option<i64>;
+    fn committed(self: &mut Self, partitions: &[TopicPartition], timeout: Duration) -> Client<Vec<Option<CommittedOffset>>>;
+    fn commit(self: &mut Self, offsets: Offsets<'_>, member: &GroupMetadata) -> Client<()>;
+});
+
+leashed!(Producer {
+    fn topic(self: &mut Self, name: &str) -> Sent<TopicHandle>;
+    fn send(self: &mut Self, record: OutgoingRecord<'_>) -> Sent<()>;
+    fn poll(self: &mut Self) -> Sent<()>;
+    fn flush(self: &mut Self, timeout: Duration) -> Sent<()>;
+    fn acknowledged(self: &Self, topic: TopicHandle, partition: Partition) -> Option<i64>;
+    fn init_transactions(self: &mut Self, timeout: Duration) -> Sent<()>;
+    fn begin_transaction(self: &mut Self) -> Sent<()>;
+    fn send_offsets(self: &mut Self, offsets: Offsets<'_>, member: &GroupMetadata, timeout: Duration) -> Sent<()>;
+    fn commit_transaction(self: &mut Self, timeout: Duration) -> Sent<()>;
+    fn abort_transaction(self: &mut Self, timeout: Duration) -> Sent<()>;
+});
+
+leashed!(Group {
+    fn poll(self: &mut Self, timeout: Duration) -> Client<Vec<GroupEvent>>;
+    fn metadata(self: &Self) -> Client<GroupMetadata>;
+    fn leave(self: &mut Self, timeout: Duration) -> Client<()>;
+});
+
+leashed!(Admin {
+    fn describe(self: &mut Self, topics: &[&str], timeout: Duration) -> Client<Vec<Option<TopicDescription>>>;
+    fn topics(self: &mut Self, timeout: Duration) -> Client<Vec<String>>;
+    fn topic_config(self: &mut Self, topic: &str, timeout: Duration) -> Client<BTreeMap<String, String>>;
+    fn create(self: &mut Self, topics: &[NewTopic], timeout: Duration) -> Client<()>;
+    fn delete(self: &mut Self, topics: &[&str], timeout: Duration) -> Client<()>;
+    fn delete_records(self: &mut Self, before: &[(TopicPartition, i64)], timeout: Duration) -> Client<()>;
+    fn watermarks(self: &mut Self, partition: &TopicPartition, timeout: Duration) -> Client<Watermarks>;
+    fn offset_for_time(self: &mut Self, partition: &TopicPartition, time: Timestamp, timeout: Duration) -> Client<Option<i64>>;
+    fn group_offsets(self: &mut Self, group: &str, timeout: Duration) -> Client<Vec<(TopicPartition, CommittedOffset)>>;
+    fn group_members(self: &mut Self, group: &str, timeout: Duration) -> Client<Vec<String>>;
+    fn set_group_offsets(self: &mut Self, group: &str, offsets: &[(TopicPartition, i64)], timeout: Duration) -> Client<()>;
+    fn delete_group(self: &mut Self, group: &str, timeout: Duration) -> Client<()>;
+});
+
+impl Log for LeashedLog {
+    fn consumer(&self, group: &str, isolation: Isolation) -> Client<Box<dyn Consumer>> {
+        self.leash.pass();
+        let client = self.log.consumer(group, isolation)?;
+        Ok(Box::new(Leashed { leash: Arc::clone(&self.leash), client }))
+    }
+
+    fn producer(&self, settings: &ProducerSettings) -> Client<Box<dyn Producer>> {
+        self.leash.pass();
+        let client = self.log.producer(settings)?;
+        Ok(Box::new(Leashed { leash: Arc::clone(&self.leash), client }))
+    }
+
+    fn admin(&self) -> Client<Box<dyn Admin>> {
+        self.leash.pass();
+        Ok(Box::new(Leashed { leash: Arc::clone(&self.leash), client: self.log.admin()? }))
+    }
+
+    fn group(&self, group: &str, topic: &str, session_timeout: Duration) -> Client<Box<dyn Group>> {
+        self.leash.pass();
+        let client = self.log.group(group, topic, session_timeout)?;
+        Ok(Box::new(Leashed { leash: Arc::clone(&self.leash), client }))
+    }
+}
