@@ -1,1 +1,26 @@
-//! Not yet furnished.
+//! # candlewick-bench
+//!
+//! Runs beside Kafka Streams: the same trades through the same broker, once by the `candlewick` binary and once by the
+//! JVM's application in `java/`. Owns the workload, the recount that says what must come out, and the measuring; must
+//! not know how either application works inside.
+
+mod child;
+mod error;
+mod feed;
+mod figures;
+mod jvm;
+mod ours;
+mod outputs;
+mod report;
+mod run;
+mod totals;
+mod trades;
+mod workload;
+
+pub use error::BenchError;
+pub use figures::{Case, Figures, Side};
+pub use report::Report;
+pub use run::{Bench, Options};
+pub use totals::Totals;
+pub use trades::{GeneratedTrade, TRADE_SCHEMA, TradeGenerator};
+pub use workload::{Application, Workload};

@@ -1,5 +1,6 @@
 //! The table of commands, and what they share: the workspace's root and a clean call of cargo.
 
+mod bench;
 mod fresh;
 mod lines;
 mod test;
@@ -8,6 +9,9 @@ mod tidy;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command as Process;
+
+/// In place of options: they are passed on to another program, which knows them.
+pub(crate) const ANY: &str = "…";
 
 /// A command of `cargo xtask`.
 pub(crate) struct Command {
@@ -22,7 +26,7 @@ pub(crate) struct Command {
 }
 
 /// All commands.
-pub(crate) const ALL: [Command; 4] = [
+pub(crate) const ALL: [Command; 5] = [
     Command {
         name: "test",
         about: "formatting, tidy, clippy and every test; --fast needs no server and leaves clippy out",
@@ -35,6 +39,12 @@ pub(crate) const ALL: [Command; 4] = [
         about: "the release build as on a machine that has Rust, a C compiler and make only",
         options: &[],
         run: fresh::run,
+    },
+    Command {
+        name: "bench",
+        about: "beside the JVM on one broker: `bench candles --records N --json FILE`; `bench candles --help` for more",
+        options: &[ANY],
+        run: bench::run,
     },
     Command {
         name: "lines",

@@ -1,0 +1,77 @@
+//! `beside-jvm candles`: runs the bench beside the JVM, prints its table and writes its figures. Knows only the command
+//! line; fails when an output is not what it has to be.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use candlewick_bench::{Bench, BenchError, Options, Workload};
+use clap::{Parser, Subcommand};
+
+/// Candlewick and Kafka Streams on the same broker.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    bench: Which,
+}
+
+#[derive(Debug, Subcommand)]
+enum Which {
+    /// Trades to candles with indicators, and a stateless pipeline.
+    Candles {
+        /// Trades that both sides read as fast as they can.
+        #[arg(long, default_value_t = 5_000_000)]
+        records: u64,
+        /// Trades of the case that is fed at a rate; as many as the others when not given.
+        #[arg(long)]
+        paced_records: Option<u64>,
+        /// The cases to run; all of them when not given.
+        #[arg(long, value_delimiter = ',', value_parser = workload)]
+        only: Vec<Workload>,
+        /// Where to write the figures as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// The candlewick binary; by default the one beside this program.
+        #[arg(long)]
+        candlewick: Option<PathBuf>,
+    },
+}
+
+fn workload(name: &str) -> Result<Workload, String> {
+    let names = Workload::ALL.map(|workload| workload.name);
+    let found = Workload::ALL.into_iter().find(|workload| workload.name == name);
+    found.ok_or_else(|| format!("there is no case {name}: choose of {}", names.join(", ")))
+}
+
+fn main() -> ExitCode {
+    let Which::Candles { records, paced_records, only, json, candlewick } = Cli::parse().bench;
+    let workloads = if only.is_empty() { Workload::ALL.to_vec() } else { only };
+    match run(records, paced_records.unwrap_or(records), workloads, json, candlewick) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(
+    records: u64,
+    paced_records: u64,
+    workloads: Vec<Workload>,
+    json: Option<PathBuf>,
+    candlewick: Option<PathBuf>,
+) -> Result<bool, BenchError> {
+    let io = |source| BenchError::Io { path: "the folder of this program".into(), source };
+    let here = std::env::current_exe().map_err(io)?;
+    let folder = here.parent().map_or_else(PathBuf::new, PathBuf::from);
+    let candlewick = candlewick.unwrap_or_else(|| folder.join("candlewick"));
+    let jvm_build_dir = folder.join("bench-jvm");
+    let options = Options { records, paced_records, workloads, candlewick, jvm_build_dir };
+    let report = Bench::start(options)?.run()?;
+    print!("{}", report.table());
+    if let Some(path) = json {
+        std::fs::write(&path, report.json() + "\n").map_err(|source| BenchError::Io { path, source })?;
+    }
+    Ok(report.outputs_equal())
+}

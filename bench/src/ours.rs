@@ -1,0 +1,43 @@
+//! The `candlewick` binary on the bench's topics. Owns its command line; knows nothing else of it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::workload::{Application, PARTITIONS, Workload};
+
+/// Where one run of it reads and writes.
+pub(crate) struct OurRun<'a> {
+    pub(crate) binary: &'a Path,
+    pub(crate) brokers: &'a str,
+    pub(crate) input: &'a str,
+    pub(crate) prefix: &'a str,
+    pub(crate) application_id: &'a str,
+    pub(crate) data_dir: PathBuf,
+}
+
+/// The command of a run.
+pub(crate) fn command(workload: &Workload, run: &OurRun<'_>) -> Command {
+    let mut command = Command::new(run.binary);
+    command.arg("run").args(["--pipeline", workload.application.name()]);
+    command.args(["--brokers", run.brokers, "--input", run.input, "--output-prefix", run.prefix]);
+    command.args(["--application-id", run.application_id, "--intervals", "1m", "--grace", "5s"]);
+    command.args(["--no-source", "--no-server", "--threads", &PARTITIONS.to_string()]);
+    command.arg("--data-dir").arg(&run.data_dir).arg("--state-dir").arg(run.data_dir.join("state"));
+    let guarantee = if workload.exactly_once { "exactly-once" } else { "at-least-once" };
+    command.args(["--guarantee", guarantee]);
+    if let Some(interval) = workload.commit_interval {
+        command.args(["--commit-interval-ms", &interval.as_millis().to_string()]);
+    }
+    if !workload.cache {
+        command.args(["--cache-bytes", "0"]);
+    }
+    command
+}
+
+/// The topic that is compared.
+pub(crate) fn output_topic(application: Application, prefix: &str) -> String {
+    match application {
+        Application::Candles => format!("{prefix}indicators"),
+        Application::Notional => format!("{prefix}notional"),
+    }
+}
