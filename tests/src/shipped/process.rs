@@ -22,7 +22,7 @@ pub fn binary() -> &'static Path {
         let lines = String::from_utf8_lossy(&output.stdout).into_owned();
         let artifacts = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
         let executables = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
-        executables.last().expect("cargo names the executable")
+        executables.fold(None, |_, path| Some(path)).expect("cargo names the executable")
     })
 }
 
