@@ -4,4 +4,5 @@
 //! Owns the start and the end of those servers; must not know what is tested on them.
 
 pub mod client_suite;
+pub mod deploy;
 pub mod servers;
