@@ -69,7 +69,9 @@ fn candles(
             trades: c.trades,
             taker_buy_volume: c.taker_buy_volume.to_string(),
         };
-        assert!(found.insert(place.clone(), candle).is_none(), "{place:?} came twice");
+        if let Some(first) = found.insert(place.clone(), candle.clone()) {
+            panic!("{place:?} came twice: first {first:?}, then {candle:?}");
+        }
     }
     found
 }
