@@ -1,5 +1,6 @@
 //! The `candlewick` binary: reads the command line, runs the command, and says in one sentence why it failed.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use candlewick_pipelines::cli::{Cli, Command};
@@ -10,7 +11,8 @@ use tracing_subscriber::EnvFilter;
 fn main() -> ExitCode {
     let filter =
         EnvFilter::try_from_env("CANDLEWICK_LOG").unwrap_or_else(|_| EnvFilter::new("warn,candlewick=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     let cli = Cli::parse();
     let result = match &cli.command {
         None => run::run(&cli.run),

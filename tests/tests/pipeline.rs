@@ -86,11 +86,19 @@ fn predicted(candles: &BTreeMap<(String, i64), ExpectedCandle>) -> BTreeSet<(Str
 
 /// Runs the binary over the recording, killing it `kills` times at moments drawn from a seed, until it has ended.
 fn run(folder: &Path, arguments: &[&str], kills: u64) {
-    let mut chance = 0x5eed_u64;
+    let (mut chance, mut runs) = (0x5eed_u64, 0);
     for _ in 0..kills {
         let process = Candlewick::start(folder, arguments);
+        let (running, deadline) =
+            (|| process.output().matches("task running").count(), Instant::now() + TIMEOUT);
+        let before = runs;
+        while running() <= before {
+            assert!(Instant::now() < deadline, "no task runs:\n{}", process.output());
+            std::thread::sleep(Duration::from_millis(10));
+        }
         chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        std::thread::sleep(Duration::from_millis(700 + (chance >> 33) % 1_300));
+        std::thread::sleep(Duration::from_millis((chance >> 33) % 1_500));
+        runs = running();
         process.kill();
     }
     let process = Candlewick::start(folder, arguments);

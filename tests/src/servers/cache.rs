@@ -8,17 +8,17 @@ use std::process::Command;
 use super::missing::Missing;
 
 /// A server's files: where they lie, and how they are made when they are not there.
-pub(super) struct Parts {
-    pub(super) server: &'static str,
+pub(crate) struct Parts {
+    pub(crate) server: &'static str,
     /// Changes with the contents, so that an old cache is not taken for a new one.
-    pub(super) version: &'static str,
+    pub(crate) version: &'static str,
     /// Fills an empty folder.
-    pub(super) make: fn(&Path) -> Result<(), String>,
+    pub(crate) make: fn(&Path) -> Result<(), String>,
 }
 
 impl Parts {
     /// The filled folder.
-    pub(super) fn folder(&self) -> Result<PathBuf, Missing> {
+    pub(crate) fn folder(&self) -> Result<PathBuf, Missing> {
         let fill = || -> Result<PathBuf, String> {
             let root = root()?;
             std::fs::create_dir_all(&root).map_err(|error| format!("{}: {error}", root.display()))?;
@@ -59,12 +59,12 @@ fn root() -> Result<PathBuf, String> {
 }
 
 /// A file of this crate's `servers` folder.
-pub(super) fn recipe(path: &str) -> PathBuf {
+pub(crate) fn recipe(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("servers").join(path)
 }
 
 /// Copies the runtime jars that `pom` names into `to`.
-pub(super) fn jars(pom: &Path, to: &Path) -> Result<(), String> {
+pub(crate) fn jars(pom: &Path, to: &Path) -> Result<(), String> {
     let mut maven = Command::new("mvn");
     maven.args(["-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime"]);
     maven.arg("-f").arg(pom).arg(format!("-DoutputDirectory={}", to.display()));
@@ -72,7 +72,7 @@ pub(super) fn jars(pom: &Path, to: &Path) -> Result<(), String> {
 }
 
 /// Runs a tool to its end.
-pub(super) fn done(tool: &str, command: &mut Command) -> Result<(), String> {
+pub(crate) fn done(tool: &str, command: &mut Command) -> Result<(), String> {
     let output = command.output().map_err(|error| {
         format!("`{tool}` does not run ({error}): install a JDK of 17 or newer and Maven")
     })?;
@@ -90,7 +90,7 @@ pub(super) fn done(tool: &str, command: &mut Command) -> Result<(), String> {
 }
 
 /// A `java` of at least this version: `CANDLEWICK_JAVA`, then the path, then the usual folders.
-pub(super) fn java(at_least: u32) -> Result<PathBuf, String> {
+pub(crate) fn java(at_least: u32) -> Result<PathBuf, String> {
     let mut candidates: Vec<PathBuf> =
         std::env::var_os("CANDLEWICK_JAVA").map(PathBuf::from).into_iter().collect();
     candidates.push("java".into());

@@ -13,7 +13,7 @@
 //! # }
 //! ```
 
-mod cache;
+pub(crate) mod cache;
 mod elasticsearch;
 mod kafka;
 mod missing;

@@ -139,7 +139,27 @@ impl KafkaAdmin {
         }
     }
 
+    /// Asks again while the answer is a passing one, such as a leader that was elected a moment ago.
     fn offset(
+        &self,
+        partition: &TopicPartition,
+        spec: OffsetSpec,
+        stable: bool,
+        timeout: Duration,
+    ) -> Result<Option<i64>, ClientError> {
+        let until = self.clock.monotonic() + timeout;
+        loop {
+            let left = until.saturating_sub(self.clock.monotonic()).max(Duration::from_millis(100));
+            match self.offset_once(partition, spec, stable, left) {
+                Err(ClientError::Unavailable { .. }) if self.clock.monotonic() < until => {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn offset_once(
         &self,
         partition: &TopicPartition,
         spec: OffsetSpec,
