@@ -1,6 +1,7 @@
 //! Why a run cannot be measured. Owns the sentences.
 
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use candlewick::SerdeError;
@@ -39,12 +40,12 @@ pub enum BenchError {
         source: std::io::Error,
     },
     /// A measured program ended by itself.
-    #[error("{program} ended with status {status}; its last lines:\n{log}")]
+    #[error("{program} ended with {status}; its last lines:\n{log}")]
     Ended {
         /// Which one.
         program: String,
-        /// The raw status of `wait`.
-        status: i32,
+        /// How.
+        status: ExitStatus,
         /// The end of its log.
         log: String,
     },

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use candlewick::client::{Consumer, Isolation, Log, PolledBatch, StartAt};
+use candlewick::client::{Admin, Consumer, Isolation, Log, PolledBatch, StartAt};
 use candlewick::{Serde, TopicPartition};
 use candlewick_connectors::avro::{AvroDatum, SchemaRegistry};
 use serde::{Deserialize, Serialize};
@@ -52,11 +52,24 @@ impl FirstRecord {
     }
 }
 
-/// How many records of `topic` the group has committed, over all partitions.
-pub(crate) fn committed(log: &dyn Log, group: &str, topic: &str) -> Result<i64, BenchError> {
-    let offsets = log.admin()?.group_offsets(group, TIMEOUT)?;
-    let of_topic = offsets.iter().filter(|(partition, _)| &*partition.topic == topic);
-    Ok(of_topic.map(|(_, committed)| committed.offset).sum())
+/// How far a group is in a topic.
+pub(crate) struct Committed<'a> {
+    admin: Box<dyn Admin>,
+    group: &'a str,
+    topic: &'a str,
+}
+
+impl<'a> Committed<'a> {
+    pub(crate) fn of(log: &dyn Log, group: &'a str, topic: &'a str) -> Result<Self, BenchError> {
+        Ok(Self { admin: log.admin()?, group, topic })
+    }
+
+    /// How many records of the topic the group has committed, over all partitions.
+    pub(crate) fn records(&mut self) -> Result<i64, BenchError> {
+        let offsets = self.admin.group_offsets(self.group, TIMEOUT)?;
+        let of_topic = offsets.iter().filter(|(partition, _)| &*partition.topic == self.topic);
+        Ok(of_topic.map(|(_, committed)| committed.offset).sum())
+    }
 }
 
 /// Candles and notional records as both applications write them, by what they have in common.

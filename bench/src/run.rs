@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use candlewick::client::Log;
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
 use candlewick::{Clock, SystemClock, Timestamp};
 use candlewick_connectors::avro::{MemoryRegistry, SchemaRegistry};
@@ -20,7 +19,7 @@ use crate::feed::{self, Feed};
 use crate::figures::{Case, Side};
 use crate::jvm::{Jvm, JvmRun};
 use crate::ours::{self, OurRun};
-use crate::outputs::{self, FirstRecord};
+use crate::outputs::{self, Committed, FirstRecord};
 use crate::report::Report;
 use crate::totals::Totals;
 use crate::trades::{TRADE_SCHEMA, TradeGenerator};
@@ -246,8 +245,8 @@ impl Bench {
         let mut feed = self.feed(&names.input)?;
         let at_once = u64::from(rate).min(names.records);
         feed.write(at_once)?;
-        let log: &dyn Log = &*self.log;
-        while outputs::committed(log, &names.application_id, &names.input)? == 0 {
+        let mut committed = Committed::of(&*self.log, &names.application_id, &names.input)?;
+        while committed.records()? == 0 {
             if stop.load(Ordering::Relaxed) {
                 return Ok(f64::NAN);
             }
@@ -270,6 +269,7 @@ impl Bench {
         let begin = Instant::now();
         let all = i64::try_from(names.records).unwrap_or(i64::MAX);
         let mut asked = begin;
+        let mut committed = Committed::of(&*self.log, &names.application_id, &names.input)?;
         loop {
             first.poll(Duration::from_millis(10))?;
             if child.try_end()?.is_some() {
@@ -279,7 +279,7 @@ impl Bench {
                 continue;
             }
             asked = Instant::now();
-            if outputs::committed(&*self.log, &names.application_id, &names.input)? >= all {
+            if committed.records()? >= all {
                 return child.terminate(Duration::from_secs(60));
             }
             if begin.elapsed() > LIMIT {

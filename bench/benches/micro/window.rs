@@ -14,8 +14,8 @@ fn trade(number: i64) -> Trade {
     Trade {
         exchange: "".into(),
         symbol: "SYM001-USD".into(),
-        price: Decimal::from_f64(50.0 + (number % 97) as f64 / 100.0).expect("two places"),
-        size: Decimal::from_f64(0.01 + (number % 31) as f64 / 100.0).expect("two places"),
+        price: Decimal::from_f64((5_000 + number % 97) as f64 / 100.0).expect("two places"),
+        size: Decimal::from_f64((1 + number % 31) as f64 / 100.0).expect("two places"),
         side: if number % 2 == 0 { Side::Buy } else { Side::Sell },
         timestamp: Timestamp(number),
         id: number,

@@ -85,7 +85,22 @@ impl KafkaConsumer {
     }
 
     /// The offsets that these starts mean now.
+    ///
+    /// Asks again while the answer is a passing one: clients are told of a new partition's leader before the broker knows
+    /// itself to be it.
     fn resolve(&self, starts: &[(TopicPartition, StartAt)]) -> Result<Vec<i64>, ClientError> {
+        let until = self.clock.monotonic() + ASSIGN_TIMEOUT;
+        loop {
+            match self.resolve_once(starts) {
+                Err(ClientError::Unavailable { .. }) if self.clock.monotonic() < until => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn resolve_once(&self, starts: &[(TopicPartition, StartAt)]) -> Result<Vec<i64>, ClientError> {
         let asked: Vec<(&TopicPartition, OffsetSpec)> = starts
             .iter()
             .filter_map(|(partition, start)| match start {
