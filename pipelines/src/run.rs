@@ -83,12 +83,17 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         None => None,
     };
     let result = watch(&streams, source.as_ref(), options, &stop);
-    let results = [
+    let mut results = vec![
         result,
         source.map_or(Ok(()), Source::stop),
-        sink.map_or(Ok(()), |sink| sink.stop(STOP_DEADLINE)),
         streams.stop(STOP_DEADLINE).map_err(CommandError::from),
     ];
+    if let Some(sink) = sink {
+        // A replay that has ended by itself is whole only when its predictions have arrived.
+        let is_whole = results.iter().all(Result::is_ok) && !stop.load(Ordering::Relaxed);
+        results.push(if is_whole { sink.drain(&stop) } else { Ok(()) });
+        results.push(sink.stop(STOP_DEADLINE));
+    }
     if let Some(reader) = reader {
         reader.stop();
     }
@@ -172,6 +177,11 @@ fn streams_config(options: &RunOptions) -> Result<StreamsConfig, CommandError> {
         cache_bytes_max: options.cache_bytes.unwrap_or(base.cache_bytes_max),
         state_dir,
         dead_letter_topic: Some(dead_letters),
+        // A recording's time is long past: the log would delete its changelogs for their age.
+        window_changelog_additional_retention_ms: match options.replay {
+            Some(_) => -1,
+            None => base.window_changelog_additional_retention_ms,
+        },
         ..base
     })
 }

@@ -154,8 +154,11 @@ fn changelog_config(store: &StoreDecl, additional_retention_ms: i64) -> BTreeMap
     let mut config = match store.kind {
         StoreKind::Window { retention_ms: retention, .. } => {
             let mut config = pairs(&[("cleanup.policy", "compact,delete")]);
-            config
-                .insert("retention.ms".into(), retention.saturating_add(additional_retention_ms).to_string());
+            let kept = match additional_retention_ms {
+                ..0 => -1,
+                additional => retention.saturating_add(additional),
+            };
+            config.insert("retention.ms".into(), kept.to_string());
             config
         }
         StoreKind::KeyValue | StoreKind::Suppress => pairs(&[("cleanup.policy", "compact")]),

@@ -12,7 +12,7 @@ use crate::client::{Isolation, Log, ProducerSettings};
 use crate::plan::{AutoOffsetReset, NodeRole, SubTopology, Topology, changelog_topic};
 use crate::processor::ProcessHandler;
 use crate::record::{Partition, TaskId, TopicPartition};
-use crate::state::{EngineChoice, StateFolder, StoreError, TaskSettings, TaskState};
+use crate::state::{EngineChoice, StateFolder, StoreError, StoreKind, TaskSettings, TaskState};
 use crate::time::Clock;
 
 /// Shared by the threads of one instance.
@@ -81,6 +81,11 @@ impl Application {
                 (index, TopicPartition { topic: topic(&store.name), partition: task.partition })
             })
             .collect()
+    }
+
+    /// Whether the log deletes from a store's changelog by age, so that its start moves on while a store rests.
+    pub(crate) fn changelog_expires(&self, task: TaskId, store: usize) -> bool {
+        matches!(self.sub_topology(task).stores[store].kind, StoreKind::Window { .. })
     }
 
     /// Opens a task's stores; what cannot be trusted is thrown away, to be restored from the changelogs.

@@ -227,6 +227,11 @@ where
             return Ok(());
         }
         cx.store(self.store).take_dirty(&mut self.dirty)?;
+        if self.flush_on_close {
+            // A row's time lies within its window, so in this order none closes, below, a window whose row is still to
+            // come. In the order of first changes a `suppress` would tell that window without its last records.
+            self.dirty.sort_by_key(|row| row.key.1);
+        }
         for Dirty { key: (key, start), old, new, timestamp } in self.dirty.drain(..) {
             if self.send_old && old.is_none() && new.is_none() {
                 continue;
