@@ -320,8 +320,5 @@ fn watch(
 /// Whether every task's stream time has passed `since`, which only the end of a replay brings about.
 fn closed_since(status: &candlewick::Status, since: Timestamp) -> bool {
     status.state == ApplicationState::Running
-        && status.tasks.iter().all(|task| {
-            let read = task.partitions.iter().any(|partition| partition.position.is_some());
-            !read || task.stream_time_ms >= since.as_millis() - 1_000
-        })
+        && status.tasks.iter().all(|task| task.stream_time_ms >= since.as_millis() - 1_000)
 }
