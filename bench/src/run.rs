@@ -39,6 +39,8 @@ pub struct Options {
     pub paced_records: u64,
     /// The workloads.
     pub workloads: Vec<Workload>,
+    /// Stream threads of either application.
+    pub threads: usize,
     /// The binary.
     pub candlewick: PathBuf,
     /// Where Maven builds the JVM's application; without it only our side can run.
@@ -234,6 +236,7 @@ impl Bench {
                 input: &names.input,
                 prefix: &names.prefix,
                 application_id: &names.application_id,
+                threads: self.options.threads,
                 data_dir: names.folder.clone(),
             };
             return ours::command(workload, &run);
@@ -249,6 +252,7 @@ impl Bench {
             application_id: &names.application_id,
             schema_id,
             records: names.records,
+            threads: self.options.threads,
             state_dir: names.folder.join("state"),
         };
         self.jvm

@@ -24,6 +24,9 @@ enum Which {
         /// Trades of the case that is fed at a rate; as many as the others when not given.
         #[arg(long)]
         paced_records: Option<u64>,
+        /// Stream threads of either side.
+        #[arg(long, default_value_t = 4)]
+        threads: usize,
         /// The cases to run; all of them when not given.
         #[arg(long, value_delimiter = ',', value_parser = workload)]
         only: Vec<Workload>,
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn run(which: Which) -> Result<bool, BenchError> {
-    let Which::Candles { records, paced_records, only, json, candlewick, alone } = which;
+    let Which::Candles { records, paced_records, threads, only, json, candlewick, alone } = which;
     let io = |source| BenchError::Io { path: "the folder of this program".into(), source };
     let here = std::env::current_exe().map_err(io)?;
     let folder = here.parent().map_or_else(PathBuf::new, PathBuf::from);
@@ -65,6 +68,7 @@ fn run(which: Which) -> Result<bool, BenchError> {
         records,
         paced_records: paced_records.unwrap_or(records),
         workloads: if only.is_empty() { Workload::ALL.to_vec() } else { only },
+        threads,
         candlewick: candlewick.unwrap_or_else(|| folder.join("candlewick")),
         jvm_build_dir: (!alone).then(|| folder.join("bench-jvm")),
     };
