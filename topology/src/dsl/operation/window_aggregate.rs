@@ -16,7 +16,7 @@ use crate::error::ProcessError;
 use crate::plan::{NodeRole, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::{Headers, Record};
-use crate::state::{Dirty, StoreHandle, Stores, WindowStore};
+use crate::state::{Dirty, Entry, StateStore as _, StoreHandle, Stores, WindowStore};
 use crate::time::{Timestamp, millis};
 
 impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
@@ -96,11 +96,16 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
                 step: Arc::clone(&step),
                 observed: Timestamp::UNKNOWN,
                 observed_key: format!("{}-observed", wiring.node.name).into(),
+                untold_key: format!("{}-untold", wiring.node.name).into(),
                 next_close: Timestamp::UNKNOWN,
+                told_to: Timestamp::UNKNOWN,
+                owes: false,
                 cached: wiring.caches(&store_name),
+                final_only: wiring.node.final_only && wiring.caches(&store_name),
                 send_old: wiring.node.send_old,
                 flush_on_close: wiring.node.flush_on_close,
                 dirty: Vec::new(),
+                rows: Vec::new(),
                 types: PhantomData,
             }))
         });
@@ -126,11 +131,20 @@ struct WindowAggregate<I, F, K: StoreKey, V, A: Data> {
     observed: Timestamp,
     /// Under which `observed` is committed with the offsets.
     observed_key: Arc<str>,
+    /// Under which is committed whether open windows are not known below.
+    untold_key: Arc<str>,
     next_close: Timestamp,
+    /// Every window that ends up to here was told.
+    told_to: Timestamp,
+    /// A run that told final results only has left open windows that are not known below, where this run tells changes.
+    owes: bool,
     cached: bool,
+    /// Nobody below sees a result before its window has closed: none is told before, and the store is where they wait.
+    final_only: bool,
     send_old: bool,
     flush_on_close: bool,
     dirty: Vec<Dirty<(K, Timestamp), A>>,
+    rows: Vec<(K, Timestamp, Entry<A>)>,
     types: PhantomData<fn(V)>,
 }
 
@@ -163,74 +177,53 @@ where
         Ok(changed)
     }
 
-    /// Forwards what the cache gathered once a window has closed, so that a `suppress` below need not wait for the
-    /// commit; also when the cache is full.
-    fn flush_when_due(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+    /// Forwards what is due below by now: what the cache gathered once a window has closed, so that a `suppress` below need
+    /// not wait for the commit, or when the cache is full. Comes before the record that moved time on is taken in: by it
+    /// the store may forget windows that are only now told.
+    fn tell_when_due(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        if std::mem::take(&mut self.owes) {
+            self.tell_ends(self.told_to, Timestamp(i64::MAX), cx)?;
+        }
         let closed = self.flush_on_close && self.observed >= self.next_close;
         if closed {
             self.next_close = self.windows.next_close(self.observed);
         }
-        if closed || cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) }
-    }
-}
-
-impl<I, F, K, V, A> Processor<K, V, Windowed<K>, Change<A>> for WindowAggregate<I, F, K, V, A>
-where
-    I: Fn() -> Option<A> + Send + Sync + 'static,
-    F: Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static,
-    K: StoreKey,
-    V: Data,
-    A: Data,
-{
-    fn init(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
-        cx.store(self.store).capture_old(self.send_old);
-        self.observed = Timestamp(cx.recall(&self.observed_key).unwrap_or(-1));
+        if !self.final_only {
+            return if closed { self.tell_changes(cx) } else { Ok(()) };
+        }
+        if closed {
+            let to = self.observed.minus_millis(self.windows.grace_ms());
+            let after = std::mem::replace(&mut self.told_to, to);
+            self.tell_ends(after, to, cx)?;
+        }
         Ok(())
     }
 
-    fn process(
+    /// Forwards the windows that end after `after` and up to `to`, as they stand in the store, in the order of their
+    /// starts: a row's time lies within its window, so that none closes, below, a window whose row is still to come.
+    fn tell_ends(
         &mut self,
-        record: Record<K, V>,
+        after: Timestamp,
+        to: Timestamp,
         cx: &mut Context<'_, Windowed<K>, Change<A>>,
     ) -> Result<(), ProcessError> {
-        if self.key.is_null(&record.key) {
-            cx.drop_record(DropReason::NullKey);
-            return Ok(());
+        let size = self.windows.size_ms();
+        let (from, to) = (after.minus_millis(size).plus_millis(1), to.minus_millis(size));
+        cx.store(self.store).fetch_all(from, to, &mut self.rows)?;
+        self.rows.sort_by_key(|(_, start, _)| *start);
+        for (key, start, Entry { value, timestamp }) in self.rows.drain(..) {
+            let (key, value) =
+                (Windowed { key, window: self.windows.window(start) }, Change::new(None, Some(value)));
+            cx.forward(Record { key, value, timestamp, headers: Headers::default() })?;
         }
-        self.observed = self.observed.max(record.timestamp);
-        let closed = self.observed.minus_millis(self.windows.grace_ms());
-        for start in self.windows.starts(record.timestamp) {
-            let window = self.windows.window(start);
-            if window.end <= closed {
-                cx.drop_record(DropReason::Late);
-                continue;
-            }
-            if let Some((change, timestamp)) = self.update(&record, start, cx.store(self.store))? {
-                let (key, headers) = (Windowed { key: record.key.clone(), window }, record.headers.clone());
-                cx.forward(Record { key, value: change, timestamp, headers })?;
-            }
-        }
-        if self.cached { self.flush_when_due(cx) } else { Ok(()) }
+        Ok(())
     }
 
-    fn advance(
-        &mut self,
-        time: Timestamp,
-        cx: &mut Context<'_, Windowed<K>, Change<A>>,
-    ) -> Result<(), ProcessError> {
-        self.observed = self.observed.max(time);
-        if self.cached { self.flush_when_due(cx) } else { Ok(()) }
-    }
-
-    fn flush(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
-        cx.remember(&self.observed_key, self.observed.0);
-        if !self.cached {
-            return Ok(());
-        }
+    /// Forwards what the cache gathered.
+    fn tell_changes(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
         cx.store(self.store).take_dirty(&mut self.dirty)?;
         if self.flush_on_close {
-            // A row's time lies within its window, so in this order none closes, below, a window whose row is still to
-            // come. In the order of first changes a `suppress` would tell that window without its last records.
+            // In the order of first changes a `suppress` would tell a window without its last records; see `tell_ends`.
             self.dirty.sort_by_key(|row| row.key.1);
         }
         for Dirty { key: (key, start), old, new, timestamp } in self.dirty.drain(..) {
@@ -246,6 +239,88 @@ where
         Ok(())
     }
 }
+
+impl<I, F, K, V, A> Processor<K, V, Windowed<K>, Change<A>> for WindowAggregate<I, F, K, V, A>
+where
+    I: Fn() -> Option<A> + Send + Sync + 'static,
+    F: Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static,
+    K: StoreKey,
+    V: Data,
+    A: Data,
+{
+    fn init(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        cx.store(self.store).capture_old(self.send_old && !self.final_only);
+        let recalled = cx.recall(&self.observed_key);
+        self.observed = Timestamp(recalled.unwrap_or(-1));
+        self.told_to = match recalled {
+            Some(_) => self.observed.minus_millis(self.windows.grace_ms()),
+            None => Timestamp(i64::MAX),
+        };
+        self.owes = !self.final_only && cx.recall(&self.untold_key) == Some(UNTOLD);
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, V>,
+        cx: &mut Context<'_, Windowed<K>, Change<A>>,
+    ) -> Result<(), ProcessError> {
+        if self.key.is_null(&record.key) {
+            cx.drop_record(DropReason::NullKey);
+            return Ok(());
+        }
+        self.observed = self.observed.max(record.timestamp);
+        let closed = self.observed.minus_millis(self.windows.grace_ms());
+        // Where nothing was committed by this operator, what has closed by now is not its to tell: another program that
+        // filled the stores has told it, or left it in the buffer of the suppression.
+        self.told_to = self.told_to.min(closed);
+        if self.final_only || self.owes {
+            self.tell_when_due(cx)?;
+        }
+        for start in self.windows.starts(record.timestamp) {
+            let window = self.windows.window(start);
+            if window.end <= closed {
+                cx.drop_record(DropReason::Late);
+                continue;
+            }
+            if let Some((change, timestamp)) = self.update(&record, start, cx.store(self.store))? {
+                let (key, headers) = (Windowed { key: record.key.clone(), window }, record.headers.clone());
+                cx.forward(Record { key, value: change, timestamp, headers })?;
+            }
+        }
+        if !self.cached {
+            return Ok(());
+        }
+        if cx.store(self.store).wants_flush() {
+            return if self.final_only { Ok(cx.store(self.store).settle()?) } else { self.tell_changes(cx) };
+        }
+        if self.final_only { Ok(()) } else { self.tell_when_due(cx) }
+    }
+
+    fn advance(
+        &mut self,
+        time: Timestamp,
+        cx: &mut Context<'_, Windowed<K>, Change<A>>,
+    ) -> Result<(), ProcessError> {
+        self.observed = self.observed.max(time);
+        if self.cached || self.owes { self.tell_when_due(cx) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        cx.remember(&self.observed_key, self.observed.0);
+        if self.final_only {
+            cx.remember(&self.untold_key, UNTOLD);
+        } else if !self.owes && cx.recall(&self.untold_key).is_some() {
+            cx.remember(&self.untold_key, TOLD);
+        }
+        if self.cached && !self.final_only { self.tell_changes(cx) } else { Ok(()) }
+    }
+}
+
+/// What is committed beside the offsets about open windows: they wait in the store, unknown below.
+const UNTOLD: i64 = 1;
+/// They are known below.
+const TOLD: i64 = 0;
 
 fn length(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
