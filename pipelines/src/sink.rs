@@ -6,7 +6,7 @@ use std::time::Duration;
 use candlewick::client::Log;
 use candlewick_connectors::avro::SchemaRegistry;
 use candlewick_connectors::elasticsearch::{
-    AvroDocuments, DocumentId, ElasticsearchConfig, ElasticsearchSink, SinkHandle,
+    AvroDocuments, DocumentId, ElasticsearchConfig, ElasticsearchSink, SinkHandle, SinkState,
 };
 use serde_json::json;
 
@@ -56,5 +56,19 @@ impl PredictionSink {
     /// What made it fail.
     pub fn stop(self, deadline: Duration) -> Result<(), CommandError> {
         Ok(self.0.stop(deadline).map(drop)?)
+    }
+
+    /// Lets it write everything that its topic holds, and ends it.
+    ///
+    /// # Errors
+    /// When that takes too long, or what made it fail.
+    pub fn finish(self, deadline: Duration) -> Result<(), CommandError> {
+        Ok(self.0.finish(deadline).map(drop)?)
+    }
+
+    /// Whether it has ended by itself.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        matches!(self.0.status().state, SinkState::Failed { .. })
     }
 }
