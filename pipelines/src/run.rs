@@ -87,7 +87,7 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
     };
     let parts = Parts { streams, source, sink, handler };
     let watched = parts.watch(options, &stop);
-    let ended = parts.end(watched);
+    let ended = parts.end(watched, &stop);
     if let Some(reader) = reader {
         reader.stop();
     }
@@ -354,18 +354,20 @@ impl Parts {
     }
 
     /// Ends everything, what writes before what reads it, and says what went wrong first.
-    fn end(self, watched: Result<Reason, CommandError>) -> Result<(), CommandError> {
-        let deadline = Instant::now() + STOP_DEADLINE;
-        let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-        let done = matches!(watched, Ok(Reason::Done));
-        let source = self.source.map_or(Ok(()), Source::stop);
-        let streams = self.streams.stop(left()).map_err(CommandError::from);
-        let sink = match self.sink {
-            Some(sink) if done && streams.is_ok() => sink.finish(left()),
-            Some(sink) => sink.stop(left()),
-            None => Ok(()),
-        };
-        [watched.map(drop), source, streams, sink].into_iter().collect()
+    fn end(self, watched: Result<Reason, CommandError>, stop: &AtomicBool) -> Result<(), CommandError> {
+        let is_done = matches!(watched, Ok(Reason::Done));
+        let mut results = vec![
+            watched.map(drop),
+            self.source.map_or(Ok(()), Source::stop),
+            self.streams.stop(STOP_DEADLINE).map_err(CommandError::from),
+        ];
+        if let Some(sink) = self.sink {
+            // A replay that has ended by itself is whole only when its predictions have arrived.
+            let is_whole = is_done && results.iter().all(Result::is_ok);
+            results.push(if is_whole { sink.drain(stop) } else { Ok(()) });
+            results.push(sink.stop(STOP_DEADLINE));
+        }
+        results.into_iter().collect()
     }
 }
 

@@ -178,6 +178,30 @@ pub enum TopologyError {
         /// The node.
         node: String,
     },
+    /// A store that keeps one value a key was asked to keep versions.
+    #[error(
+        "node {node}: only tables of topics and of streams (table, to_table) keep versions; leave versioned out here"
+    )]
+    NoVersions {
+        /// The node.
+        node: String,
+    },
+    /// A join that waits for a table needs the table's versions.
+    #[error(
+        "node {node}: a join with a grace period needs a table that keeps versions at least as long; use Materialized::versioned"
+    )]
+    NotVersioned {
+        /// The node.
+        node: String,
+    },
+    /// A table that cannot be looked up was joined.
+    #[error(
+        "node {node}: a suppressed table cannot be looked up; join before suppress, or materialize the table behind it"
+    )]
+    NotReadable {
+        /// The node.
+        node: String,
+    },
     /// Joined or merged inputs that cannot be brought to the same partitions.
     #[error(
         "node {node}: {left} has {left_count} partitions and {right} has {right_count}; joined topics need the same number: repartition one of them"

@@ -16,10 +16,10 @@ mod testing;
 mod time;
 
 pub use dsl::{
-    Branches, Change, Consumed, Data, FailOnInvalidTimestamp, Grouped, Joined, KGroupedStream, KGroupedTable,
-    KStream, KTable, Materialized, ProcessorStores, Produced, RecordTimestamp, Repartitioned, SplitStream,
-    StoreKey, StreamsBuilder, Suppressed, TimeWindowedKStream, TimeWindows, TimestampExtractor,
-    WallclockTimestamp, Window, Windowable, Windowed, WindowedSerde,
+    Branches, Change, Consumed, Data, FailOnInvalidTimestamp, Grouped, JoinWindows, Joined, KGroupedStream,
+    KGroupedTable, KStream, KTable, Materialized, ProcessorStores, Produced, RecordTimestamp, Repartitioned,
+    SplitStream, StoreKey, StreamJoined, StreamsBuilder, Suppressed, TimeWindowedKStream, TimeWindows,
+    TimestampExtractor, WallclockTimestamp, Window, Windowable, Windowed, WindowedSerde,
 };
 pub use error::{ProcessError, TopologyError, TopologyErrors};
 pub use plan::{AutoOffsetReset, BuildOptions, PartitionCounts, Topology};
@@ -41,8 +41,9 @@ pub use serde::{
     Utf8, VoidSerde, partition_for_key,
 };
 pub use state::{
-    BufferStats, Buffered, ChangeSerde, Dirty, DirtyWindow, Entry, KeyValueStore, StateFolder, StateReader,
-    StateSnapshot, StoreBuilder, StoreError, StoreHandle, Stores, SuppressBuffer, WindowStore,
+    BufferStats, Buffered, ChangeSerde, Dirty, DirtyWindow, Entry, KeyValueStore, Put, StateFolder,
+    StateReader, StateSnapshot, StoreBuilder, StoreError, StoreHandle, Stores, SuppressBuffer,
+    VersionedStore, WindowStore,
 };
 pub use testing::{
     Backtest, BacktestOutput, DriverOptions, TestInputTopic, TestOutputTopic, TopologyTestDriver,

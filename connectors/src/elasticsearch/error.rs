@@ -42,16 +42,6 @@ pub enum ElasticsearchError {
         /// Elasticsearch's words.
         reason: String,
     },
-    /// The sink was to write all that is there, and its time was over before.
-    #[error(
-        "not everything was written to the index {index} in time ({reason}); the next start writes the rest"
-    )]
-    Unfinished {
-        /// The index.
-        index: String,
-        /// What it waited for, as a sentence.
-        reason: String,
-    },
     /// The log failed.
     #[error("the sink's input: {0}")]
     Input(#[from] ClientError),
@@ -70,9 +60,7 @@ impl Classified for ElasticsearchError {
     fn domain(&self) -> Domain {
         match self {
             Self::Settings { .. } | Self::Denied { .. } | Self::Refused { .. } => Domain::User,
-            Self::Unavailable { .. } | Self::Unfinished { .. } | Self::Input(_) | Self::DeadLetter(_) => {
-                Domain::External
-            }
+            Self::Unavailable { .. } | Self::Input(_) | Self::DeadLetter(_) => Domain::External,
             Self::Thread { .. } => Domain::Internal,
         }
     }
@@ -80,7 +68,7 @@ impl Classified for ElasticsearchError {
     fn retry(&self) -> Retry {
         match self {
             // Rights can be granted while the sink waits.
-            Self::Unavailable { .. } | Self::Denied { .. } | Self::Unfinished { .. } => Retry::Backoff,
+            Self::Unavailable { .. } | Self::Denied { .. } => Retry::Backoff,
             // A missing topic may be made while the sink waits.
             Self::Input(
                 ClientError::Unavailable { .. }

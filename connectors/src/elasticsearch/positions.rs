@@ -47,11 +47,6 @@ impl Positions {
         }
     }
 
-    /// Whether everything before this offset has been read. Nothing is asked of a partition that is not held.
-    pub(super) fn has_read(&self, partition: Partition, end: i64) -> bool {
-        self.held.get(&partition).is_none_or(|held| held.next.unwrap_or(0) >= end)
-    }
-
     /// What stood before this offset is gone: reading goes on here.
     pub(super) fn reset(&mut self, partition: Partition, first: i64) {
         if let Some(held) = self.held.get_mut(&partition) {

@@ -9,7 +9,6 @@
 //!    is taken away then loses its pending documents here and is read from its committed offset there.
 //! 5. Every change of membership makes the records of the running poll void: they are fetched again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +30,7 @@ use crate::retry::Backoff;
 /// The longest wait between two looks at the group and the wish to stop.
 const SLICE: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
-const COMMIT_EVERY: Duration = Duration::from_secs(5);
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Pump {
     config: ElasticsearchConfig,
@@ -46,8 +45,6 @@ pub(super) struct Pump {
     epoch: u64,
     paused: bool,
     committed_at: Instant,
-    /// Where the topic ended when the end was asked for.
-    ends: Option<BTreeMap<Partition, i64>>,
 }
 
 /// The clients of the input.
@@ -76,7 +73,6 @@ impl Pump {
             epoch: 0,
             paused: false,
             committed_at: Instant::now(),
-            ends: None,
         }
     }
 
@@ -93,30 +89,8 @@ impl Pump {
                 }
                 Err(error) => return Err(error),
             }
-            match self.is_done() {
-                Ok(true) => break,
-                Err(error) if error.retry() == Retry::No => return Err(error),
-                Ok(false) | Err(_) => {}
-            }
         }
         self.finish(&mut input)
-    }
-
-    /// Whether the end is asked for, and everything that the topic held then has been read and is safe.
-    fn is_done(&mut self) -> Result<bool, ElasticsearchError> {
-        if !self.stop.is_wanted_at_end() || self.positions.len() == 0 || !self.delivery.is_empty() {
-            return Ok(false);
-        }
-        if self.ends.is_none() {
-            let mut admin = self.log.admin()?;
-            let mut ends = BTreeMap::new();
-            for place in self.places() {
-                ends.insert(place.partition, admin.watermarks(&place, PATIENCE)?.stable);
-            }
-            self.ends = Some(ends);
-        }
-        let mut ends = self.ends.iter().flatten();
-        Ok(ends.all(|(partition, end)| self.positions.has_read(*partition, *end)))
     }
 
     /// Puts the template and joins the group; `None` when it was stopped before.

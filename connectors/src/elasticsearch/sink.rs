@@ -1,7 +1,7 @@
 //! The sink's thread and its handle. Owns the start, the stop and what others see of it; the work itself is `pump`'s.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,6 @@ pub struct ElasticsearchSink;
 /// A running sink. Dropping it stops the sink without waiting for it.
 #[derive(Debug)]
 pub struct SinkHandle {
-    index: String,
     status: SharedStatus,
     stop: Arc<Stop>,
     ended: Receiver<Result<(), ElasticsearchError>>,
@@ -33,8 +32,6 @@ pub struct SinkHandle {
 #[derive(Debug, Default)]
 pub(super) struct Stop {
     wanted: AtomicBool,
-    /// Ends by itself at the end of the topic.
-    at_end: AtomicBool,
     deadline: Mutex<Option<Instant>>,
 }
 
@@ -46,10 +43,6 @@ impl Stop {
 
     pub(super) fn is_wanted(&self) -> bool {
         self.wanted.load(Ordering::SeqCst)
-    }
-
-    pub(super) fn is_wanted_at_end(&self) -> bool {
-        self.at_end.load(Ordering::SeqCst)
     }
 
     /// How long a call may take at most: its own time, or what is left until the deadline.
@@ -73,8 +66,7 @@ impl ElasticsearchSink {
         let status = SharedStatus::new(&config.topic);
         let stop = Arc::new(Stop::default());
         let (done, ended) = channel();
-        let index = config.index.clone();
-        let name = format!("sink-{index}");
+        let name = format!("sink-{}", config.index);
         let (own_status, own_stop) = (status.clone(), Arc::clone(&stop));
         let work = move || {
             let topic = config.topic.clone();
@@ -91,7 +83,7 @@ impl ElasticsearchSink {
         };
         let spawned = std::thread::Builder::new().name(name).spawn(work);
         spawned.map_err(|error| ElasticsearchError::Thread { reason: error.to_string() })?;
-        Ok(SinkHandle { index, status, stop, ended })
+        Ok(SinkHandle { status, stop, ended })
     }
 }
 
@@ -108,31 +100,6 @@ impl SinkHandle {
     /// # Errors
     /// The error by which the sink had ended, or [`ElasticsearchError::Thread`] when it does not end in time.
     pub fn stop(self, deadline: Duration) -> Result<SinkStatus, ElasticsearchError> {
-        self.end(deadline)
-    }
-
-    /// Lets the sink write everything that its topic holds now, and ends it.
-    ///
-    /// # Errors
-    /// [`ElasticsearchError::Unfinished`] when that was not done within `deadline`: the next start writes the rest. As
-    /// [`stop`](Self::stop) otherwise.
-    pub fn finish(self, deadline: Duration) -> Result<SinkStatus, ElasticsearchError> {
-        self.stop.at_end.store(true, Ordering::SeqCst);
-        match self.ended.recv_timeout(deadline) {
-            Ok(answer) => return answer.map(|()| self.status.get()),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return self.end(Duration::ZERO),
-        }
-        let reason = match self.status.get().state {
-            SinkState::Waiting { reason } => reason,
-            _ => format!("there was more to write than {} s were enough for", deadline.as_secs()),
-        };
-        let index = self.index.clone();
-        self.end(Duration::ZERO)?;
-        Err(ElasticsearchError::Unfinished { index, reason })
-    }
-
-    fn end(&self, deadline: Duration) -> Result<SinkStatus, ElasticsearchError> {
         self.stop.ask(Instant::now() + deadline);
         // The last call may be on its way when the deadline comes.
         match self.ended.recv_timeout(deadline + Duration::from_secs(5)) {

@@ -69,8 +69,17 @@ macro_rules! on_stream {
     };
 }
 
-/// Runs an expression on the table in a handle, whatever its types; `None` where it is no table.
+/// Runs an expression on the table in a handle, whatever its types; `None` where it is no table. `plain`: with keys that
+/// are not windowed.
 macro_rules! on_table {
+    (plain $handle:expr, $table:ident => $run:expr) => {
+        match $handle {
+            Handle::Table($table) => Some($run),
+            Handle::ValueTable($table) => Some($run),
+            Handle::CountTable($table) => Some($run),
+            _ => None,
+        }
+    };
     ($handle:expr, $table:ident => $run:expr) => {
         match $handle {
             Handle::Table($table) => Some($run),

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use candlewick::{
-    BuildOptions, Consumed, Grouped, Joined, KStream, Nullable, Produced, Record, Repartitioned, Stores,
+    BuildOptions, Consumed, Grouped, KStream, Nullable, Produced, Record, Repartitioned, Stores,
     StreamsBuilder, StringSerde, Timestamp, Topology, TopologyErrors,
 };
 use serde_json::Value as Json;
@@ -29,6 +29,7 @@ pub(super) enum Contents {
     Counts,
     WindowValues,
     WindowCounts,
+    Versions,
 }
 
 /// Why there is no topology.
@@ -50,8 +51,13 @@ pub(super) type Built<T> = Result<T, Refused>;
 pub(super) fn interpret(spec: &Json) -> Built<Plan> {
     let builder = StreamsBuilder::with_options(BuildOptions { generated_names: true });
     let nodes = spec["nodes"].as_array().ok_or_else(|| Refused::Malformed("the spec has no nodes".into()))?;
-    let mut reading =
-        Reading { builder: &builder, handles: BTreeMap::new(), sinks: BTreeSet::new(), stores: Vec::new() };
+    let mut reading = Reading {
+        builder: &builder,
+        spec,
+        handles: BTreeMap::new(),
+        sinks: BTreeSet::new(),
+        stores: Vec::new(),
+    };
     for node in nodes {
         reading.node(&Fields(node))?;
     }
@@ -69,6 +75,10 @@ impl Fields<'_> {
 
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.0[name].as_u64()
+    }
+
+    pub(super) fn signed(&self, name: &str) -> Option<i64> {
+        self.0[name].as_i64()
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -91,16 +101,24 @@ impl Fields<'_> {
 /// A spec that is being read.
 pub(super) struct Reading<'b> {
     pub(super) builder: &'b StreamsBuilder,
+    spec: &'b Json,
     pub(super) handles: BTreeMap<String, Handle<'b>>,
     pub(super) sinks: BTreeSet<String>,
     pub(super) stores: Vec<(String, Contents)>,
 }
 
 impl<'b> Reading<'b> {
+    /// A number of the spec's configuration.
+    pub(super) fn config(&self, key: &str) -> Option<u64> {
+        self.spec["config"][key].as_u64()
+    }
+
+    /// Whether the spec asks for Kafka Streams' optimizations.
+    pub(super) fn optimized(&self) -> bool {
+        self.spec["config"]["topology.optimization"] == "all"
+    }
+
     fn node(&mut self, node: &Fields<'_>) -> Built<()> {
-        if node.has("versioned") {
-            return Err(Refused::NotBuilt("versioned tables".into()));
-        }
         let made = match node.text("op") {
             "add_store" => return self.add_store(node),
             "split" => return self.split(node),
@@ -311,36 +329,6 @@ impl<'b> Reading<'b> {
         .ok_or_else(|| misplaced(node))?;
         self.sinks.insert(topic.to_owned());
         Ok(())
-    }
-
-    fn join(&self, node: &Fields<'_>) -> Built<Handle<'b>> {
-        let (left, right) = (self.handle(node, "left")?, self.handle(node, "right")?);
-        let joiner = functions::joiner(if node.has("joiner") { node.text("joiner") } else { "plus" })?;
-        let Handle::Table(table) = right else {
-            return Err(Refused::NotBuilt("joins other than of a stream with a table".into()));
-        };
-        if node.has("grace") || node.has("fk") {
-            return Err(Refused::NotBuilt("joins with grace or by foreign key".into()));
-        }
-        let inner = !matches!(node.text("kind"), "left" | "outer");
-        match left {
-            Handle::Stream(stream) if inner => {
-                let join = move |_: &Key, l: &Value, r: &String| joiner(l.as_deref(), Some(r));
-                Ok(stream.join(table, join, Joined::default()).into())
-            }
-            Handle::Stream(stream) => {
-                let join =
-                    move |_: &Key, l: &Value, r: Option<&String>| joiner(l.as_deref(), r.map(String::as_str));
-                Ok(stream.left_join(table, join, Joined::default()).into())
-            }
-            Handle::ValueStream(stream) if !inner => {
-                let join = move |_: &Key, l: &Option<Value>, r: Option<&String>| {
-                    joiner(text(l).as_deref(), r.map(String::as_str))
-                };
-                Ok(stream.left_join(table, join, Joined::default()).into())
-            }
-            _ => Err(Refused::NotBuilt("joins other than of a stream with a table".into())),
-        }
     }
 }
 

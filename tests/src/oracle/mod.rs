@@ -6,6 +6,7 @@ mod corpus;
 mod functions;
 mod handle;
 mod interpreter;
+mod joins;
 mod known;
 mod processors;
 mod report;

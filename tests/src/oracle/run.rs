@@ -1,11 +1,13 @@
 //! Runs the cases of a golden file in the test driver and says of each whether it agrees.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use candlewick::{
     DriverOptions, DropReason, Entry, Headers, KeyValueStore, Nullable, ProcessHandler, ProcessResponse,
-    Record, StringSerde, TestInputTopic, TestOutputTopic, Timestamp, TopologyTestDriver, WindowStore,
+    Record, StringSerde, TestInputTopic, TestOutputTopic, Timestamp, TopologyTestDriver, VersionedStore,
+    WindowStore,
 };
 use serde_json::{Value as Json, json};
 
@@ -110,7 +112,7 @@ impl<'p> Run<'p> {
             }
             self.compare_step(step).map_err(|difference| format!("{at}{difference}"))?;
         }
-        if case.fails { Ok(()) } else { self.compare_stores(&case.stores) }
+        if case.fails { Ok(()) } else { self.compare_stores(case) }
     }
 
     fn feed(&self, step: &Step) -> Result<(), String> {
@@ -151,9 +153,14 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
-    fn compare_stores(&self, expected: &Json) -> Result<(), String> {
+    fn compare_stores(&self, case: &Case) -> Result<(), String> {
+        let expected = &case.stores;
         for (name, contents) in &self.plan.stores {
-            let rows = Json::from(self.contents(name, *contents));
+            let rows = match contents {
+                Contents::Versions => self.versions(name, case),
+                contents => self.contents(name, *contents),
+            };
+            let rows = Json::from(rows);
             if rows != expected[name] {
                 return Err(format!(
                     "store {name}\n      expected {}\n      but got  {rows}",
@@ -171,6 +178,7 @@ impl<'p> Run<'p> {
             Contents::Counts => self.key_values::<i64>(name),
             Contents::WindowValues => self.windows::<Value>(name),
             Contents::WindowCounts => self.windows::<i64>(name),
+            Contents::Versions => Vec::new(),
         }
     }
 
@@ -180,6 +188,30 @@ impl<'p> Run<'p> {
             store.all(&mut rows).expect("a store in memory can be read");
         });
         rows.into_iter().map(|(key, entry)| json!([key, entry.value.text()])).collect()
+    }
+
+    /// Each key of the input: its latest version, then the one as of the last time and of some times before it.
+    fn versions(&self, name: &str, case: &Case) -> Vec<Json> {
+        let records = || case.inputs().filter(|input| input[0] != "$wall");
+        let keys: BTreeSet<&str> = records().filter_map(|input| input[1].as_str()).collect();
+        let last = records().filter_map(|input| input[3].as_i64()).max().unwrap_or(0);
+        let times = (0..=60).step_by(10).map(|back| Some(Timestamp(last - back)));
+        let times: Vec<Option<Timestamp>> = [None].into_iter().chain(times).collect();
+        let mut rows = Vec::new();
+        for (key, time) in keys.into_iter().flat_map(|key| times.iter().map(move |time| (key, time))) {
+            let text: Key = Some(key.to_owned());
+            let found = self.driver.with_store(name, |store: &mut VersionedStore<Key, String>| match time {
+                Some(time) => store.get_as_of(&text, *time),
+                None => store.get(&text),
+            });
+            let mut row = vec![json!(key), json!(time.map(Timestamp::as_millis))];
+            match found.expect("a store in memory can be read") {
+                Some(entry) => row.extend([json!(entry.value), json!(entry.timestamp.0)]),
+                None => row.push(Json::Null),
+            }
+            rows.push(Json::from(row));
+        }
+        rows
     }
 
     fn windows<V: AsText + Clone + Send + 'static>(&self, name: &str) -> Vec<Json> {

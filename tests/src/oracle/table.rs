@@ -9,7 +9,7 @@ use super::handle::{AnyKey, AnyValue, Handle, on_table};
 use super::interpreter::{Built, Contents, Fields, Reading, Refused, misplaced, text};
 use super::text::{Key, Value};
 
-fn ms(node: &Fields<'_>, field: &str) -> Duration {
+pub(super) fn ms(node: &Fields<'_>, field: &str) -> Duration {
     Duration::from_millis(node.number(field).unwrap_or(0))
 }
 
@@ -20,11 +20,15 @@ impl<'b> Reading<'b> {
         V: Data + DefaultSerde,
     {
         let materialized = if node.has("store") {
+            let contents = if node.has("versioned") { Contents::Versions } else { contents };
             self.stores.push((node.text("store").to_owned(), contents));
             Materialized::named(node.text("store"))
         } else {
             Materialized::generated(Nullable(StringSerde), V::default_serde())
         };
+        if node.has("versioned") {
+            return materialized.versioned(ms(node, "versioned"));
+        }
         if node.flag("cache") { materialized } else { materialized.without_cache() }
     }
 

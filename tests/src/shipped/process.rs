@@ -107,6 +107,14 @@ impl Candlewick {
         self.child.id()
     }
 
+    /// Whether it has not ended.
+    ///
+    /// # Panics
+    /// When the operating system does not say.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("the child can be waited for").is_none()
+    }
+
     /// Waits until its log says `words`.
     ///
     /// # Panics

@@ -113,7 +113,7 @@ fn an_elasticsearch_that_goes_away_and_comes_back_gets_every_document_once() {
 }
 
 #[test]
-fn an_elasticsearch_that_stays_away_ends_a_replay_with_exit_code_3_and_the_next_start_writes_the_rest() {
+fn an_elasticsearch_that_stays_away_keeps_a_replay_waiting_and_the_next_start_writes_the_rest() {
     let servers = require!(all());
     let door = Door::before(servers.2.url());
     let run = market("goneindex", &servers, &door).with(&["--speed", "x900"]);
@@ -121,8 +121,13 @@ fn an_elasticsearch_that_stays_away_ends_a_replay_with_exit_code_3_and_the_next_
     process.wait_for("the sink runs", PATIENCE);
     process.wait_for("state=Running", PATIENCE);
     door.shut();
-    let said = process.fails_with(3, PATIENCE);
-    assert!(said.contains(door.url()) && said.contains("the next start writes the rest"), "{said}");
+    process.wait_for("state=NotRunning", PATIENCE);
+    waits(&mut process, &door);
+    // Everything is processed and not everything delivered: it is not done, and ends only because it is told to.
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(process.is_running(), "{}", process.output());
+    let status = process.terminate(PATIENCE);
+    assert!(status.success(), "{status}");
     door.open();
     run.succeeds();
     documents_are_exact(&run, servers.2);

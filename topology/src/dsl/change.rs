@@ -11,10 +11,21 @@ pub struct Change<V> {
     pub old: Option<V>,
     /// The value now.
     pub new: Option<V>,
+    /// Whether it is the key's latest value; a table that keeps versions also tells of those that came too late for it.
+    pub is_latest: bool,
+}
+
+impl<V> Change<V> {
+    /// A change to the key's latest value.
+    #[must_use]
+    pub const fn new(old: Option<V>, new: Option<V>) -> Self {
+        Self { old, new, is_latest: true }
+    }
 }
 
 /// `Change` as Kafka Streams writes it into a table's repartition topic: the new value or the old one and a last byte
-/// that tells which (`ChangedSerializer`, format of 3.4: both values with a length in front, last byte 2).
+/// that tells which (`ChangedSerializer` since 3.5: both values behind the new one's length, last byte 2). What is not the
+/// latest is never sent.
 pub(crate) struct ChangeSerde<V>(pub(crate) Arc<dyn Serde<V>>);
 
 const OLD_ONLY: u8 = 0;
@@ -25,11 +36,11 @@ impl<V: 'static> Serde<Change<V>> for ChangeSerde<V> {
     fn serialize(&self, topic: &str, change: &Change<V>, out: &mut Vec<u8>) -> Result<(), SerdeError> {
         match (&change.old, &change.new) {
             (Some(old), Some(new)) => {
-                let at = out.len();
-                out.extend_from_slice(&[0; 4]);
+                let start = out.len();
                 self.0.serialize(topic, new, out)?;
-                let len = u32::try_from(out.len() - at - 4).expect("a value is smaller than 4 GiB");
-                out[at..at + 4].copy_from_slice(&len.to_be_bytes());
+                let (length, bytes) = varint(out.len() - start);
+                // Shorter than a kilobyte in nearly every case: moving it is cheaper than a buffer of its own.
+                out.splice(start..start, length[..bytes].iter().copied());
                 self.0.serialize(topic, old, out)?;
                 out.push(BOTH);
             }
@@ -49,23 +60,64 @@ impl<V: 'static> Serde<Change<V>> for ChangeSerde<V> {
     fn deserialize(&self, topic: &str, bytes: &[u8]) -> Result<Change<V>, SerdeError> {
         let (&flag, body) = bytes.split_last().ok_or_else(|| malformed("no bytes"))?;
         match flag {
-            OLD_ONLY => Ok(Change { old: Some(self.0.deserialize(topic, body)?), new: None }),
-            NEW_ONLY => Ok(Change { old: None, new: Some(self.0.deserialize(topic, body)?) }),
+            OLD_ONLY => Ok(Change::new(Some(self.0.deserialize(topic, body)?), None)),
+            NEW_ONLY => Ok(Change::new(None, Some(self.0.deserialize(topic, body)?))),
             BOTH => {
-                let (len, rest) = body.split_first_chunk::<4>().ok_or_else(|| malformed("no length"))?;
-                let len = u32::from_be_bytes(*len) as usize;
+                let (length, rest) = read_varint(body).ok_or_else(|| malformed("no length"))?;
                 let (new, old) =
-                    rest.split_at_checked(len).ok_or_else(|| malformed("shorter than its length"))?;
-                Ok(Change {
-                    new: Some(self.0.deserialize(topic, new)?),
-                    old: Some(self.0.deserialize(topic, old)?),
-                })
+                    rest.split_at_checked(length).ok_or_else(|| malformed("shorter than its length"))?;
+                let (new, old) = (self.0.deserialize(topic, new)?, self.0.deserialize(topic, old)?);
+                Ok(Change::new(Some(old), Some(new)))
             }
             _ => Err(malformed("unknown flag byte")),
         }
     }
 }
 
+/// A length as Kafka's variable-length integers: zigzag, seven bits a byte, the lowest first.
+fn varint(length: usize) -> ([u8; 5], usize) {
+    let mut rest =
+        u32::try_from(length).ok().and_then(|l| l.checked_mul(2)).expect("a value is smaller than 2 GiB");
+    let (mut bytes, mut at) = ([0; 5], 0);
+    while rest > 0x7f {
+        bytes[at] = u8::try_from(rest & 0x7f).expect("seven bits") | 0x80;
+        rest >>= 7;
+        at += 1;
+    }
+    bytes[at] = u8::try_from(rest).expect("seven bits");
+    (bytes, at + 1)
+}
+
+fn read_varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let mut value = 0u32;
+    for (at, byte) in bytes.iter().enumerate().take(5) {
+        value |= u32::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            // The lowest bit is the sign, which a length does not have.
+            return (value & 1 == 0).then(|| (value as usize >> 1, &bytes[at + 1..]));
+        }
+    }
+    None
+}
+
 fn malformed(reason: &str) -> SerdeError {
     SerdeError::Malformed { format: "change of a table", reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serde::StringSerde;
+
+    #[test]
+    fn both_values_stand_behind_the_length_of_the_new_one_as_a_zigzag_varint() {
+        // ChangedSerializer of new Change<>("n" * 70, "o"): 70 is 140 in zigzag, 0x8c 0x01.
+        let serde = ChangeSerde(Arc::new(StringSerde));
+        let change = Change::new(Some("o".to_owned()), Some("n".repeat(70)));
+        let mut bytes = vec![b'x'];
+        serde.serialize("t", &change, &mut bytes).expect("text serializes");
+        let expected = [&[b'x', 0x8c, 0x01][..], "n".repeat(70).as_bytes(), b"o", &[2]].concat();
+        assert_eq!(bytes, expected);
+        assert_eq!(serde.deserialize("t", &bytes[1..]).expect("it reads back"), change);
+    }
 }

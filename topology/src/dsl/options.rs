@@ -135,6 +135,7 @@ pub struct Materialized<K, V> {
     pub(crate) logged: bool,
     pub(crate) in_memory: bool,
     pub(crate) retention: Option<Duration>,
+    pub(crate) history: Option<Duration>,
     pub(crate) changelog_config: BTreeMap<String, String>,
 }
 
@@ -148,6 +149,7 @@ impl<K, V> Clone for Materialized<K, V> {
             logged: self.logged,
             in_memory: self.in_memory,
             retention: self.retention,
+            history: self.history,
             changelog_config: self.changelog_config.clone(),
         }
     }
@@ -170,6 +172,7 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
             logged: true,
             in_memory: false,
             retention: None,
+            history: None,
             changelog_config: BTreeMap::new(),
         }
     }
@@ -202,11 +205,128 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
         self
     }
 
+    /// Keeps every version of each value for this long, for joins that ask what held at a record's time: for tables of
+    /// topics and streams. What comes later than that is dropped; every update is forwarded at once.
+    #[must_use]
+    pub fn versioned(mut self, history: Duration) -> Self {
+        self.history = Some(history);
+        self
+    }
+
     /// Sets a topic configuration of the changelog, by Kafka's key.
     #[must_use]
     pub fn changelog_config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.changelog_config.insert(key.into(), value.into());
         self
+    }
+}
+
+/// How a stream is joined with a table: the serdes it is repartitioned with should its key have changed, the topic's name,
+/// and how long its records wait for the table.
+pub struct Joined<K, V> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) value: SharedSerde<V>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) grace: Option<Duration>,
+}
+
+impl<K: 'static, V: 'static> Joined<K, V> {
+    /// Uses these serdes for the stream side.
+    pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
+        Self { key: Arc::new(key), value: Arc::new(value), name: None, grace: None }
+    }
+
+    /// Names the repartition topic, `<application>-<name>-repartition`, and what waits, `<name>-Buffer`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Holds each record back until stream time is this much behind it, so that changes of the table that come late are
+    /// seen; the table must keep versions at least as long. A record that is later than that is joined at once.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+}
+
+/// How two streams are joined: the serdes of key and both values, and the name of the join's nodes, stores and
+/// repartition topics.
+///
+/// ```
+/// use candlewick::StreamJoined;
+/// let joined = StreamJoined::<String, i64, i64>::named("quotes-with-trades").without_changelog();
+/// # let _ = joined;
+/// ```
+pub struct StreamJoined<K, L, R> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) left: SharedSerde<L>,
+    pub(crate) right: SharedSerde<R>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) logged: bool,
+    pub(crate) in_memory: bool,
+    pub(crate) scan_interval: Duration,
+}
+
+impl<K: 'static, L: 'static, R: 'static> StreamJoined<K, L, R> {
+    /// Joins under this name, with these serdes. The name is the identity of what the join keeps.
+    pub fn with(
+        name: impl Into<Arc<str>>,
+        key: impl Serde<K>,
+        left: impl Serde<L>,
+        right: impl Serde<R>,
+    ) -> Self {
+        Self { name: Some(name.into()), ..Self::generated(key, left, right) }
+    }
+
+    /// Joins under generated names; refused by `build` unless
+    /// [`BuildOptions::generated_names`](crate::BuildOptions) allows it.
+    pub fn generated(key: impl Serde<K>, left: impl Serde<L>, right: impl Serde<R>) -> Self {
+        Self {
+            key: Arc::new(key),
+            left: Arc::new(left),
+            right: Arc::new(right),
+            name: None,
+            logged: true,
+            in_memory: false,
+            scan_interval: Duration::ZERO,
+        }
+    }
+
+    /// Keeps the join's stores in memory; they are rebuilt from their changelogs at every start.
+    #[must_use]
+    pub fn in_memory(mut self) -> Self {
+        self.in_memory = true;
+        self
+    }
+
+    /// Writes no changelog: what is lost with the disk is lost.
+    #[must_use]
+    pub fn without_changelog(mut self) -> Self {
+        self.logged = false;
+        self
+    }
+
+    /// Looks for records without a match at most once in this interval of wall-clock time; by default whenever stream
+    /// time advances. Only left and outer joins look for them.
+    #[must_use]
+    pub fn scan_interval(mut self, interval: Duration) -> Self {
+        self.scan_interval = interval;
+        self
+    }
+}
+
+impl<K, L, R> StreamJoined<K, L, R>
+where
+    K: DefaultSerde + 'static,
+    L: DefaultSerde + 'static,
+    R: DefaultSerde + 'static,
+{
+    /// Joins under this name, with the types' default serdes.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self::with(name, K::default_serde(), L::default_serde(), R::default_serde())
     }
 }
 
@@ -220,7 +340,7 @@ macro_rules! default_serdes {
     )*};
 }
 
-default_serdes!(Consumed, Produced, Grouped, Repartitioned);
+default_serdes!(Consumed, Produced, Grouped, Joined, Repartitioned);
 
 impl<K: DefaultSerde + 'static, V: DefaultSerde + 'static> Materialized<K, V> {
     /// A store of this name with the types' default serdes.

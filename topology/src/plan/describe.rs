@@ -48,12 +48,13 @@ impl Topology {
             NodeRole::Sink { topic, .. } => writeln!(text, "    Sink: {name} (topic: {})", topic.declared()),
             NodeRole::Processor { .. } => {
                 let mut stores: Vec<&str> = node.stores.iter().map(|store| &**store).collect();
-                stores.sort_unstable();
+                let buckets = stores.len().saturating_mul(4).div_ceil(3).next_power_of_two().max(16);
+                stores.sort_unstable_by_key(|store| (java_bucket(store, buckets), *store));
                 writeln!(text, "    Processor: {name} (stores: [{}])", stores.join(", "))
             }
         };
         if !matches!(node.role, NodeRole::Sink { .. }) {
-            let _ = writeln!(text, "      --> {}", self.names(self.children(id)));
+            let _ = writeln!(text, "      --> {}", self.names(&self.ordered(self.children(id))));
         }
         if !matches!(node.role, NodeRole::Source { .. }) {
             let _ = writeln!(text, "      <-- {}", self.names(&node.parents));
@@ -64,7 +65,7 @@ impl Topology {
         if ids.is_empty() {
             return "none".into();
         }
-        let mut names: Vec<&str> = self.ordered(ids).into_iter().map(|id| &*self.node(id).name).collect();
+        let mut names: Vec<&str> = ids.iter().map(|&id| &*self.node(id).name).collect();
         names.dedup();
         names.join(", ")
     }
@@ -123,6 +124,12 @@ impl Topology {
             }
         }
     }
+}
+
+/// Where Java's hash set of strings, whose order Kafka Streams prints, keeps a name among its buckets.
+fn java_bucket(name: &str, buckets: usize) -> usize {
+    let hash = name.encode_utf16().fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+    (hash ^ (hash >> 16)) as usize & (buckets - 1)
 }
 
 fn mermaid_id(name: &str) -> String {

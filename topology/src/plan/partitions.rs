@@ -140,6 +140,9 @@ fn pairs(config: &[(&str, &str)]) -> BTreeMap<String, String> {
     config.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect()
 }
 
+/// How much longer than the history a changelog keeps versions apart: a day, as in Kafka Streams.
+const VERSIONS_ADDITIONAL_LAG_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// As Kafka Streams makes them: never expired by time, purged by deletion of what was read.
 fn repartition_config() -> BTreeMap<String, String> {
     pairs(&[
@@ -154,11 +157,20 @@ fn changelog_config(store: &StoreDecl, additional_retention_ms: i64) -> BTreeMap
     let mut config = match store.kind {
         StoreKind::Window { retention_ms: retention, .. } => {
             let mut config = pairs(&[("cleanup.policy", "compact,delete")]);
-            config
-                .insert("retention.ms".into(), retention.saturating_add(additional_retention_ms).to_string());
+            let kept = match additional_retention_ms {
+                ..0 => -1,
+                additional => retention.saturating_add(additional),
+            };
+            config.insert("retention.ms".into(), kept.to_string());
             config
         }
-        StoreKind::KeyValue | StoreKind::Suppress => pairs(&[("cleanup.policy", "compact")]),
+        StoreKind::Versioned { history_ms } => {
+            let lag = history_ms.saturating_add(VERSIONS_ADDITIONAL_LAG_MS).to_string();
+            pairs(&[("cleanup.policy", "compact"), ("min.compaction.lag.ms", &lag)])
+        }
+        StoreKind::KeyValue | StoreKind::Suppress | StoreKind::JoinBuffer => {
+            pairs(&[("cleanup.policy", "compact")])
+        }
     };
     config.insert("message.timestamp.type".into(), "CreateTime".into());
     config.extend(store.changelog_config.iter().map(|(key, value)| (key.clone(), value.clone())));

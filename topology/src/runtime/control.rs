@@ -289,10 +289,11 @@ impl Control {
         {
             return Err(StreamsError::Stuck { task: task.to_string(), thread, stuck });
         }
-        let table = &self.journal.view.table;
         let is_whole = self.desk.settled().is_some_and(|held| {
-            let is_placed = || self.application.task_ids().iter().all(|task| table.contains_key(task));
-            self.shared.running_tasks() == held && (held > 0 || is_placed())
+            let mut tasks = self.application.task_ids().into_iter();
+            let view = &self.journal.view;
+            self.shared.running_tasks() == held
+                && (held > 0 || tasks.all(|task| view.is_elsewhere(task, &self.application.instance)))
         });
         match self.shared.state() {
             ApplicationState::Rebalancing if is_whole => self.shared.enter(ApplicationState::Running),

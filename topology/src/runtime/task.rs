@@ -297,12 +297,14 @@ impl Task {
             .collect()
     }
 
-    /// Takes up what a former owner committed beside the offset of `partition`. Where partitions disagree, the greatest
-    /// value holds: each wrote all of them, at different times.
-    pub(crate) fn recall(&mut self, partition: &TopicPartition, metadata: &OffsetMetadata) {
-        if let Some(index) = self.group.index_of(partition) {
-            self.group.queues[index].partition_time = metadata.partition_time;
-        }
+    /// Takes up what a former owner committed for `partition`: how far it was, and what stands beside the offset. Where
+    /// partitions disagree, the greatest value holds: each wrote all of them, at different times.
+    pub(crate) fn recall(&mut self, partition: &TopicPartition, committed: &CommittedOffset) {
+        let Some(queue) = self.group.index_of(partition) else { return };
+        let queue = &mut self.group.queues[queue];
+        queue.position = Some(committed.offset);
+        let Some(metadata) = OffsetMetadata::decode(&committed.metadata) else { return };
+        queue.partition_time = metadata.partition_time;
         for (key, value) in &metadata.processor {
             let slot = self.env.remembered.entry(Arc::clone(key)).or_insert(*value);
             *slot = (*slot).max(*value);

@@ -15,11 +15,14 @@ use super::cache::CacheLimits;
 use super::codec::Codec;
 use super::engine::Engine;
 use super::error::StoreError;
+use super::join_buffer::{JoinBuffer, JoinSerdes};
 use super::key_value::KeyValueStore;
 use super::overlay::{Layer, Layout};
+use super::record_buffer::RecordBuffer;
 use super::schema::buffer::VERSION_HEADER;
 use super::schema::window::Retention;
 use super::suppress::{ChangeSerde, SuppressBuffer};
+use super::versioned::VersionedStore;
 use super::window::WindowStore;
 use crate::record::Headers;
 use crate::serde::Serde;
@@ -50,6 +53,13 @@ pub(crate) enum StoreKind {
     },
     /// Records a suppression holds back: a compacted changelog whose values carry the header `v`.
     Suppress,
+    /// Records of a join that wait for a match, or for the table to be known at their time: a compacted changelog.
+    JoinBuffer,
+    /// Versions of each key's value: a changelog that is compacted only behind the history.
+    Versioned {
+        /// How long versions are kept, in milliseconds.
+        history_ms: i64,
+    },
 }
 
 impl StoreKind {
@@ -244,6 +254,65 @@ impl Stores {
             Ok(Box::new(SuppressBuffer::new(key.clone(), change.clone(), topic, layer)))
         });
         StoreBuilder::new(name, StoreKind::Suppress, make)
+    }
+
+    /// A store of all versions of each key's value that are younger than `history`.
+    pub fn versioned<K, V>(
+        name: &str,
+        key_serde: impl Serde<K>,
+        value_serde: impl Serde<V>,
+        history: Duration,
+    ) -> StoreBuilder<VersionedStore<K, V>>
+    where
+        K: Send + 'static,
+        V: Clone + Send + 'static,
+    {
+        let history_ms = millis(history);
+        let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
+        let make: MakeStore = Arc::new(move |settings| {
+            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            Ok(Box::new(VersionedStore::new(codec(&settings.topic), layer, history_ms)?))
+        });
+        StoreBuilder::new(name, StoreKind::Versioned { history_ms }, make).without_cache()
+    }
+
+    /// A buffer of the records of a join that wait for the table to be known at their time.
+    pub(crate) fn record_buffer<K, V>(
+        name: &str,
+        key: Arc<dyn Serde<K>>,
+        value: Arc<dyn Serde<V>>,
+    ) -> StoreBuilder<RecordBuffer<K, V>>
+    where
+        K: Send + 'static,
+        V: Send + 'static,
+    {
+        let store: Arc<str> = Arc::from(name);
+        let make: MakeStore = Arc::new(move |settings| {
+            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            Ok(Box::new(RecordBuffer::new(key.clone(), value.clone(), settings.topic.clone(), layer)))
+        });
+        StoreBuilder::new(name, StoreKind::JoinBuffer, make)
+    }
+
+    /// A buffer of the records of an outer join that wait for a match.
+    pub(crate) fn join_buffer<K, L, R>(
+        name: &str,
+        key: Arc<dyn Serde<K>>,
+        left: Arc<dyn Serde<L>>,
+        right: Arc<dyn Serde<R>>,
+    ) -> StoreBuilder<JoinBuffer<K, L, R>>
+    where
+        K: Clone + Send + 'static,
+        L: Clone + Send + 'static,
+        R: Clone + Send + 'static,
+    {
+        let store: Arc<str> = Arc::from(name);
+        let make: MakeStore = Arc::new(move |settings| {
+            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            let serdes = JoinSerdes { key: key.clone(), left: left.clone(), right: right.clone() };
+            Ok(Box::new(JoinBuffer::new(serdes, settings.topic.clone(), layer)))
+        });
+        StoreBuilder::new(name, StoreKind::JoinBuffer, make)
     }
 }
 

@@ -78,11 +78,6 @@ impl<K: 'static, V: 'static> Codec<K, V> {
         Ok((&self.key_bytes, Some(&self.value_bytes)))
     }
 
-    /// The bytes of a key alone, with `suffix`.
-    pub(crate) fn key_bytes(&mut self, key: &K, suffix: &[u8]) -> Result<&[u8], StoreError> {
-        self.row(key, suffix, None).map(|(key, _)| key)
-    }
-
     /// Mean bytes of the rows written so far.
     pub(crate) fn row_bytes(&self) -> Option<usize> {
         self.written.checked_div(self.count)

@@ -14,13 +14,16 @@ mod entry;
 mod error;
 mod folder;
 mod handle;
+mod join_buffer;
 mod key_value;
 mod overlay;
 mod reader;
+mod record_buffer;
 mod restore;
 mod schema;
 mod suppress;
 mod task_state;
+mod versioned;
 mod window;
 
 #[cfg(test)]
@@ -35,10 +38,14 @@ pub use error::StoreError;
 pub use folder::StateFolder;
 pub(crate) use folder::random_id;
 pub use handle::StoreHandle;
+pub(crate) use join_buffer::{JoinBuffer, JoinClock, Released, Sided};
 pub use key_value::KeyValueStore;
 pub use reader::{StateReader, StateSnapshot};
+pub(crate) use record_buffer::RecordBuffer;
+pub(crate) use schema::join::Side;
 pub use suppress::{BufferStats, Buffered, ChangeSerde, SuppressBuffer};
 pub(crate) use task_state::{EngineChoice, TaskSettings, TaskState};
+pub use versioned::{Put, VersionedStore};
 pub use window::{DirtyWindow, WindowStore};
 
 use self::engine::Batch;

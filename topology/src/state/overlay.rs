@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::engine::{Batch, Bounds, Engine, Keyspace, Rows, is_empty};
+use super::engine::{Batch, Bounds, Engine, Keyspace, Rows, Visit, is_empty};
 use super::error::StoreError;
 use super::restore::RestoredRows;
 use crate::time::Timestamp;
@@ -131,6 +131,17 @@ impl Layer {
         reverse: bool,
         visit: &mut VisitAll<'_>,
     ) -> Result<(), StoreError> {
+        self.scan_while(segment, bounds, reverse, &mut |key, value| visit(key, value).map(|()| true))
+    }
+
+    /// As [`scan`](Self::scan), until `visit` answers `false`.
+    pub(crate) fn scan_while(
+        &self,
+        segment: i64,
+        bounds: Bounds<'_>,
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
         if is_empty(bounds) {
             return Ok(());
         }
@@ -139,7 +150,7 @@ impl Layer {
             let range = above.as_mut()?;
             if reverse { range.next_back() } else { range.next() }
         };
-        let mut head = step();
+        let (mut head, mut wanted) = (step(), true);
         if let Some(&keyspace) = self.segments.get(&segment) {
             self.engine.view(|view| {
                 view.scan(keyspace, bounds, reverse, &mut |key, value| {
@@ -151,20 +162,23 @@ impl Layer {
                         }
                         hidden = order.is_eq();
                         if let Some(value) = &staged.value {
-                            visit(over, value)?;
+                            wanted = visit(over, value)?;
+                        }
+                        if !wanted {
+                            return Ok(false);
                         }
                         head = step();
                     }
                     if !hidden {
-                        visit(key, value)?;
+                        wanted = visit(key, value)?;
                     }
-                    Ok(true)
+                    Ok(wanted)
                 })
             })?;
         }
-        while let Some((over, staged)) = head {
+        while let Some((over, staged)) = head.filter(|_| wanted) {
             if let Some(value) = &staged.value {
-                visit(over, value)?;
+                wanted = visit(over, value)?;
             }
             head = step();
         }

@@ -294,7 +294,8 @@ where
         let mut bytes = std::mem::take(&mut self.scratch.row);
         bytes.clear();
         borrowed(&self.scratch, place.0, &row.record, row.prior.as_deref(), old, new).write(&mut bytes);
-        let outcome = self.layer.stage(WHOLE, key, Some(&bytes), row.record.timestamp);
+        // Stamped by the log, as its deletion is: compaction may not take a deletion before what it deletes.
+        let outcome = self.layer.stage(WHOLE, key, Some(&bytes), Timestamp::UNKNOWN);
         self.scratch.row = bytes;
         self.rows.insert(place, row);
         outcome

@@ -156,7 +156,8 @@ impl KafkaAdmin {
         loop {
             let left = until.saturating_sub(self.clock.monotonic()).max(Duration::from_millis(100));
             match self.offset_once(partition, spec, stable, left.min(ANSWER_MAX)) {
-                Err(ClientError::Unavailable { .. }) if self.clock.monotonic() < until => {
+                Err(error @ ClientError::Unavailable { .. }) if self.clock.monotonic() < until => {
+                    tracing::debug!(%error, %partition, "asking again");
                     std::thread::sleep(Duration::from_millis(50));
                     if left > ANSWER_MAX {
                         *self = Self::new(&self.settings)?;

@@ -159,7 +159,7 @@ where
             let old_wanted = send_old && !cached;
             let (old, timestamp) = apply(slot, time, old_wanted, &*self.initial, step, &*self.aggregate);
             let new = if cached { None } else { slot.as_ref().map(|entry| entry.value.clone()) };
-            (Change { old, new }, timestamp)
+            (Change::new(old, new), timestamp)
         })?;
         if cached {
             return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
@@ -212,6 +212,6 @@ pub(super) fn forward_dirty<K: Data, A: Data>(
         return Ok(());
     }
     let old = if send_old { old.map(|entry| entry.value) } else { None };
-    let change = Change { old, new: new.map(|entry| entry.value) };
+    let change = Change::new(old, new.map(|entry| entry.value));
     cx.forward(Record { key, value: change, timestamp, headers: Headers::default() })
 }

@@ -41,8 +41,17 @@ impl<K: StoreKey, V: Data> Materialized<K, V> {
         store
     }
 
-    /// Notes that the store of `node` was not named by the user.
+    /// Notes that the store of `node`, which keeps no versions, was asked to, or was not named by the user.
     pub(crate) fn require_name(&self, builder: &StreamsBuilder, node: &Arc<str>, store: &Arc<str>) {
+        if self.history.is_some() {
+            let error = TopologyError::NoVersions { node: node.to_string() };
+            builder.graph.borrow_mut().errors.push(error);
+        }
+        self.require_store_name(builder, node, store);
+    }
+
+    /// Notes that the store of `node` was not named by the user.
+    pub(crate) fn require_store_name(&self, builder: &StreamsBuilder, node: &Arc<str>, store: &Arc<str>) {
         if self.name.is_none() {
             builder.graph.borrow_mut().errors.push(TopologyError::Unnamed {
                 node: node.to_string(),

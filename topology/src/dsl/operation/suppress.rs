@@ -199,7 +199,7 @@ impl<V: Data> ChangeSerde<Change<V>> for BufferedChange<V> {
         new: Option<&[u8]>,
     ) -> Result<Change<V>, SerdeError> {
         let read = |bytes: Option<&[u8]>| bytes.map(|bytes| self.0.deserialize(topic, bytes)).transpose();
-        Ok(Change { old: read(old)?, new: read(new)? })
+        Ok(Change::new(read(old)?, read(new)?))
     }
 }
 

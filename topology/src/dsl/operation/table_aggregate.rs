@@ -174,7 +174,7 @@ where
             *slot =
                 value.filter(|value| !self.aggregate.is_null(value)).map(|value| Entry { value, timestamp });
             let new = if cached { None } else { slot.as_ref().map(|entry| entry.value.clone()) };
-            (Change { old, new }, timestamp)
+            (Change::new(old, new), timestamp)
         })?;
         if cached {
             return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };

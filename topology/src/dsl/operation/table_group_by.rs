@@ -23,6 +23,10 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
                 (Arc::clone(&selector), Arc::clone(&key_serde), Arc::clone(&value_serde));
             let run = move |record: Record<K, Change<V>>, cx: &mut Context<'_, K2, Change<V2>>| {
                 let Record { key, value: change, timestamp, headers } = record;
+                // A group holds the latest rows alone.
+                if !change.is_latest {
+                    return Ok(());
+                }
                 let regroup = |value: Option<V>| {
                     let (key, value) = selector(&key, &value?);
                     (!keys.is_null(&key) && !values.is_null(&value)).then_some((key, value))
@@ -31,7 +35,7 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
                 let mut send = |key, old, new| {
                     cx.forward(Record {
                         key,
-                        value: Change { old, new },
+                        value: Change::new(old, new),
                         timestamp,
                         headers: headers.clone(),
                     })

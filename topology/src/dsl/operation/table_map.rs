@@ -28,7 +28,9 @@ impl<'b, K: StoreKey, V: Data> KTable<'b, K, V> {
     pub fn filter(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         let value = self.info().value;
         let step = move |key: &K, value: V| predicate(key, &value).then_some(value);
-        let table = table_map(self, "KTABLE-FILTER-", step, true);
+        // A table of versions also tells of rows that did not match at their time, as Kafka Streams does.
+        let quiet = !self.info().getter.is_some_and(|getter| getter.versioned);
+        let table = table_map(self, "KTABLE-FILTER-", step, quiet);
         // What was there before tells whether there is anything to delete.
         table.builder.graph.borrow_mut().enable_old_values(table.node);
         let info = TableInfo { value, ..table.info() };
@@ -75,7 +77,11 @@ fn table_map<'b, K: StoreKey, V: Data, W: Data>(
     })
 }
 
-fn make<F, K: StoreKey, V: Data, W: Data>(step: Arc<F>, kept: Option<KeptIn<W>>, quiet: bool) -> MakeNode
+pub(super) fn make<F, K: StoreKey, V: Data, W: Data>(
+    step: Arc<F>,
+    kept: Option<KeptIn<W>>,
+    quiet: bool,
+) -> MakeNode
 where
     F: Fn(&K, V) -> Option<W> + Send + Sync + 'static,
 {
@@ -128,7 +134,7 @@ where
         record: Record<K, Change<V>>,
         cx: &mut Context<'_, K, Change<W>>,
     ) -> Result<(), ProcessError> {
-        let Record { key, value: Change { old, new }, timestamp, headers } = record;
+        let Record { key, value: Change { old, new, is_latest }, timestamp, headers } = record;
         let mut new = new.and_then(|value| (self.step)(&key, value));
         let old = match &self.kept {
             None if self.send_old => old.and_then(|value| (self.step)(&key, value)),
@@ -147,10 +153,12 @@ where
             let full = self.kept.as_ref().is_some_and(|kept| cx.store(kept.store).wants_flush());
             return if full { Processor::<K, Change<V>, K, Change<W>>::flush(self, cx) } else { Ok(()) };
         }
+        // What a store of one value a key holds is the latest.
+        let is_latest = is_latest || self.kept.is_some();
         if self.quiet && old.is_none() && new.is_none() {
             return Ok(());
         }
-        cx.forward(Record { key, value: Change { old, new }, timestamp, headers })
+        cx.forward(Record { key, value: Change { old, new, is_latest }, timestamp, headers })
     }
 
     fn flush(&mut self, cx: &mut Context<'_, K, Change<W>>) -> Result<(), ProcessError> {

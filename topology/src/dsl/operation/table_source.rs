@@ -13,6 +13,7 @@ use crate::record::Record;
 use crate::state::{Dirty, Entry, KeyValueStore, StoreHandle};
 
 use super::aggregate::forward_dirty;
+use super::versioned_source;
 
 pub(in crate::dsl) fn table<'b, K: StoreKey, V: Data>(
     builder: &'b StreamsBuilder,
@@ -34,7 +35,10 @@ pub(super) fn materialize<'b, K: StoreKey, V: Data>(
     store: &Arc<str>,
     materialized: Materialized<K, V>,
 ) -> KTable<'b, K, V> {
-    materialized.require_name(builder, &name, store);
+    materialized.require_store_name(builder, &name, store);
+    if let Some(history) = materialized.history {
+        return versioned_source::materialize(builder, parent, name, store, materialized, history);
+    }
     builder.add_store(materialized.key_value_store(store));
     let (key, store_name) = (Arc::clone(&materialized.key), Arc::clone(store));
     let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
@@ -94,7 +98,7 @@ impl<K: StoreKey, V: Data> Processor<K, Option<V>, K, Change<V>> for TableSource
         if cached {
             return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
         }
-        cx.forward(Record { key, value: Change { old, new }, timestamp, headers })
+        cx.forward(Record { key, value: Change::new(old, new), timestamp, headers })
     }
 
     fn flush(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::aggregate::apply;
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::SharedSerde;
+use crate::dsl::value_getter::ValueGetter;
 use crate::dsl::{
     Change, Data, KTable, Materialized, StoreKey, TimeWindowedKStream, TimeWindows, Window, Windowed,
     WindowedSerde,
@@ -78,7 +79,7 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
             Stores::window(&store, key_serde, value_serde, length(windows.size_ms()), length(retention));
         builder.add_store(materialized.configure(window_store));
         let info = TableInfo {
-            getter: None,
+            getter: Some(ValueGetter::of_windows(Arc::clone(&store))),
             key: Some(Arc::new(WindowedSerde::shared(materialized.key, windows.size_ms())) as SharedSerde<_>),
             value: Some(Arc::clone(&materialized.value)),
             keep: None,
@@ -157,7 +158,7 @@ where
                 return None;
             }
             let new = slot.as_ref().map(|entry| entry.value.clone());
-            Some((Change { old, new }, timestamp))
+            Some((Change::new(old, new), timestamp))
         })?;
         Ok(changed)
     }
@@ -227,13 +228,18 @@ where
             return Ok(());
         }
         cx.store(self.store).take_dirty(&mut self.dirty)?;
+        if self.flush_on_close {
+            // A row's time lies within its window, so in this order none closes, below, a window whose row is still to
+            // come. In the order of first changes a `suppress` would tell that window without its last records.
+            self.dirty.sort_by_key(|row| row.key.1);
+        }
         for Dirty { key: (key, start), old, new, timestamp } in self.dirty.drain(..) {
             if self.send_old && old.is_none() && new.is_none() {
                 continue;
             }
             let window: Window = self.windows.window(start);
             let old = if self.send_old { old.map(|entry| entry.value) } else { None };
-            let change = Change { old, new: new.map(|entry| entry.value) };
+            let change = Change::new(old, new.map(|entry| entry.value));
             let key = Windowed { key, window };
             cx.forward(Record { key, value: change, timestamp, headers: Headers::default() })?;
         }

@@ -229,13 +229,17 @@ fn appended_values_stand_beside_each_other_in_order_of_arrival() {
     for engine in engines(folder.path()) {
         let mut task = Task::open(vec![decl()], engine, 0);
         for value in [3, 1] {
-            task.store::<Store>(0).append("k".into(), Timestamp(7), value, Timestamp(7)).expect("append");
+            task.store::<Store>(0)
+                .append(&"k".into(), Timestamp(7), &Entry::new(value, Timestamp(7)))
+                .expect("append");
         }
         task.commit();
         if task.settings.engine_is_persistent() {
             task.reopen();
         }
-        task.store::<Store>(0).append("k".into(), Timestamp(7), 2, Timestamp(7)).expect("append");
+        task.store::<Store>(0)
+            .append(&"k".into(), Timestamp(7), &Entry::new(2, Timestamp(7)))
+            .expect("append");
         let mut out = Vec::new();
         task.store::<Store>(0).fetch(&"k".into(), Timestamp(0), Timestamp(9), &mut out).expect("fetch");
         assert_eq!(out.iter().map(|(_, e)| e.value).collect::<Vec<_>>(), [3, 1, 2]);

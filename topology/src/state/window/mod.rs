@@ -13,7 +13,7 @@ use super::codec::Codec;
 use super::entry::{Dirty, Entry};
 use super::error::StoreError;
 use super::overlay::Layer;
-use super::schema::window::{Retention, split, suffix};
+use super::schema::window::{Retention, SUFFIX_BYTES, split, suffix};
 use crate::time::Timestamp;
 
 const OBSERVED: &str = "observed";
@@ -37,6 +37,8 @@ pub struct WindowStore<K, V> {
     committed: (Timestamp, i32),
     expired: u64,
     segments: Vec<i64>,
+    /// Scratch: both ends of a range of rows.
+    range: Vec<u8>,
 }
 
 struct WindowKey<K> {
@@ -78,6 +80,7 @@ where
             committed: (Timestamp::UNKNOWN, 0),
             expired: 0,
             segments: Vec::new(),
+            range: Vec::new(),
         };
         store.read_marks()?;
         Ok(store)
@@ -180,30 +183,18 @@ where
     }
 
     /// Adds a value beside those already there for this key and start, as Kafka's stores of stream-stream joins do.
-    /// Read them with [`fetch`](Self::fetch); does nothing when the window is expired.
+    /// Read them with [`fetch`](Self::fetch); does nothing when the window is expired. They pass the cache by: nothing
+    /// looks one of them up.
     ///
     /// # Errors
-    /// Never today; the engine may be asked one day.
-    pub fn append(
-        &mut self,
-        key: K,
-        start: Timestamp,
-        value: V,
-        timestamp: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// When the key or value cannot be written.
+    pub fn append(&mut self, key: &K, start: Timestamp, entry: &Entry<V>) -> Result<(), StoreError> {
         if self.refuses(start) {
             return Ok(());
         }
         self.sequence = self.sequence.checked_add(1).unwrap_or(0);
-        let sequence = self.sequence;
-        let hash = hash_window(&key, start, sequence);
-        let same = |k: &WindowKey<K>| k.start == start && k.sequence == sequence && k.key == key;
-        let bucket = match self.cache.find(hash, same) {
-            Some(bucket) => bucket,
-            None => self.cache.insert(hash, WindowKey { key, start, sequence }, None, Below::Unknown),
-        };
-        self.cache.change(bucket, timestamp, |entry| *entry = Some(Entry { value, timestamp }));
-        Ok(())
+        let (row, value) = self.codec.row(key, &suffix(start, self.sequence), Some(entry))?;
+        self.layer.stage(self.retention.segment(start), row, value, entry.timestamp)
     }
 
     /// Deletes a window of a key and returns what was there.
@@ -288,13 +279,21 @@ where
             return Ok(());
         }
         self.stage()?;
-        let first = self.codec.key_bytes(key, &suffix(from, 0))?.to_vec();
-        let last = self.codec.key_bytes(key, &suffix(to, i32::MAX))?.to_vec();
-        let key_len = first.len() - super::schema::window::SUFFIX_BYTES;
         self.segments_between(from, to, reverse);
+        if self.segments.is_empty() {
+            return Ok(());
+        }
+        let mut range = std::mem::take(&mut self.range);
+        range.clear();
+        self.codec.append_key(key, &mut range)?;
+        let key_len = range.len();
+        range.extend_from_slice(&suffix(from, 0));
+        range.extend_from_within(..key_len);
+        range.extend_from_slice(&suffix(to, i32::MAX));
+        let (first, last) = range.split_at(key_len + SUFFIX_BYTES);
         let codec = &self.codec;
-        for &segment in &self.segments {
-            let bounds = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+        let read = self.segments.iter().try_for_each(|&segment| {
+            let bounds = (Bound::Included(first), Bound::Included(last));
             self.layer.scan(segment, bounds, reverse, &mut |row, value| {
                 // Longer keys that begin with this one lie between its windows.
                 if let Some((key, start, _)) = split(row)
@@ -303,9 +302,10 @@ where
                     out.push((start, codec.read(value)?));
                 }
                 Ok(())
-            })?;
-        }
-        Ok(())
+            })
+        });
+        self.range = range;
+        read
     }
 
     /// Appends the windows of all keys that start in `from..=to` to `out`: segment by segment, within a segment in the

@@ -1,0 +1,318 @@
+//! What an outer join of streams holds back: records without a match whose window is still open, in order of time, side
+//! and key bytes. Owns that order, the bytes, and the time both sides of the join share; must not know windows.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use super::StateStore;
+use super::engine::Batch;
+use super::error::StoreError;
+use super::overlay::{Layer, Log, WHOLE};
+use super::restore::RestoredRows;
+use super::schema::join::{self, Side};
+use crate::record::RecordRun;
+use crate::serde::{Serde, SerdeError};
+use crate::time::Timestamp;
+
+/// A record's value, by the side it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Sided<L, R> {
+    Left(L),
+    Right(R),
+}
+
+impl<L, R> Sided<L, R> {
+    fn side(&self) -> Side {
+        match self {
+            Self::Left(_) => Side::Left,
+            Self::Right(_) => Side::Right,
+        }
+    }
+}
+
+/// The time that both sides of a join share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct JoinClock {
+    /// The greatest time either side has seen.
+    pub(crate) stream_time: Timestamp,
+    /// A time before which nothing is held, as far as it is known.
+    pub(crate) min_time: Timestamp,
+    /// The wall-clock time before which nothing is looked for.
+    pub(crate) next_scan: Timestamp,
+}
+
+impl Default for JoinClock {
+    fn default() -> Self {
+        Self { stream_time: Timestamp::UNKNOWN, min_time: Timestamp(i64::MAX), next_scan: Timestamp(0) }
+    }
+}
+
+/// Time, side and key bytes.
+type Place = (Timestamp, Side, Arc<[u8]>);
+
+struct Held<K, L, R> {
+    key: K,
+    values: Vec<Sided<L, R>>,
+}
+
+/// A record that is let go: its key, its time and its value.
+pub(crate) type Released<K, L, R> = (K, Timestamp, Sided<L, R>);
+
+/// How a join's key and values are written.
+pub(crate) struct JoinSerdes<K, L, R> {
+    pub(crate) key: Arc<dyn Serde<K>>,
+    pub(crate) left: Arc<dyn Serde<L>>,
+    pub(crate) right: Arc<dyn Serde<R>>,
+}
+
+/// The records without a match of one join.
+pub(crate) struct JoinBuffer<K, L, R> {
+    key: Arc<dyn Serde<K>>,
+    left: Arc<dyn Serde<L>>,
+    right: Arc<dyn Serde<R>>,
+    topic: Arc<str>,
+    layer: Layer,
+    rows: BTreeMap<Place, Held<K, L, R>>,
+    dirty: BTreeSet<Place>,
+    loaded: bool,
+    /// The time both sides share; not state of the store, but of the operator whose two nodes meet here.
+    pub(crate) clock: JoinClock,
+    /// The time of the record in process, which changelog records carry.
+    now: Timestamp,
+    scratch: Vec<u8>,
+}
+
+impl<K, L, R> JoinBuffer<K, L, R>
+where
+    K: Clone + Send + 'static,
+    L: Clone + Send + 'static,
+    R: Clone + Send + 'static,
+{
+    pub(crate) fn new(
+        JoinSerdes { key, left, right }: JoinSerdes<K, L, R>,
+        topic: Arc<str>,
+        layer: Layer,
+    ) -> Self {
+        Self {
+            key,
+            left,
+            right,
+            topic,
+            layer,
+            rows: BTreeMap::new(),
+            dirty: BTreeSet::new(),
+            loaded: false,
+            clock: JoinClock::default(),
+            now: Timestamp::UNKNOWN,
+            scratch: Vec::new(),
+        }
+    }
+
+    fn fault(&self, source: SerdeError) -> StoreError {
+        StoreError::Serde { store: self.layer.store.clone(), source }
+    }
+
+    fn key_bytes(&mut self, key: &K) -> Result<Arc<[u8]>, StoreError> {
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        let written = self.key.serialize(&self.topic, key, &mut bytes);
+        let shared = Arc::from(&bytes[..]);
+        self.scratch = bytes;
+        written.map(|()| shared).map_err(|source| self.fault(source))
+    }
+
+    /// Tells the time of the record in process.
+    pub(crate) fn at(&mut self, now: Timestamp) {
+        self.now = now;
+    }
+
+    /// Holds a record beside those of the same key, time and side.
+    pub(crate) fn put(&mut self, time: Timestamp, key: &K, value: Sided<L, R>) -> Result<(), StoreError> {
+        self.load()?;
+        let place = (time, value.side(), self.key_bytes(key)?);
+        self.dirty.insert(place.clone());
+        let held = self.rows.entry(place).or_insert_with(|| Held { key: key.clone(), values: Vec::new() });
+        held.values.push(value);
+        Ok(())
+    }
+
+    /// Forgets what is held for this key, time and side: it found a match.
+    pub(crate) fn remove(&mut self, time: Timestamp, side: Side, key: &K) -> Result<(), StoreError> {
+        self.load()?;
+        // Most matches are of times at which nothing waits: the key is written only when something does.
+        let nobody: Arc<[u8]> = Arc::default();
+        let from = Bound::Included((time, side, nobody));
+        if self
+            .rows
+            .range((from, Bound::Unbounded))
+            .next()
+            .is_none_or(|((t, s, _), _)| (*t, *s) != (time, side))
+        {
+            return Ok(());
+        }
+        let place = (time, side, self.key_bytes(key)?);
+        if self.rows.remove(&place).is_some() {
+            self.dirty.insert(place);
+        }
+        Ok(())
+    }
+
+    /// Walks what is held in order and lets go what `is_open` does not hold back, until something of both sides is held
+    /// back. Leaves in the clock the time of the last record it looked at.
+    pub(crate) fn release(
+        &mut self,
+        is_open: impl Fn(Side, Timestamp) -> bool,
+        out: &mut Vec<Released<K, L, R>>,
+    ) -> Result<(), StoreError> {
+        self.load()?;
+        self.clock.min_time = Timestamp(i64::MAX);
+        let (mut left_open, mut right_open) = (false, false);
+        let mut gone = Vec::new();
+        for (place, held) in &self.rows {
+            let (time, side, _) = place;
+            self.clock.min_time = *time;
+            if left_open && right_open {
+                break;
+            }
+            if is_open(*side, *time) {
+                match side {
+                    Side::Left => left_open = true,
+                    Side::Right => right_open = true,
+                }
+                continue;
+            }
+            out.extend(held.values.iter().map(|value| (held.key.clone(), *time, value.clone())));
+            gone.push(place.clone());
+        }
+        for place in gone {
+            self.rows.remove(&place);
+            self.dirty.insert(place);
+        }
+        Ok(())
+    }
+
+    /// Reads what the layers below hold, once after opening, restoring and rolling back.
+    fn load(&mut self) -> Result<(), StoreError> {
+        if self.loaded {
+            return Ok(());
+        }
+        let Self { key: keys, left, right, topic, layer, rows, .. } = self;
+        let store = layer.store.clone();
+        let fault = |source| StoreError::Serde { store: store.clone(), source };
+        let malformed = || {
+            let reason = "not a row of an outer join".to_owned();
+            fault(SerdeError::Malformed { format: "join buffer row", reason })
+        };
+        layer.scan(WHOLE, (Bound::Unbounded, Bound::Unbounded), false, &mut |row, list| {
+            let (time, side, key) = join::split(row).ok_or_else(malformed)?;
+            let mut values = Vec::new();
+            join::values(list, |value| {
+                values.push(match side {
+                    Side::Left => left.deserialize(topic, value).map(Sided::Left),
+                    Side::Right => right.deserialize(topic, value).map(Sided::Right),
+                });
+            })
+            .ok_or_else(malformed)?;
+            let values = values.into_iter().collect::<Result<_, _>>().map_err(fault)?;
+            let typed = keys.deserialize(topic, key).map_err(fault)?;
+            rows.insert((time, side, Arc::from(key)), Held { key: typed, values });
+            Ok(())
+        })?;
+        self.loaded = true;
+        Ok(())
+    }
+
+    fn unload(&mut self) {
+        self.rows.clear();
+        self.dirty.clear();
+        self.loaded = false;
+        self.clock = JoinClock::default();
+    }
+
+    fn stage(&mut self, place: &Place) -> Result<(), StoreError> {
+        let mut row = Vec::with_capacity(place.2.len() + 9);
+        join::put_prefix(place.0, place.1, &mut row);
+        row.extend_from_slice(&place.2);
+        let Some(held) = self.rows.get(place) else {
+            return self.layer.stage(WHOLE, &row, None, self.now);
+        };
+        self.scratch.clear();
+        join::put_list(held.values.len(), &mut self.scratch);
+        for value in &held.values {
+            let written = join::put_value(value.side(), &mut self.scratch, |out| match value {
+                Sided::Left(value) => self.left.serialize(&self.topic, value, out),
+                Sided::Right(value) => self.right.serialize(&self.topic, value, out),
+            });
+            written.map_err(|source| StoreError::Serde { store: self.layer.store.clone(), source })?;
+        }
+        self.layer.stage(WHOLE, &row, Some(&self.scratch), self.now)
+    }
+}
+
+impl<K, L, R> StateStore for JoinBuffer<K, L, R>
+where
+    K: Clone + Send + 'static,
+    L: Clone + Send + 'static,
+    R: Clone + Send + 'static,
+{
+    fn layer(&self) -> &Layer {
+        &self.layer
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        let dirty = std::mem::take(&mut self.dirty);
+        dirty.iter().try_for_each(|place| self.stage(place))
+    }
+
+    fn drain_log(&mut self, log: &mut Log<'_>) {
+        self.layer.drain_log(log);
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.dirty.is_empty() && !self.layer.has_unlogged()
+    }
+
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        self.layer.prepare(WHOLE)
+    }
+
+    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
+        self.layer.add_to(WHOLE, batch);
+    }
+
+    fn committed(&mut self) -> Result<(), StoreError> {
+        self.layer.clear();
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.unload();
+        self.layer.clear();
+        Ok(())
+    }
+
+    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
+        self.unload();
+        let mut rows = RestoredRows::default();
+        for record in run.iter() {
+            let Some(key) = record.key else { continue };
+            let torn = join::split(key).is_none()
+                || record.value.is_some_and(|list| join::values(list, |_| ()).is_none());
+            if torn {
+                return Err(StoreError::Changelog {
+                    store: self.layer.store.clone(),
+                    offset: record.offset,
+                    reason: "its key or value is torn",
+                });
+            }
+            rows.push(key, &[], record.value);
+        }
+        self.layer.restore([(WHOLE, rows)].into(), marks)
+    }
+}

@@ -1,0 +1,336 @@
+//! The versioned store: every version of each key's value for as long as the history goes back, and the latest one for
+//! ever. Owns which version holds when; must not know tables.
+
+use std::any::Any;
+use std::marker::PhantomData;
+use std::ops::Bound;
+
+use super::StateStore;
+use super::codec::Codec;
+use super::engine::Batch;
+use super::entry::Entry;
+use super::error::StoreError;
+use super::overlay::{Layer, Log, WHOLE, mark_name};
+use super::restore::RestoredRows;
+use crate::record::RecordRun;
+use crate::time::Timestamp;
+
+const OBSERVED: &str = "observed";
+
+/// Bytes behind the key of a row: the time since which its version holds.
+const SUFFIX_BYTES: usize = 8;
+
+/// What became of a version that was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is the key's latest version.
+    Latest,
+    /// It holds until this time, at which another version that was there begins.
+    Until(Timestamp),
+    /// It is older than the history goes back, and was not put.
+    TooLate,
+}
+
+/// A change that the changelog has not seen; key and value lie in the log's bytes.
+struct Unlogged {
+    key: usize,
+    value: Option<usize>,
+    time: Timestamp,
+}
+
+/// A store of all versions of each key's value that are younger than its history, by the store's own time: the greatest
+/// time it was given. Each version goes to the changelog, in the order in which they came.
+pub struct VersionedStore<K, V> {
+    codec: Codec<K, V>,
+    layer: Layer,
+    history_ms: i64,
+    observed: Timestamp,
+    committed: Timestamp,
+    log: Vec<u8>,
+    unlogged: Vec<Unlogged>,
+    row: Vec<u8>,
+    types: PhantomData<fn(K, V)>,
+}
+
+impl<K, V> VersionedStore<K, V>
+where
+    K: Send + 'static,
+    V: Clone + Send + 'static,
+{
+    pub(crate) fn new(codec: Codec<K, V>, layer: Layer, history_ms: i64) -> Result<Self, StoreError> {
+        let mut store = Self {
+            codec,
+            layer,
+            history_ms,
+            observed: Timestamp::UNKNOWN,
+            committed: Timestamp::UNKNOWN,
+            log: Vec::new(),
+            unlogged: Vec::new(),
+            row: Vec::new(),
+            types: PhantomData,
+        };
+        store.read_marks()?;
+        Ok(store)
+    }
+
+    fn read_marks(&mut self) -> Result<(), StoreError> {
+        self.observed = self.layer.mark(OBSERVED)?.map_or(Timestamp::UNKNOWN, Timestamp);
+        self.committed = self.observed;
+        Ok(())
+    }
+
+    /// The store's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.layer.store
+    }
+
+    /// Since when the history is complete; what was put before may be forgotten.
+    fn horizon(&self) -> Timestamp {
+        self.observed.minus_millis(self.history_ms)
+    }
+
+    /// Puts a version that holds from `time`; `None` ends the one before. A version of the same time takes its place.
+    ///
+    /// # Errors
+    /// When the key or value cannot be written, or the engine fails.
+    pub fn put(&mut self, key: &K, value: Option<V>, time: Timestamp) -> Result<Put, StoreError> {
+        if time < self.horizon() {
+            return Ok(Put::TooLate);
+        }
+        self.observed = self.observed.max(time);
+        let entry = value.map(|value| Entry { value, timestamp: time });
+        let (row, value) = self.codec.row(key, &time.0.to_be_bytes(), entry.as_ref())?;
+        let key_len = row.len() - SUFFIX_BYTES;
+        self.row.clear();
+        self.row.extend_from_slice(row);
+        let (value_at, bytes) = (self.log.len() + key_len, value.map(|value| &value[SUFFIX_BYTES..]));
+        let unlogged = Unlogged { key: self.log.len(), value: bytes.map(|_| value_at), time };
+        self.log.extend_from_slice(&row[..key_len]);
+        self.log.extend_from_slice(bytes.unwrap_or_default());
+        self.unlogged.push(unlogged);
+        // A deletion is a version too: a row without value behind its time.
+        let gone = time.0.to_be_bytes();
+        self.layer.stage(WHOLE, row, Some(value.unwrap_or(&gone[..0])), time)?;
+        let until = self.next_version(key_len, time)?;
+        self.forget(key_len)?;
+        Ok(until.map_or(Put::Latest, Put::Until))
+    }
+
+    /// The time of the first version behind `time` of the key in the scratch row.
+    fn next_version(&mut self, key_len: usize, time: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let mut next = None;
+        let (from, to) = self.bounds(key_len, time.plus_millis(1), Timestamp(i64::MAX));
+        self.layer.scan_while(
+            WHOLE,
+            (Bound::Included(&from), Bound::Included(&to)),
+            false,
+            &mut |row, _| {
+                next = version(row, &from[..key_len]);
+                Ok(next.is_none())
+            },
+        )?;
+        Ok(next)
+    }
+
+    /// Removes the versions of the key in the scratch row that ended before the history begins.
+    fn forget(&mut self, key_len: usize) -> Result<(), StoreError> {
+        let horizon = self.horizon();
+        if horizon.0 < 0 {
+            return Ok(());
+        }
+        let (mut gone, mut held) = (Vec::new(), false);
+        let (from, to) = self.bounds(key_len, Timestamp(0), horizon);
+        self.layer.scan_while(
+            WHOLE,
+            (Bound::Included(&from), Bound::Included(&to)),
+            true,
+            &mut |row, _| {
+                if version(row, &from[..key_len]).is_some() {
+                    // The first one still held when the history begins.
+                    if held {
+                        gone.push(row.to_vec());
+                    }
+                    held = true;
+                }
+                Ok(true)
+            },
+        )?;
+        gone.iter().try_for_each(|row| self.layer.stage(WHOLE, row, None, horizon))
+    }
+
+    /// The rows of the key in the scratch row between two times.
+    fn bounds(&self, key_len: usize, from: Timestamp, to: Timestamp) -> (Vec<u8>, Vec<u8>) {
+        let key = &self.row[..key_len];
+        let bound = |time: Timestamp| [key, &time.0.to_be_bytes()].concat();
+        (bound(from), bound(to))
+    }
+
+    /// The latest version of a key; `None` when it was deleted.
+    ///
+    /// # Errors
+    /// When the key cannot be written, or the engine fails or its bytes are not a value.
+    pub fn get(&mut self, key: &K) -> Result<Option<Entry<V>>, StoreError> {
+        self.find(key, Timestamp(i64::MAX))
+    }
+
+    /// The version of a key that held at `time`. Of times before the history begins only the latest version is known.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn get_as_of(&mut self, key: &K, time: Timestamp) -> Result<Option<Entry<V>>, StoreError> {
+        if time >= self.horizon() {
+            return self.find(key, time);
+        }
+        Ok(self.get(key)?.filter(|latest| latest.timestamp <= time))
+    }
+
+    fn find(&mut self, key: &K, time: Timestamp) -> Result<Option<Entry<V>>, StoreError> {
+        if time.0 < 0 {
+            return Ok(None);
+        }
+        self.row.clear();
+        self.codec.append_key(key, &mut self.row)?;
+        let key_len = self.row.len();
+        let (from, to) = self.bounds(key_len, Timestamp(0), time);
+        let (codec, mut found, mut entry) = (&self.codec, false, None);
+        self.layer.scan_while(
+            WHOLE,
+            (Bound::Included(&from), Bound::Included(&to)),
+            true,
+            &mut |row, value| {
+                found = version(row, &from[..key_len]).is_some();
+                if found && !value.is_empty() {
+                    entry = Some(codec.read(value)?);
+                }
+                Ok(!found)
+            },
+        )?;
+        Ok(entry)
+    }
+
+    /// Appends the versions of a key that hold anywhere in `from..=to` to `out`, the oldest first: since when each holds,
+    /// and its value, `None` where it was deleted.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn versions(
+        &mut self,
+        key: &K,
+        from: Timestamp,
+        to: Timestamp,
+        out: &mut Vec<(Timestamp, Option<V>)>,
+    ) -> Result<(), StoreError> {
+        let first = self.get_as_of(key, from)?.map_or(from, |entry| entry.timestamp);
+        self.row.clear();
+        self.codec.append_key(key, &mut self.row)?;
+        let key_len = self.row.len();
+        let (first, last) = self.bounds(key_len, first.max(Timestamp(0)), to);
+        let codec = &self.codec;
+        self.layer.scan_while(
+            WHOLE,
+            (Bound::Included(&first), Bound::Included(&last)),
+            false,
+            &mut |row, value| {
+                if let Some(time) = version(row, &first[..key_len]) {
+                    let value = if value.is_empty() { None } else { Some(codec.read(value)?.value) };
+                    out.push((time, value));
+                }
+                Ok(true)
+            },
+        )
+    }
+}
+
+/// The time in a row's key, if it is one of `key` and not of a longer key that begins with it.
+fn version(row: &[u8], key: &[u8]) -> Option<Timestamp> {
+    let (found, time) = row.split_last_chunk::<SUFFIX_BYTES>()?;
+    (found == key).then(|| Timestamp(i64::from_be_bytes(*time)))
+}
+
+impl<K, V> StateStore for VersionedStore<K, V>
+where
+    K: Send + 'static,
+    V: Clone + Send + 'static,
+{
+    fn layer(&self) -> &Layer {
+        &self.layer
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn settle(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn drain_log(&mut self, log: &mut Log<'_>) {
+        // The changelog has every version under its plain key, in order; not the rows, which hold the time too.
+        self.layer.drain_log(&mut |_, _, _| ());
+        let ends = self.unlogged.iter().skip(1).map(|next| next.key).chain([self.log.len()]);
+        for (change, end) in self.unlogged.iter().zip(ends) {
+            let key = &self.log[change.key..change.value.unwrap_or(end)];
+            log(key, change.value.map(|at| &self.log[at..end]), change.time);
+        }
+        self.unlogged.clear();
+        self.log.clear();
+    }
+
+    fn is_flushed(&self) -> bool {
+        self.unlogged.is_empty() && !self.layer.has_unlogged()
+    }
+
+    fn is_committed(&self) -> bool {
+        self.layer.bytes() == 0 && self.committed == self.observed
+    }
+
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        self.layer.prepare(WHOLE)
+    }
+
+    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
+        self.layer.add_to(WHOLE, batch);
+        batch.marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
+    }
+
+    fn committed(&mut self) -> Result<(), StoreError> {
+        self.layer.clear();
+        self.committed = self.observed;
+        Ok(())
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.unlogged.clear();
+        self.log.clear();
+        self.layer.clear();
+        self.read_marks()
+    }
+
+    fn restore(&mut self, run: &RecordRun, mut marks: Vec<(String, i64)>) -> Result<(), StoreError> {
+        let mut rows = RestoredRows::default();
+        let mut row = Vec::new();
+        for record in run.iter() {
+            let Some(key) = record.key else { continue };
+            self.observed = self.observed.max(record.timestamp);
+            let time = record.timestamp.0.to_be_bytes();
+            row.clear();
+            row.extend_from_slice(key);
+            row.extend_from_slice(&time);
+            match record.value {
+                Some(value) => rows.push(&row, &time, Some(value)),
+                None => rows.push(&row, &[], Some(&[])),
+            }
+        }
+        marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
+        self.layer.restore([(WHOLE, rows)].into(), marks)?;
+        self.committed = self.observed;
+        Ok(())
+    }
+}
+
+impl<K, V> std::fmt::Debug for VersionedStore<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VersionedStore({})", self.layer.store)
+    }
+}
