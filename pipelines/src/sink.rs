@@ -79,8 +79,7 @@ impl PredictionSink {
         }
         let places: Vec<TopicPartition> = ends.iter().map(|(partition, _)| partition.clone()).collect();
         let mut consumer = self.log.consumer(&self.group, Isolation::ReadCommitted)?;
-        while !stop.load(Ordering::Relaxed) && !matches!(self.handle.status().state, SinkState::Failed { .. })
-        {
+        while !stop.load(Ordering::Relaxed) && !self.has_failed() {
             let committed = consumer.committed(&places, TIMEOUT)?;
             let is_delivered = |((_, end), committed): (&(TopicPartition, i64), &Option<CommittedOffset>)| {
                 committed.as_ref().is_some_and(|committed| committed.offset >= *end)
@@ -91,6 +90,12 @@ impl PredictionSink {
             std::thread::sleep(Duration::from_millis(100));
         }
         Ok(())
+    }
+
+    /// Whether it has ended by itself.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        matches!(self.handle.status().state, SinkState::Failed { .. })
     }
 
     /// Flushes and ends it.
