@@ -2,6 +2,7 @@
 //! with what Kafka Streams gave for the same input. Owns the reading of that format and the comparison; must not know
 //! any inner part of the framework.
 
+mod aggregates;
 mod corpus;
 mod functions;
 mod handle;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use candlewick::{
     DriverOptions, DropReason, Entry, Headers, KeyValueStore, Nullable, ProcessHandler, ProcessResponse,
-    Record, StringSerde, TestInputTopic, TestOutputTopic, Timestamp, TopologyTestDriver, VersionedStore,
-    WindowStore,
+    Record, Session, SessionStore, StringSerde, TestInputTopic, TestOutputTopic, Timestamp,
+    TopologyTestDriver, VersionedStore, WindowStore,
 };
 use serde_json::{Value as Json, json};
 
@@ -178,6 +178,8 @@ impl<'p> Run<'p> {
             Contents::Counts => self.key_values::<i64>(name),
             Contents::WindowValues => self.windows::<Value>(name),
             Contents::WindowCounts => self.windows::<i64>(name),
+            Contents::SessionValues => self.sessions::<Value>(name),
+            Contents::SessionCounts => self.sessions::<i64>(name),
             Contents::Versions => Vec::new(),
         }
     }
@@ -212,6 +214,18 @@ impl<'p> Run<'p> {
             rows.push(Json::from(row));
         }
         rows
+    }
+
+    fn sessions<V: AsText + Clone + Send + 'static>(&self, name: &str) -> Vec<Json> {
+        let mut rows: Vec<(Key, Session, Entry<V>)> = Vec::new();
+        self.driver.with_store(name, |store: &mut SessionStore<Key, V>| {
+            store.find_all(Timestamp(0), &mut rows).expect("a store in memory can be read");
+        });
+        rows.sort_by(|(key, session, _), (other, next, _)| (key, session.start).cmp(&(other, next.start)));
+        let row = |(key, Session { start, end }, entry): (Key, Session, Entry<V>)| {
+            json!([format!("{}@{start}/{end}", or_null(key.as_deref())), entry.value.text()])
+        };
+        rows.into_iter().map(row).collect()
     }
 
     fn windows<V: AsText + Clone + Send + 'static>(&self, name: &str) -> Vec<Json> {
