@@ -16,6 +16,7 @@ mod session_windows;
 mod sink;
 mod sliding_windows;
 mod source;
+mod subscription;
 mod value_getter;
 mod windowed_stream;
 mod windows;
@@ -31,7 +32,9 @@ pub use ktable::KTable;
 pub use operation::process::ProcessorStores;
 pub use operation::split::{Branches, SplitStream};
 pub use operation::suppress::{Suppressed, Windowable};
-pub use options::{Consumed, Grouped, Joined, Materialized, Produced, Repartitioned, StreamJoined};
+pub use options::{
+    Consumed, Grouped, Joined, Materialized, Produced, Repartitioned, StreamJoined, TableJoined,
+};
 pub use session_windows::{SessionWindowedSerde, SessionWindows};
 pub use sliding_windows::SlidingWindows;
 pub use source::{FailOnInvalidTimestamp, RecordTimestamp, TimestampExtractor, WallclockTimestamp};

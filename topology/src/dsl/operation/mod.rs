@@ -7,6 +7,8 @@ pub(super) mod cogroup;
 mod filter;
 mod flat_map;
 mod for_each;
+mod foreign_join;
+mod foreign_nodes;
 mod group_by;
 mod keep;
 mod map;
