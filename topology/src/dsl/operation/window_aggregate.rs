@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::aggregate::apply;
+use super::closing::Closing;
+use super::keep::{self, Aggregation, Initial, Keep, Step};
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::SharedSerde;
 use crate::dsl::value_getter::ValueGetter;
 use crate::dsl::{
-    Change, Data, KTable, Materialized, StoreKey, TimeWindowedKStream, TimeWindows, Window, Windowed,
-    WindowedSerde,
+    Change, Data, KTable, Materialized, StoreKey, StreamsBuilder, TimeWindowedKStream, TimeWindows, Window,
+    Windowed, WindowedSerde,
 };
 use crate::error::ProcessError;
-use crate::plan::{NodeRole, Wiring};
+use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::{Headers, Record};
-use crate::state::{Dirty, Entry, StateStore as _, StoreHandle, Stores, WindowStore};
+use crate::state::{Dirty, Entry, StoreHandle, Stores, WindowStore};
 use crate::time::{Timestamp, millis};
 
 impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
@@ -35,14 +37,16 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
                 add(key, value, aggregate);
             }
         };
-        self.aggregate_with("KSTREAM-AGGREGATE-", move || Some(initialize()), step, materialized)
+        let from = (self.grouped, "KSTREAM-AGGREGATE-");
+        keep::aggregate(from, (&self.windows, self.on_close), move || Some(initialize()), step, materialized)
     }
 
     /// Counts the records of each key and window.
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, Windowed<K>, i64> {
         materialized.burn_number(self.grouped.stream.builder);
         let step = |_: &K, _: &V, slot: &mut Option<i64>| *slot.get_or_insert(0) += 1;
-        self.aggregate_with("KSTREAM-AGGREGATE-", || Some(0), step, materialized)
+        let from = (self.grouped, "KSTREAM-AGGREGATE-");
+        keep::aggregate(from, (&self.windows, self.on_close), || Some(0), step, materialized)
     }
 
     /// Keeps one value per key and window.
@@ -57,66 +61,64 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
                 None => value.clone(),
             });
         };
-        self.aggregate_with("KSTREAM-REDUCE-", || None, step, materialized)
+        let from = (self.grouped, "KSTREAM-REDUCE-");
+        keep::aggregate(from, (&self.windows, self.on_close), || None, step, materialized)
+    }
+}
+
+impl<K: StoreKey, A: Data> Keep<K, A> for TimeWindows {
+    type Key = Windowed<K>;
+
+    fn add_store(&self, builder: &StreamsBuilder, store: &Arc<str>, materialized: &Materialized<K, A>) {
+        let needed = self.size_ms().saturating_add(self.grace_ms());
+        let retention = materialized.retention.map_or(needed, |retention| millis(retention).max(needed));
+        let (key, value) = (Arc::clone(&materialized.key), Arc::clone(&materialized.value));
+        let windows = Stores::window(store, key, value, length(self.size_ms()), length(retention));
+        builder.add_store(materialized.configure(windows));
     }
 
-    fn aggregate_with<A: Data>(
-        self,
-        prefix: &str,
-        initial: impl Fn() -> Option<A> + Send + Sync + 'static,
-        step: impl Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static,
-        materialized: Materialized<K, A>,
-    ) -> KTable<'b, Windowed<K>, A> {
-        let (builder, windows) = (self.grouped.stream.builder, self.windows);
-        let store = materialized.store_name(builder, prefix);
-        let name = builder.next_name(prefix);
-        materialized.require_name(builder, &name, &store);
-        let stream = self.grouped.partitioned(materialized.name.as_ref(), &store);
-        let needed = windows.size_ms() + windows.grace_ms();
-        let retention = materialized.retention.map_or(needed, |retention| millis(retention).max(needed));
-        let (key_serde, value_serde) = (Arc::clone(&materialized.key), Arc::clone(&materialized.value));
-        let window_store =
-            Stores::window(&store, key_serde, value_serde, length(windows.size_ms()), length(retention));
-        builder.add_store(materialized.configure(window_store));
-        let info = TableInfo {
-            getter: Some(ValueGetter::of_windows(Arc::clone(&store))),
-            key: Some(Arc::new(WindowedSerde::shared(materialized.key, windows.size_ms())) as SharedSerde<_>),
-            value: Some(Arc::clone(&materialized.value)),
-            keep: None,
-        };
-        let (key, aggregate) = (self.grouped.key, materialized.value);
-        let (initial, step, store_name) = (Arc::new(initial), Arc::new(step), Arc::clone(&store));
-        let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
+    fn make<V: Data, I: Initial<A>, F: Step<K, V, A>>(
+        &self,
+        aggregation: Aggregation<K, V, A, I, F>,
+    ) -> MakeNode {
+        let windows = *self;
+        Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
+            let Aggregation { store, key, aggregate, initial, step, on_close, .. } = &aggregation;
+            let final_only = wiring.node.final_only && wiring.caches(store);
+            let closing = || Closing::new(Arc::clone(key), wiring.changelog(store), &wiring.node.name);
             Box::new(Typed::new(WindowAggregate {
-                store: wiring.store::<WindowStore<K, A>>(&store_name),
+                store: wiring.store::<WindowStore<K, A>>(store),
                 windows,
-                key: Arc::clone(&key),
-                aggregate: Arc::clone(&aggregate),
-                initial: Arc::clone(&initial),
-                step: Arc::clone(&step),
+                key: Arc::clone(key),
+                aggregate: Arc::clone(aggregate),
+                initial: Arc::clone(initial),
+                step: Arc::clone(step),
                 observed: Timestamp::UNKNOWN,
                 observed_key: format!("{}-observed", wiring.node.name).into(),
-                untold_key: format!("{}-untold", wiring.node.name).into(),
                 next_close: Timestamp::UNKNOWN,
-                told_to: Timestamp::UNKNOWN,
+                cached: wiring.caches(store),
+                closing: (*on_close || final_only).then(closing),
+                final_only,
+                takes_over: false,
+                told_key: Closing::<K>::told_key(&wiring.node.name),
+                untold_key: format!("{}-untold", wiring.node.name).into(),
                 owes: false,
-                cached: wiring.caches(&store_name),
-                final_only: wiring.node.final_only && wiring.caches(&store_name),
                 send_old: wiring.node.send_old,
                 flush_on_close: wiring.node.flush_on_close,
                 dirty: Vec::new(),
-                rows: Vec::new(),
                 types: PhantomData,
             }))
-        });
-        let node = builder.add_node::<Record<K, V>, Record<Windowed<K>, Change<A>>>(
-            name,
-            vec![stream.node],
-            NodeRole::Processor { make },
-            vec![store],
-        );
-        builder.graph.borrow_mut().node_mut(node).grace_ms = Some(windows.grace_ms());
-        KTable::new(builder, node).with_info(info)
+        })
+    }
+
+    fn grace_ms(&self) -> Option<i64> {
+        Some(Self::grace_ms(self))
+    }
+
+    fn info(&self, store: &Arc<str>, materialized: Materialized<K, A>) -> TableInfo<Windowed<K>, A> {
+        let key: SharedSerde<_> = Arc::new(WindowedSerde::shared(materialized.key, self.size_ms()));
+        let getter = Some(ValueGetter::of_windows(Arc::clone(store)));
+        TableInfo { getter, key: Some(key), value: Some(materialized.value), keep: None }
     }
 }
 
@@ -131,20 +133,22 @@ struct WindowAggregate<I, F, K: StoreKey, V, A: Data> {
     observed: Timestamp,
     /// Under which `observed` is committed with the offsets.
     observed_key: Arc<str>,
+    next_close: Timestamp,
+    cached: bool,
+    /// The windows that are open, where each is told once.
+    closing: Option<Closing<K>>,
+    /// Each is told once because a suppression below lets nothing else pass.
+    final_only: bool,
+    told_key: Arc<str>,
+    /// Another program has filled the stores: what had closed by the first record is in the suppression's buffer, or told.
+    takes_over: bool,
     /// Under which is committed whether open windows are not known below.
     untold_key: Arc<str>,
-    next_close: Timestamp,
-    /// Every window that ends up to here was told.
-    told_to: Timestamp,
-    /// A run that told final results only has left open windows that are not known below, where this run tells changes.
+    /// Such a run has left open windows that are not known below, where this one tells every change.
     owes: bool,
-    cached: bool,
-    /// Nobody below sees a result before its window has closed: none is told before, and the store is where they wait.
-    final_only: bool,
     send_old: bool,
     flush_on_close: bool,
     dirty: Vec<Dirty<(K, Timestamp), A>>,
-    rows: Vec<(K, Timestamp, Entry<A>)>,
     types: PhantomData<fn(V)>,
 }
 
@@ -158,13 +162,15 @@ where
 {
     /// Updates one window; gives the change when it is to be forwarded at once.
     fn update(
-        &self,
+        &mut self,
         record: &Record<K, V>,
         start: Timestamp,
         store: &mut WindowStore<K, A>,
     ) -> Result<Option<(Change<A>, Timestamp)>, ProcessError> {
-        let (time, cached, send_old) = (record.timestamp, self.cached, self.send_old);
+        let (time, send_old) = (record.timestamp, self.send_old);
+        let (cached, mut opened) = (self.cached || self.closing.is_some(), false);
         let changed = store.update(&record.key, start, time, |slot| {
+            opened = slot.is_none();
             let step = |value: &mut Option<A>| (self.step)(&record.key, &record.value, value);
             let old_wanted = send_old && !cached;
             let (old, timestamp) = apply(slot, time, old_wanted, &*self.initial, step, &*self.aggregate);
@@ -174,69 +180,60 @@ where
             let new = slot.as_ref().map(|entry| entry.value.clone());
             Some((Change::new(old, new), timestamp))
         })?;
+        if let Some(closing) = self.closing.as_mut().filter(|_| opened) {
+            closing.opened((start, Timestamp(0)), &record.key)?;
+        }
         Ok(changed)
     }
 
-    /// Forwards what is due below by now: what the cache gathered once a window has closed, so that a `suppress` below need
-    /// not wait for the commit, or when the cache is full. Comes before the record that moved time on is taken in: by it
-    /// the store may forget windows that are only now told.
-    fn tell_when_due(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
-        if std::mem::take(&mut self.owes) {
-            self.tell_ends(self.told_to, Timestamp(i64::MAX), cx)?;
-        }
-        let closed = self.flush_on_close && self.observed >= self.next_close;
-        if closed {
-            self.next_close = self.windows.next_close(self.observed);
-        }
-        if !self.final_only {
-            return if closed { self.tell_changes(cx) } else { Ok(()) };
-        }
-        if closed {
-            let to = self.observed.minus_millis(self.windows.grace_ms());
-            let after = std::mem::replace(&mut self.told_to, to);
-            self.tell_ends(after, to, cx)?;
-        }
-        Ok(())
-    }
-
-    /// Forwards the windows that end after `after` and up to `to`, as they stand in the store, in the order of their
-    /// starts: a row's time lies within its window, so that none closes, below, a window whose row is still to come.
-    fn tell_ends(
+    /// Tells the windows that have closed, where each is told once.
+    fn emit(
         &mut self,
-        after: Timestamp,
-        to: Timestamp,
+        headers: &Headers,
         cx: &mut Context<'_, Windowed<K>, Change<A>>,
     ) -> Result<(), ProcessError> {
-        let size = self.windows.size_ms();
-        let (from, to) = (after.minus_millis(size).plus_millis(1), to.minus_millis(size));
-        cx.store(self.store).fetch_all(from, to, &mut self.rows)?;
-        self.rows.sort_by_key(|(_, start, _)| *start);
-        for (key, start, Entry { value, timestamp }) in self.rows.drain(..) {
-            let (key, value) =
-                (Windowed { key, window: self.windows.window(start) }, Change::new(None, Some(value)));
+        let close = self.observed.minus_millis(self.windows.grace_ms());
+        let Some(closing) = self.closing.as_mut().filter(|closing| closing.is_due(close)) else {
+            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
+        };
+        let last = close.minus_millis(self.windows.size_ms());
+        if std::mem::take(&mut self.takes_over) {
+            while closing.next(last).is_some() {}
+        }
+        while let Some(((start, _), key)) = closing.next(last) {
+            let Some(entry) = cx.store(self.store).get_closing(&key, start)?.cloned() else { continue };
+            let (key, headers) = (Windowed { key, window: self.windows.window(start) }, headers.clone());
+            let value = Change::new(None, Some(entry.value));
+            cx.forward(Record { key, value, timestamp: entry.timestamp, headers })?;
+        }
+        closing.told(close);
+        if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) }
+    }
+
+    /// Tells the windows that an earlier run has left for later.
+    fn tell_open(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        self.owes = false;
+        let told = Timestamp(cx.recall(&self.told_key).unwrap_or(-1));
+        let first = told.minus_millis(self.windows.size_ms()).plus_millis(1);
+        let mut open = Vec::new();
+        cx.store(self.store).fetch_all(first, Timestamp(i64::MAX), &mut open)?;
+        open.sort_by_key(|(_, start, _)| *start);
+        for (key, start, Entry { value, timestamp }) in open {
+            let key = Windowed { key, window: self.windows.window(start) };
+            let value = Change::new(None, Some(value));
             cx.forward(Record { key, value, timestamp, headers: Headers::default() })?;
         }
         Ok(())
     }
 
-    /// Forwards what the cache gathered.
-    fn tell_changes(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
-        cx.store(self.store).take_dirty(&mut self.dirty)?;
-        if self.flush_on_close {
-            // In the order of first changes a `suppress` would tell a window without its last records; see `tell_ends`.
-            self.dirty.sort_by_key(|row| row.key.1);
+    /// Forwards what the cache gathered once a window has closed, so that a `suppress` below need not wait for the
+    /// commit; also when the cache is full.
+    fn flush_when_due(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        let closed = self.flush_on_close && self.observed >= self.next_close;
+        if closed {
+            self.next_close = self.windows.next_close(self.observed);
         }
-        for Dirty { key: (key, start), old, new, timestamp } in self.dirty.drain(..) {
-            if self.send_old && old.is_none() && new.is_none() {
-                continue;
-            }
-            let window: Window = self.windows.window(start);
-            let old = if self.send_old { old.map(|entry| entry.value) } else { None };
-            let change = Change::new(old, new.map(|entry| entry.value));
-            let key = Windowed { key, window };
-            cx.forward(Record { key, value: change, timestamp, headers: Headers::default() })?;
-        }
-        Ok(())
+        if closed || cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) }
     }
 }
 
@@ -250,14 +247,16 @@ where
 {
     fn init(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
         cx.store(self.store).capture_old(self.send_old && !self.final_only);
-        let recalled = cx.recall(&self.observed_key);
-        self.observed = Timestamp(recalled.unwrap_or(-1));
-        self.told_to = match recalled {
-            Some(_) => self.observed.minus_millis(self.windows.grace_ms()),
-            None => Timestamp(i64::MAX),
+        self.observed = Timestamp(cx.recall(&self.observed_key).unwrap_or(-1));
+        self.takes_over = self.final_only && cx.recall(&self.told_key).is_none();
+        let Some(closing) = &mut self.closing else {
+            self.owes = cx.recall(&self.untold_key) == Some(UNTOLD);
+            return Ok(());
         };
-        self.owes = !self.final_only && cx.recall(&self.untold_key) == Some(UNTOLD);
-        Ok(())
+        let told = closing.recall(cx).minus_millis(self.windows.size_ms()).max(Timestamp(-1));
+        let mut open = Vec::new();
+        cx.store(self.store).fetch_all(told.plus_millis(1), Timestamp(i64::MAX), &mut open)?;
+        open.iter().try_for_each(|(key, start, _)| closing.opened((*start, Timestamp(0)), key))
     }
 
     fn process(
@@ -270,13 +269,10 @@ where
             return Ok(());
         }
         self.observed = self.observed.max(record.timestamp);
-        let closed = self.observed.minus_millis(self.windows.grace_ms());
-        // Where nothing was committed by this operator, what has closed by now is not its to tell: another program that
-        // filled the stores has told it, or left it in the buffer of the suppression.
-        self.told_to = self.told_to.min(closed);
-        if self.final_only || self.owes {
-            self.tell_when_due(cx)?;
+        if self.owes {
+            self.tell_open(cx)?;
         }
+        let closed = self.observed.minus_millis(self.windows.grace_ms());
         for start in self.windows.starts(record.timestamp) {
             let window = self.windows.window(start);
             if window.end <= closed {
@@ -288,13 +284,12 @@ where
                 cx.forward(Record { key, value: change, timestamp, headers })?;
             }
         }
-        if !self.cached {
-            return Ok(());
+        if self.closing.is_some() {
+            // What a cache gathers has no headers.
+            let headers = if self.final_only { Headers::default() } else { record.headers };
+            return self.emit(&headers, cx);
         }
-        if cx.store(self.store).wants_flush() {
-            return if self.final_only { Ok(cx.store(self.store).settle()?) } else { self.tell_changes(cx) };
-        }
-        if self.final_only { Ok(()) } else { self.tell_when_due(cx) }
+        if self.cached { self.flush_when_due(cx) } else { Ok(()) }
     }
 
     fn advance(
@@ -303,17 +298,51 @@ where
         cx: &mut Context<'_, Windowed<K>, Change<A>>,
     ) -> Result<(), ProcessError> {
         self.observed = self.observed.max(time);
-        if self.cached || self.owes { self.tell_when_due(cx) } else { Ok(()) }
+        if self.owes {
+            self.tell_open(cx)?;
+        }
+        if self.closing.is_some() {
+            return self.emit(&Headers::default(), cx);
+        }
+        if self.cached { self.flush_when_due(cx) } else { Ok(()) }
     }
 
     fn flush(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
         cx.remember(&self.observed_key, self.observed.0);
-        if self.final_only {
-            cx.remember(&self.untold_key, UNTOLD);
-        } else if !self.owes && cx.recall(&self.untold_key).is_some() {
+        if let Some(closing) = &self.closing {
+            closing.remember(cx);
+            if self.final_only {
+                cx.remember(&self.untold_key, UNTOLD);
+            }
+            cx.store(self.store).take_dirty(&mut self.dirty)?;
+            self.dirty.clear();
+            return Ok(());
+        }
+        if self.flush_on_close && !self.owes {
+            // A later run with a cache begins to tell where the suppression below has what went before.
+            cx.remember(&self.told_key, self.observed.minus_millis(self.windows.grace_ms()).0);
             cx.remember(&self.untold_key, TOLD);
         }
-        if self.cached && !self.final_only { self.tell_changes(cx) } else { Ok(()) }
+        if !self.cached {
+            return Ok(());
+        }
+        cx.store(self.store).take_dirty(&mut self.dirty)?;
+        if self.flush_on_close {
+            // A row's time lies within its window, so in this order none closes, below, a window whose row is still to
+            // come. In the order of first changes a `suppress` would tell that window without its last records.
+            self.dirty.sort_by_key(|row| row.key.1);
+        }
+        for Dirty { key: (key, start), old, new, timestamp } in self.dirty.drain(..) {
+            if self.send_old && old.is_none() && new.is_none() {
+                continue;
+            }
+            let window: Window = self.windows.window(start);
+            let old = if self.send_old { old.map(|entry| entry.value) } else { None };
+            let change = Change::new(old, new.map(|entry| entry.value));
+            let key = Windowed { key, window };
+            cx.forward(Record { key, value: change, timestamp, headers: Headers::default() })?;
+        }
+        Ok(())
     }
 }
 
