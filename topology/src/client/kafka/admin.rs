@@ -143,8 +143,7 @@ impl KafkaAdmin {
     }
 
     /// Asks again while the answer is a passing one, such as a leader that was elected a moment ago. A client whose broker
-    /// went away and came back may leave a question without an answer for as long as it may, and the next one as well:
-    /// it is asked by a new one.
+    /// went away and came back may go on to ask the leader of before: another try is made by a new client.
     fn offset(
         &mut self,
         partition: &TopicPartition,
