@@ -361,7 +361,7 @@ impl Parts {
             {
                 return Ok(Reason::Done);
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 

@@ -16,10 +16,12 @@ mod testing;
 mod time;
 
 pub use dsl::{
-    Branches, Change, Consumed, Data, FailOnInvalidTimestamp, Grouped, JoinWindows, Joined, KGroupedStream,
-    KGroupedTable, KStream, KTable, Materialized, ProcessorStores, Produced, RecordTimestamp, Repartitioned,
-    SplitStream, StoreKey, StreamJoined, StreamsBuilder, Suppressed, TimeWindowedKStream, TimeWindows,
-    TimestampExtractor, WallclockTimestamp, Window, Windowable, Windowed, WindowedSerde,
+    Branches, Change, CogroupedKStream, Consumed, Data, FailOnInvalidTimestamp, Grouped, JoinWindows, Joined,
+    KGroupedStream, KGroupedTable, KStream, KTable, Materialized, ProcessorStores, Produced, RecordTimestamp,
+    Repartitioned, SessionWindowedKStream, SessionWindowedSerde, SessionWindows, SlidingWindowedKStream,
+    SlidingWindows, SplitStream, StoreKey, StreamJoined, StreamsBuilder, Suppressed, TableJoined,
+    TimeWindowedKStream, TimeWindows, TimestampExtractor, WallclockTimestamp, Window, WindowKind, Windowable,
+    Windowed, WindowedCogroupedKStream, WindowedKStream, WindowedSerde,
 };
 pub use error::{ProcessError, TopologyError, TopologyErrors};
 pub use plan::{AutoOffsetReset, BuildOptions, PartitionCounts, Topology};
@@ -41,9 +43,9 @@ pub use serde::{
     Utf8, VoidSerde, partition_for_key,
 };
 pub use state::{
-    BufferStats, Buffered, ChangeSerde, Dirty, DirtyWindow, Entry, KeyValueStore, Put, StateFolder,
-    StateReader, StateSnapshot, StoreBuilder, StoreError, StoreHandle, Stores, SuppressBuffer,
-    VersionedStore, WindowStore,
+    BufferStats, Buffered, ChangeSerde, Dirty, DirtySession, DirtyWindow, Entry, KeyValueStore, Put, Session,
+    SessionStore, StateFolder, StateReader, StateSnapshot, StoreBuilder, StoreError, StoreHandle, Stores,
+    SuppressBuffer, VersionedStore, WindowStore,
 };
 pub use testing::{
     Backtest, BacktestOutput, DriverOptions, TestInputTopic, TestOutputTopic, TopologyTestDriver,

@@ -111,6 +111,8 @@ pub(super) struct Aggregate {
     pub(super) initial: Value,
     pub(super) add: Combine,
     pub(super) remove: Combine,
+    /// Of two sessions' aggregates.
+    pub(super) merge: Combine,
 }
 
 fn joined(by: char) -> Combine {
@@ -128,14 +130,26 @@ fn null_on(mark: String, then: Combine) -> Combine {
 
 pub(super) fn aggregate(spec: &str) -> Result<Aggregate, UnknownFunction> {
     let (name, arg) = split(spec);
-    let text =
-        |initial: Option<&str>, add, remove| Aggregate { initial: initial.map(str::to_owned), add, remove };
+    let text = |initial: Option<&str>, add, remove, merge| Aggregate {
+        initial: initial.map(str::to_owned),
+        add,
+        remove,
+        merge,
+    };
     Ok(match name {
-        "concat" => text(Some(""), joined('+'), joined('-')),
-        "sum" => text(Some("0"), arithmetic(|a, v| a + v), arithmetic(|a, v| a - v)),
-        "max" => text(Some("0"), arithmetic(i64::max), Arc::new(|a, _| a.map(str::to_owned))),
-        "null_on" => text(Some(""), null_on(arg.clone(), joined('+')), null_on(arg, joined('-'))),
-        "null_init" => text(None, joined('+'), joined('-')),
+        "concat" => text(Some(""), joined('+'), joined('-'), joined('&')),
+        "sum" => {
+            text(Some("0"), arithmetic(|a, v| a + v), arithmetic(|a, v| a - v), arithmetic(|a, v| a + v))
+        }
+        "max" => {
+            let kept = Arc::new(|a: Option<&str>, _: Option<&str>| a.map(str::to_owned));
+            text(Some("0"), arithmetic(i64::max), kept, arithmetic(i64::max))
+        }
+        "null_on" => {
+            let (add, remove) = (null_on(arg.clone(), joined('+')), null_on(arg, joined('-')));
+            text(Some(""), add, remove, joined('&'))
+        }
+        "null_init" => text(None, joined('+'), joined('-'), joined('&')),
         _ => return Err(unknown("aggregate", spec)),
     })
 }

@@ -1,7 +1,9 @@
 //! The handles that a spec's ids stand for, one variant for each pair of types, and what they have in common.
 
 use candlewick::{
-    Data, KGroupedStream, KGroupedTable, KStream, KTable, StoreKey, TimeWindowedKStream, Windowed,
+    CogroupedKStream, Data, KGroupedStream, KGroupedTable, KStream, KTable, SessionWindowedKStream,
+    SessionWindows, SlidingWindowedKStream, SlidingWindows, StoreKey, TimeWindowedKStream, TimeWindows,
+    Windowed, WindowedCogroupedKStream,
 };
 
 use super::text::{AsText, Key, Value};
@@ -25,6 +27,12 @@ pub(super) enum Handle<'b> {
     Grouped(KGroupedStream<'b, Key, Value>),
     GroupedTable(KGroupedTable<'b, Key, Value>),
     Windowed(TimeWindowedKStream<'b, Key, Value>),
+    Sliding(SlidingWindowedKStream<'b, Key, Value>),
+    Sessions(SessionWindowedKStream<'b, Key, Value>),
+    Cogrouped(CogroupedKStream<'b, Key, Value>),
+    WindowedCogroup(WindowedCogroupedKStream<'b, Key, Value, TimeWindows>),
+    SlidingCogroup(WindowedCogroupedKStream<'b, Key, Value, SlidingWindows>),
+    SessionCogroup(WindowedCogroupedKStream<'b, Key, Value, SessionWindows>),
 }
 
 macro_rules! handles {
@@ -51,7 +59,9 @@ handles!(
     WindowCountTable: KTable<'b, WindowKey, i64>,
     Grouped: KGroupedStream<'b, Key, Value>,
     GroupedTable: KGroupedTable<'b, Key, Value>,
-    Windowed: TimeWindowedKStream<'b, Key, Value>
+    Windowed: TimeWindowedKStream<'b, Key, Value>,
+    Sliding: SlidingWindowedKStream<'b, Key, Value>,
+    Sessions: SessionWindowedKStream<'b, Key, Value>
 );
 
 /// Runs an expression on the stream in a handle, whatever its types; `None` where it is no stream.

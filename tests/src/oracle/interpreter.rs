@@ -30,6 +30,8 @@ pub(super) enum Contents {
     WindowValues,
     WindowCounts,
     Versions,
+    SessionValues,
+    SessionCounts,
 }
 
 /// Why there is no topology.
@@ -93,7 +95,7 @@ impl Fields<'_> {
         self.0[name].as_array().into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
     }
 
-    fn parts(&self, name: &str) -> impl Iterator<Item = Fields<'_>> {
+    pub(super) fn parts(&self, name: &str) -> impl Iterator<Item = Fields<'_>> {
         self.0[name].as_array().into_iter().flatten().map(Fields)
     }
 }
@@ -138,6 +140,7 @@ impl<'b> Reading<'b> {
             "group_by_key" => Ok(self.plain(node, "from")?.group_by_key(Grouped::default()).into()),
             "group_by" => self.group_by(node),
             "window" => self.window(node),
+            "cogroup" => self.cogroup(node),
             "count" => self.count(node),
             "reduce" => self.reduce(node),
             "aggregate" => self.aggregate(node),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use candlewick::{JoinWindows, Joined, KStream, KTable, Nullable, StreamJoined, StringSerde};
+use candlewick::{JoinWindows, Joined, KStream, KTable, Nullable, StreamJoined, StringSerde, TableJoined};
 
 use super::functions::{self, Combine};
 use super::handle::{AnyValue, Handle, on_table};
-use super::interpreter::{Built, Contents, Fields, Reading, Refused, misplaced, text};
+use super::interpreter::{Built, Contents, Fields, Reading, misplaced, text};
 use super::table::ms;
 use super::text::{Key, Value};
 
@@ -27,7 +27,7 @@ impl<'b> Reading<'b> {
             }
             (left, right) => {
                 if node.has("fk") {
-                    return Err(Refused::NotBuilt("joins by foreign key".into()));
+                    return self.by_foreign_key(node, left, right, joiner);
                 }
                 let made = on_table!(plain left, left => {
                     on_table!(plain right, right => tables(node, left, right, joiner))
@@ -39,6 +39,27 @@ impl<'b> Reading<'b> {
                 Ok(table.materialized(self.materialized(node, Contents::Values)).into())
             }
         }
+    }
+
+    fn by_foreign_key(
+        &mut self,
+        node: &Fields<'_>,
+        left: Handle<'b>,
+        right: Handle<'b>,
+        joiner: Combine,
+    ) -> Built<Handle<'b>> {
+        let (Handle::Table(left), Handle::Table(right)) = (left, right) else { return Err(misplaced(node)) };
+        let key = functions::key(node.text("fk"))?;
+        let foreign_key = move |_: &Key, row: &String| Some(key(&None::<String>, Some(row)));
+        let materialized = self.materialized(node, Contents::Values);
+        let joined = TableJoined::generated();
+        Ok(if node.text("kind") == "left" {
+            let join = move |_: &Key, l: &String, r: Option<&String>| joiner(Some(l), r.map(String::as_str));
+            left.left_join_foreign(right, foreign_key, join, joined, materialized).into()
+        } else {
+            let join = move |_: &Key, l: &String, r: &String| joiner(Some(l), Some(r));
+            left.join_foreign(right, foreign_key, join, joined, materialized).into()
+        })
     }
 
     fn streams(

@@ -48,6 +48,11 @@ impl KnownDifferences {
         }
     }
 
+    /// The specs that are listed.
+    pub fn specs(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|known| known.spec.as_str())
+    }
+
     /// Whether this spec differs on purpose, and what we give for this input instead. A corpus of other inputs has no
     /// golden of ours: there the difference is counted and not compared.
     #[must_use]

@@ -2,6 +2,7 @@
 //! with what Kafka Streams gave for the same input. Owns the reading of that format and the comparison; must not know
 //! any inner part of the framework.
 
+mod aggregates;
 mod corpus;
 mod functions;
 mod handle;
@@ -17,4 +18,4 @@ mod text;
 pub use corpus::{Case, Corpus, CorpusError, GoldenFile, Step};
 pub use known::{KnownDifference, KnownDifferences};
 pub use report::{Outcome, Report};
-pub use run::judge;
+pub use run::{judge, ours};

@@ -1,12 +1,12 @@
-//! The operators of tables, groups and windows of a spec, and how their stores are named.
+//! The operators of tables of a spec, and how their stores are named.
 
 use std::time::Duration;
 
-use candlewick::{Data, DefaultSerde, KTable, Materialized, Nullable, StringSerde, Suppressed, TimeWindows};
+use candlewick::{Data, DefaultSerde, KTable, Materialized, Nullable, StringSerde, Suppressed};
 
-use super::functions::{self, Predicate, ValueFunction};
+use super::functions::{Predicate, ValueFunction};
 use super::handle::{AnyKey, AnyValue, Handle, on_table};
-use super::interpreter::{Built, Contents, Fields, Reading, Refused, misplaced, text};
+use super::interpreter::{Built, Contents, Fields, Reading, misplaced, text};
 use super::text::{Key, Value};
 
 pub(super) fn ms(node: &Fields<'_>, field: &str) -> Duration {
@@ -63,72 +63,6 @@ impl<'b> Reading<'b> {
             return Err(misplaced(node));
         }
         on_table!(handle, table => map_values(*table, function).into()).ok_or_else(|| misplaced(node))
-    }
-
-    pub(super) fn window(&self, node: &Fields<'_>) -> Built<Handle<'b>> {
-        let kind = node.text("type");
-        if kind != "time" {
-            return Err(Refused::NotBuilt(format!("{kind} windows")));
-        }
-        if node.text("emit") == "close" {
-            return Err(Refused::NotBuilt("emission when windows close".into()));
-        }
-        let Handle::Grouped(grouped) = self.handle(node, "from")? else { return Err(misplaced(node)) };
-        let mut windows = TimeWindows::of_size_and_grace(ms(node, "size"), ms(node, "grace"));
-        if node.has("advance") {
-            windows = windows.advance_by(ms(node, "advance"));
-        }
-        Ok(grouped.windowed_by(windows).into())
-    }
-
-    pub(super) fn count(&mut self, node: &Fields<'_>) -> Built<Handle<'b>> {
-        Ok(match self.handle(node, "from")? {
-            Handle::Grouped(grouped) => grouped.count(self.materialized(node, Contents::Counts)).into(),
-            Handle::GroupedTable(grouped) => grouped.count(self.materialized(node, Contents::Counts)).into(),
-            Handle::Windowed(windowed) => {
-                windowed.count(self.materialized(node, Contents::WindowCounts)).into()
-            }
-            _ => return Err(misplaced(node)),
-        })
-    }
-
-    pub(super) fn reduce(&mut self, node: &Fields<'_>) -> Built<Handle<'b>> {
-        let function = functions::reducer(node.text("fn"))?;
-        let reduce = move |x: &Value, y: &Value| function(x.as_deref(), y.as_deref());
-        Ok(match self.handle(node, "from")? {
-            Handle::Grouped(grouped) => {
-                grouped.reduce(reduce, self.materialized(node, Contents::Values)).into()
-            }
-            Handle::GroupedTable(grouped) => {
-                let function = functions::reducer(node.text("remove"))?;
-                let remove = move |x: &Value, y: &Value| function(x.as_deref(), y.as_deref());
-                grouped.reduce(reduce, remove, self.materialized(node, Contents::Values)).into()
-            }
-            Handle::Windowed(windowed) => {
-                windowed.reduce(reduce, self.materialized(node, Contents::WindowValues)).into()
-            }
-            _ => return Err(misplaced(node)),
-        })
-    }
-
-    pub(super) fn aggregate(&mut self, node: &Fields<'_>) -> Built<Handle<'b>> {
-        let name = ["init_of", "fn"].into_iter().map(|field| node.text(field)).find(|name| !name.is_empty());
-        let functions::Aggregate { initial, add, remove } = functions::aggregate(name.unwrap_or("concat"))?;
-        let initialize = move || initial.clone();
-        let add = move |_: &Key, v: &Value, a: &mut Value| *a = add(a.as_deref(), v.as_deref());
-        Ok(match self.handle(node, "from")? {
-            Handle::Grouped(grouped) => {
-                grouped.aggregate(initialize, add, self.materialized(node, Contents::Values)).into()
-            }
-            Handle::GroupedTable(grouped) => {
-                let remove = move |_: &Key, v: &Value, a: &mut Value| *a = remove(a.as_deref(), v.as_deref());
-                grouped.aggregate(initialize, add, remove, self.materialized(node, Contents::Values)).into()
-            }
-            Handle::Windowed(windowed) => {
-                windowed.aggregate(initialize, add, self.materialized(node, Contents::WindowValues)).into()
-            }
-            _ => return Err(misplaced(node)),
-        })
     }
 
     pub(super) fn as_table(&mut self, node: &Fields<'_>) -> Built<Handle<'b>> {

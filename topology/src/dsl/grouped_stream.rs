@@ -6,8 +6,7 @@ use super::Data;
 use super::kstream::KStream;
 use super::options::{Grouped, SharedSerde};
 use super::repartition::RepartitionSettings;
-use super::windowed_stream::TimeWindowedKStream;
-use super::windows::TimeWindows;
+use super::windowed_stream::{WindowKind, WindowedKStream};
 
 /// A stream whose records are gathered by key. Made by [`KStream::group_by_key`] and [`KStream::group_by`].
 pub struct KGroupedStream<'b, K, V> {
@@ -33,10 +32,11 @@ impl<'b, K: Data, V: Data> KGroupedStream<'b, K, V> {
         Self { stream, key: grouped.key, value: grouped.value, name: grouped.name }
     }
 
-    /// Aggregates within time windows instead of over all time.
+    /// Aggregates within windows instead of over all time: [`TimeWindows`](crate::TimeWindows),
+    /// [`SlidingWindows`](crate::SlidingWindows) or [`SessionWindows`](crate::SessionWindows).
     #[must_use]
-    pub fn windowed_by(self, windows: TimeWindows) -> TimeWindowedKStream<'b, K, V> {
-        TimeWindowedKStream { grouped: self, windows }
+    pub fn windowed_by<W: WindowKind>(self, windows: W) -> WindowedKStream<'b, K, V, W> {
+        WindowedKStream { grouped: self, windows, on_close: false }
     }
 
     /// The stream by its key: repartitioned when the key may have changed. `store` names the topic where the user

@@ -3,6 +3,7 @@
 
 mod builder;
 mod change;
+mod cogrouped_stream;
 mod grouped_stream;
 mod grouped_table;
 mod join_windows;
@@ -11,14 +12,18 @@ mod ktable;
 mod operation;
 mod options;
 mod repartition;
+mod session_windows;
 mod sink;
+mod sliding_windows;
 mod source;
+mod subscription;
 mod value_getter;
 mod windowed_stream;
 mod windows;
 
 pub use builder::StreamsBuilder;
 pub use change::Change;
+pub use cogrouped_stream::{CogroupedKStream, WindowedCogroupedKStream};
 pub use grouped_stream::KGroupedStream;
 pub use grouped_table::KGroupedTable;
 pub use join_windows::JoinWindows;
@@ -27,9 +32,15 @@ pub use ktable::KTable;
 pub use operation::process::ProcessorStores;
 pub use operation::split::{Branches, SplitStream};
 pub use operation::suppress::{Suppressed, Windowable};
-pub use options::{Consumed, Grouped, Joined, Materialized, Produced, Repartitioned, StreamJoined};
+pub use options::{
+    Consumed, Grouped, Joined, Materialized, Produced, Repartitioned, StreamJoined, TableJoined,
+};
+pub use session_windows::{SessionWindowedSerde, SessionWindows};
+pub use sliding_windows::SlidingWindows;
 pub use source::{FailOnInvalidTimestamp, RecordTimestamp, TimestampExtractor, WallclockTimestamp};
-pub use windowed_stream::TimeWindowedKStream;
+pub use windowed_stream::{
+    SessionWindowedKStream, SlidingWindowedKStream, TimeWindowedKStream, WindowKind, WindowedKStream,
+};
 pub use windows::{TimeWindows, Window, Windowed, WindowedSerde};
 
 /// What may travel as a key or value: anything that can be copied for a second child and moved with its task.

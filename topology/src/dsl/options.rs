@@ -330,6 +330,26 @@ where
     }
 }
 
+/// How tables are joined by a foreign key: the name of the join's nodes, internal topics and subscription store.
+#[derive(Clone, Debug)]
+pub struct TableJoined {
+    pub(crate) name: Option<Arc<str>>,
+}
+
+impl TableJoined {
+    /// Joins under this name, the identity of what the join keeps.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self { name: Some(name.into()) }
+    }
+
+    /// Joins under generated names; refused by `build` unless
+    /// [`BuildOptions::generated_names`](crate::BuildOptions) allows it.
+    #[must_use]
+    pub const fn generated() -> Self {
+        Self { name: None }
+    }
+}
+
 macro_rules! default_serdes {
     ($($option:ident),*) => {$(
         impl<K: DefaultSerde + 'static, V: DefaultSerde + 'static> Default for $option<K, V> {

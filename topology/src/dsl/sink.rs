@@ -3,17 +3,29 @@
 use std::sync::Arc;
 
 use super::Data;
+use super::builder::StreamsBuilder;
 use super::kstream::KStream;
 use super::options::{Produced, SharedSerde};
 use crate::error::ProcessError;
-use crate::plan::{NodeRole, TopicRef};
+use crate::plan::{NodeId, NodeRole, TopicRef};
 use crate::processor::{Hop, Node, take};
 use crate::record::{Partition, Record};
 use crate::serde::murmur2::partition_for_key;
 
+/// Tells the partition of a record by its value.
+pub(crate) type PartitionOf<V> = fn(&V) -> Partition;
+
+/// How a sink writes: the serdes, and where records go that do not go by the hash of their key.
+pub(crate) struct Sinking<K, V> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) value: SharedSerde<V>,
+    pub(crate) partition: Option<PartitionOf<V>>,
+}
+
 struct Sink<K, V> {
     key: SharedSerde<K>,
     value: SharedSerde<V>,
+    partition: Option<PartitionOf<V>>,
     topic: u32,
     name: Arc<str>,
     /// Records without a key take turns.
@@ -29,9 +41,10 @@ impl<K: Data, V: Data> Node for Sink<K, V> {
             .and_then(|key| Ok((key, write(&*self.value, &self.name, &record.value, outputs.bytes_mut())?)));
         let (key, value) = written.inspect_err(|_| outputs.truncate(before))?;
         let partitions = hop.env.topics[self.topic as usize].partitions;
-        let partition = match key {
-            Some(span) => partition_for_key(outputs.slice(span), partitions),
-            None => {
+        let partition = match (self.partition, key) {
+            (Some(partition), _) => partition(&record.value),
+            (None, Some(span)) => partition_for_key(outputs.slice(span), partitions),
+            (None, None) => {
                 self.turn = (self.turn + 1) % partitions.max(1);
                 Partition(self.turn)
             }
@@ -66,13 +79,21 @@ impl<K: Data, V: Data> KStream<'_, K, V> {
     }
 
     pub(crate) fn sink(self, name: Arc<str>, topic: TopicRef, key: SharedSerde<K>, value: SharedSerde<V>) {
+        Sinking { key, value, partition: None }.add(self.builder, name, topic, vec![self.node]);
+    }
+}
+
+impl<K: Data, V: Data> Sinking<K, V> {
+    /// Adds a sink below `parents`.
+    pub(crate) fn add(self, builder: &StreamsBuilder, name: Arc<str>, topic: TopicRef, parents: Vec<NodeId>) {
         let role = NodeRole::Sink {
             topic,
             make: Box::new(move |wiring| {
                 let (topic, name) = wiring.output_topic();
-                Box::new(Sink { key: Arc::clone(&key), value: Arc::clone(&value), topic, name, turn: -1 })
+                let (key, value) = (Arc::clone(&self.key), Arc::clone(&self.value));
+                Box::new(Sink { key, value, partition: self.partition, topic, name, turn: -1 })
             }),
         };
-        self.builder.add_node::<Record<K, V>, ()>(name, vec![self.node], role, Vec::new());
+        builder.add_node::<Record<K, V>, ()>(name, parents, role, Vec::new());
     }
 }

@@ -38,6 +38,8 @@ pub struct TimeWindows {
     size: i64,
     advance: i64,
     grace: i64,
+    /// The start of the only window there is.
+    only: Option<i64>,
 }
 
 impl TimeWindows {
@@ -49,7 +51,13 @@ impl TimeWindows {
     pub fn of_size_and_grace(size: Duration, grace: Duration) -> Self {
         let size = millis(size);
         assert!(size > 0, "a window must be at least one millisecond long");
-        Self { size, advance: size, grace: millis(grace) }
+        Self { size, advance: size, grace: millis(grace), only: None }
+    }
+
+    /// One window from `start` on, which never ends: Kafka's `UnlimitedWindows`. Earlier records fall into none.
+    #[must_use]
+    pub const fn unlimited_from(start: Timestamp) -> Self {
+        Self { size: i64::MAX, advance: i64::MAX, grace: 0, only: Some(start.0) }
     }
 
     /// Tumbling windows of `size` that close as soon as stream time reaches their end.
@@ -92,7 +100,9 @@ impl TimeWindows {
 
     /// The starts of all windows that hold `time`, ascending; never negative.
     pub fn starts(&self, time: Timestamp) -> impl Iterator<Item = Timestamp> + use<> {
-        let first = (time.0 - self.size + self.advance).max(0) / self.advance * self.advance;
+        let first = self
+            .only
+            .unwrap_or_else(|| (time.0 - self.size + self.advance).max(0) / self.advance * self.advance);
         let step = usize::try_from(self.advance).unwrap_or(usize::MAX);
         (first..=time.0).step_by(step).map(Timestamp)
     }
@@ -105,6 +115,9 @@ impl TimeWindows {
 
     /// The least stream time at which a window closes that was still open at `time`.
     pub(crate) fn next_close(&self, time: Timestamp) -> Timestamp {
+        if self.only.is_some() {
+            return Timestamp(i64::MAX);
+        }
         let open = time.0.saturating_sub(self.grace);
         let phase = self.size % self.advance;
         let end = (open - phase).div_euclid(self.advance) * self.advance + self.advance + phase;

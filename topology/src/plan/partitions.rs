@@ -155,7 +155,8 @@ fn repartition_config() -> BTreeMap<String, String> {
 
 fn changelog_config(store: &StoreDecl, additional_retention_ms: i64) -> BTreeMap<String, String> {
     let mut config = match store.kind {
-        StoreKind::Window { retention_ms: retention, .. } => {
+        StoreKind::Window { retention_ms: retention, .. }
+        | StoreKind::Session { retention_ms: retention } => {
             let mut config = pairs(&[("cleanup.policy", "compact,delete")]);
             let kept = match additional_retention_ms {
                 ..0 => -1,

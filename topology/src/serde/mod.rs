@@ -3,6 +3,7 @@
 
 mod json;
 pub(crate) mod murmur2;
+pub(crate) mod murmur3;
 mod nullable;
 mod primitive;
 

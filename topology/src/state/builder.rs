@@ -21,6 +21,7 @@ use super::overlay::{Layer, Layout};
 use super::record_buffer::RecordBuffer;
 use super::schema::buffer::VERSION_HEADER;
 use super::schema::window::Retention;
+use super::session::SessionStore;
 use super::suppress::{ChangeSerde, SuppressBuffer};
 use super::versioned::VersionedStore;
 use super::window::WindowStore;
@@ -50,6 +51,11 @@ pub(crate) enum StoreKind {
         retention_ms: i64,
         /// The windows' size, in milliseconds.
         size_ms: i64,
+    },
+    /// Values by key and session: a changelog that is compacted and expires.
+    Session {
+        /// How long sessions are kept, in milliseconds.
+        retention_ms: i64,
     },
     /// Records a suppression holds back: a compacted changelog whose values carry the header `v`.
     Suppress,
@@ -254,6 +260,27 @@ impl Stores {
             Ok(Box::new(SuppressBuffer::new(key.clone(), change.clone(), topic, layer)))
         });
         StoreBuilder::new(name, StoreKind::Suppress, make)
+    }
+
+    /// A store of values by key and session, which forgets sessions that ended `retention` or more before the latest.
+    pub fn session<K, V>(
+        name: &str,
+        key_serde: impl Serde<K>,
+        value_serde: impl Serde<V>,
+        retention: Duration,
+    ) -> StoreBuilder<SessionStore<K, V>>
+    where
+        K: Clone + Eq + Hash + Send + 'static,
+        V: Clone + Send + 'static,
+    {
+        let retention_ms = millis(retention);
+        let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
+        let make: MakeStore = Arc::new(move |settings| {
+            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Segmented)?;
+            let retention = Retention::new(retention_ms);
+            Ok(Box::new(SessionStore::new(codec(&settings.topic), layer, settings.limits, retention)?))
+        });
+        StoreBuilder::new(name, StoreKind::Session { retention_ms }, make)
     }
 
     /// A store of all versions of each key's value that are younger than `history`.

@@ -14,6 +14,7 @@ use super::entry::{Dirty, Entry};
 use super::error::StoreError;
 use super::overlay::{Layer, Log, WHOLE};
 use super::restore::RestoredRows;
+use super::staging;
 use crate::record::RecordRun;
 use crate::time::Timestamp;
 
@@ -208,29 +209,7 @@ where
 
     /// Serializes what changed into the overlay; the slots stay dirty.
     fn stage(&mut self) -> Result<(), StoreError> {
-        let Self { cache, codec, layer } = self;
-        let write_through = cache.write_through();
-        cache.stage(|slot| {
-            let timestamp = slot.timestamp();
-            let (key, value) = codec.row(&slot.key, &[], slot.entry.as_ref())?;
-            if value.is_none() && slot.below != Below::Present && !write_through {
-                // Nothing was there and nothing is: unless an earlier state of this change is in the overlay,
-                // neither the engine nor the changelog has to hear of it.
-                let there = layer.get(WHOLE, key, |below| Ok(below.is_some()))?;
-                if !there {
-                    slot.below = Below::Absent;
-                    return Ok(());
-                }
-                if slot.below == Below::Unknown {
-                    slot.below = Below::Present;
-                }
-            }
-            layer.stage(WHOLE, key, value, timestamp)
-        })?;
-        if let Some(bytes) = codec.row_bytes() {
-            cache.expect_heap_bytes(bytes);
-        }
-        Ok(())
+        staging::stage(&mut self.cache, &mut self.codec, &mut self.layer, |key| (key, [], WHOLE))
     }
 
     /// Appends what changed since the last call to `out`, one change a key, in the order in which the keys first changed.

@@ -230,7 +230,10 @@ impl TaskState {
 /// Keyspaces the stores need at once. A window store holds up to five segments, and one more before it drops the oldest.
 #[cfg(feature = "lmdb")]
 fn keyspaces_max(decls: &[StoreDecl]) -> u32 {
-    let keyspaces = |decl: &StoreDecl| if matches!(decl.kind, StoreKind::Window { .. }) { 8 } else { 1 };
+    let keyspaces = |decl: &StoreDecl| match decl.kind {
+        StoreKind::Window { .. } | StoreKind::Session { .. } => 8,
+        _ => 1,
+    };
     decls.iter().map(keyspaces).sum()
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use candlewick::client::{
     Admin, ClientError, CommittedOffset, Consumer, ConsumerSettings, EmbeddedLog, Group, GroupEvent,
-    GroupMetadata, Isolation, Log, NewTopic, OutgoingRecord, PolledBatch, Producer, ProducerError,
-    ProducerSettings, StartAt, TopicDescription, TopicHandle, Watermarks,
+    GroupMetadata, Log, NewTopic, OutgoingRecord, PolledBatch, Producer, ProducerError, ProducerSettings,
+    StartAt, TopicDescription, TopicHandle, Watermarks,
 };
 use candlewick::{Partition, Timestamp, TopicPartition};
 

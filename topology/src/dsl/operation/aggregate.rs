@@ -3,13 +3,14 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use super::keep::{self, Aggregation, Initial, Keep, Step};
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::SharedSerde;
 use crate::dsl::value_getter::ValueGetter;
-use crate::dsl::{Change, Data, KGroupedStream, KTable, Materialized, StoreKey};
+use crate::dsl::{Change, Data, KGroupedStream, KTable, Materialized, StoreKey, StreamsBuilder};
 use crate::error::ProcessError;
-use crate::plan::NodeRole;
-use crate::processor::{Context, DropReason, Processor, Typed};
+use crate::plan::{MakeNode, Wiring};
+use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::{Headers, Record};
 use crate::serde::Serde;
 use crate::state::{Dirty, Entry, KeyValueStore, StoreHandle};
@@ -42,14 +43,15 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
                 add(key, value, aggregate);
             }
         };
-        self.aggregate_with("KSTREAM-AGGREGATE-", move || Some(initialize()), step, materialized)
+        let initial = move || Some(initialize());
+        keep::aggregate((self, "KSTREAM-AGGREGATE-"), (&AllTime, false), initial, step, materialized)
     }
 
     /// Counts the records of each key.
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, K, i64> {
         materialized.burn_number(self.stream.builder);
         let step = |_: &K, _: &V, slot: &mut Option<i64>| *slot.get_or_insert(0) += 1;
-        self.aggregate_with("KSTREAM-AGGREGATE-", || Some(0), step, materialized)
+        keep::aggregate((self, "KSTREAM-AGGREGATE-"), (&AllTime, false), || Some(0), step, materialized)
     }
 
     /// Keeps one value per key: the first one, then what `reducer` makes of it and each next one.
@@ -64,52 +66,48 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
                 None => value.clone(),
             });
         };
-        self.aggregate_with("KSTREAM-REDUCE-", || None, step, materialized)
+        keep::aggregate((self, "KSTREAM-REDUCE-"), (&AllTime, false), || None, step, materialized)
+    }
+}
+
+/// Aggregates of all time: one a key.
+pub(super) struct AllTime;
+
+impl<K: StoreKey, A: Data> Keep<K, A> for AllTime {
+    type Key = K;
+
+    fn add_store(&self, builder: &StreamsBuilder, store: &Arc<str>, materialized: &Materialized<K, A>) {
+        builder.add_store(materialized.key_value_store(store));
     }
 
-    fn aggregate_with<A: Data>(
-        self,
-        prefix: &str,
-        initial: impl Fn() -> Option<A> + Send + Sync + 'static,
-        step: impl Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static,
-        materialized: Materialized<K, A>,
-    ) -> KTable<'b, K, A> {
-        let builder = self.stream.builder;
-        let store = materialized.store_name(builder, prefix);
-        let name = builder.next_name(prefix);
-        materialized.require_name(builder, &name, &store);
-        let stream = self.partitioned(materialized.name.as_ref(), &store);
-        builder.add_store(materialized.key_value_store(&store));
-        let info = TableInfo {
-            getter: Some(ValueGetter::of_store(Arc::clone(&store))),
-            key: Some(materialized.key),
-            value: Some(Arc::clone(&materialized.value)),
-            keep: None,
-        };
-        let (key, value, aggregate) = (self.key, self.value, materialized.value);
-        let (initial, step, store_name) = (Arc::new(initial), Arc::new(step), Arc::clone(&store));
-        let make = Box::new(move |wiring: &crate::plan::Wiring<'_>| -> Box<dyn crate::processor::Node> {
+    fn make<V: Data, I: Initial<A>, F: Step<K, V, A>>(
+        &self,
+        aggregation: Aggregation<K, V, A, I, F>,
+    ) -> MakeNode {
+        Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
+            let Aggregation { store, key, value, aggregate, initial, step, .. } = &aggregation;
             Box::new(Typed::new(Aggregate {
-                store: wiring.store::<KeyValueStore<K, A>>(&store_name),
-                key: Arc::clone(&key),
-                value: Arc::clone(&value),
-                aggregate: Arc::clone(&aggregate),
-                initial: Arc::clone(&initial),
-                step: Arc::clone(&step),
-                cached: wiring.caches(&store_name),
+                store: wiring.store::<KeyValueStore<K, A>>(store),
+                key: Arc::clone(key),
+                value: Arc::clone(value),
+                aggregate: Arc::clone(aggregate),
+                initial: Arc::clone(initial),
+                step: Arc::clone(step),
+                cached: wiring.caches(store),
                 send_old: wiring.node.send_old,
                 dirty: Vec::new(),
                 types: PhantomData,
             }))
-        });
-        let role = NodeRole::Processor { make };
-        let node = builder.add_node::<Record<K, V>, Record<K, Change<A>>>(
-            name,
-            vec![stream.node],
-            role,
-            vec![Arc::clone(&store)],
-        );
-        KTable::new(builder, node).with_info(info)
+        })
+    }
+
+    fn grace_ms(&self) -> Option<i64> {
+        None
+    }
+
+    fn info(&self, store: &Arc<str>, materialized: Materialized<K, A>) -> TableInfo<K, A> {
+        let getter = Some(ValueGetter::of_store(Arc::clone(store)));
+        TableInfo { getter, key: Some(materialized.key), value: Some(materialized.value), keep: None }
     }
 }
 

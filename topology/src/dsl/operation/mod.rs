@@ -2,16 +2,23 @@
 //! processor's traits, and nothing of the others.
 
 mod aggregate;
+mod closing;
+pub(super) mod cogroup;
 mod filter;
 mod flat_map;
 mod for_each;
+mod foreign_join;
+mod foreign_nodes;
 mod group_by;
+mod keep;
 mod map;
 mod materialize;
 mod merge;
 pub(super) mod process;
 mod select_key;
 mod self_join;
+mod session_aggregate;
+mod sliding_aggregate;
 pub(super) mod split;
 mod stream_join;
 mod stream_join_side;

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::aggregate::apply;
+use super::closing::Closing;
+use super::keep::{self, Aggregation, Initial, Keep, Step};
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::SharedSerde;
 use crate::dsl::value_getter::ValueGetter;
 use crate::dsl::{
-    Change, Data, KTable, Materialized, StoreKey, TimeWindowedKStream, TimeWindows, Window, Windowed,
-    WindowedSerde,
+    Change, Data, KTable, Materialized, StoreKey, StreamsBuilder, TimeWindowedKStream, TimeWindows, Window,
+    Windowed, WindowedSerde,
 };
 use crate::error::ProcessError;
-use crate::plan::{NodeRole, Wiring};
+use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::{Headers, Record};
-use crate::state::{Dirty, StoreHandle, Stores, WindowStore};
+use crate::state::{Dirty, Entry, StoreHandle, Stores, WindowStore};
 use crate::time::{Timestamp, millis};
 
 impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
@@ -35,14 +37,16 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
                 add(key, value, aggregate);
             }
         };
-        self.aggregate_with("KSTREAM-AGGREGATE-", move || Some(initialize()), step, materialized)
+        let from = (self.grouped, "KSTREAM-AGGREGATE-");
+        keep::aggregate(from, (&self.windows, self.on_close), move || Some(initialize()), step, materialized)
     }
 
     /// Counts the records of each key and window.
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, Windowed<K>, i64> {
         materialized.burn_number(self.grouped.stream.builder);
         let step = |_: &K, _: &V, slot: &mut Option<i64>| *slot.get_or_insert(0) += 1;
-        self.aggregate_with("KSTREAM-AGGREGATE-", || Some(0), step, materialized)
+        let from = (self.grouped, "KSTREAM-AGGREGATE-");
+        keep::aggregate(from, (&self.windows, self.on_close), || Some(0), step, materialized)
     }
 
     /// Keeps one value per key and window.
@@ -57,61 +61,64 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
                 None => value.clone(),
             });
         };
-        self.aggregate_with("KSTREAM-REDUCE-", || None, step, materialized)
+        let from = (self.grouped, "KSTREAM-REDUCE-");
+        keep::aggregate(from, (&self.windows, self.on_close), || None, step, materialized)
+    }
+}
+
+impl<K: StoreKey, A: Data> Keep<K, A> for TimeWindows {
+    type Key = Windowed<K>;
+
+    fn add_store(&self, builder: &StreamsBuilder, store: &Arc<str>, materialized: &Materialized<K, A>) {
+        let needed = self.size_ms().saturating_add(self.grace_ms());
+        let retention = materialized.retention.map_or(needed, |retention| millis(retention).max(needed));
+        let (key, value) = (Arc::clone(&materialized.key), Arc::clone(&materialized.value));
+        let windows = Stores::window(store, key, value, length(self.size_ms()), length(retention));
+        builder.add_store(materialized.configure(windows));
     }
 
-    fn aggregate_with<A: Data>(
-        self,
-        prefix: &str,
-        initial: impl Fn() -> Option<A> + Send + Sync + 'static,
-        step: impl Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static,
-        materialized: Materialized<K, A>,
-    ) -> KTable<'b, Windowed<K>, A> {
-        let (builder, windows) = (self.grouped.stream.builder, self.windows);
-        let store = materialized.store_name(builder, prefix);
-        let name = builder.next_name(prefix);
-        materialized.require_name(builder, &name, &store);
-        let stream = self.grouped.partitioned(materialized.name.as_ref(), &store);
-        let needed = windows.size_ms() + windows.grace_ms();
-        let retention = materialized.retention.map_or(needed, |retention| millis(retention).max(needed));
-        let (key_serde, value_serde) = (Arc::clone(&materialized.key), Arc::clone(&materialized.value));
-        let window_store =
-            Stores::window(&store, key_serde, value_serde, length(windows.size_ms()), length(retention));
-        builder.add_store(materialized.configure(window_store));
-        let info = TableInfo {
-            getter: Some(ValueGetter::of_windows(Arc::clone(&store))),
-            key: Some(Arc::new(WindowedSerde::shared(materialized.key, windows.size_ms())) as SharedSerde<_>),
-            value: Some(Arc::clone(&materialized.value)),
-            keep: None,
-        };
-        let (key, aggregate) = (self.grouped.key, materialized.value);
-        let (initial, step, store_name) = (Arc::new(initial), Arc::new(step), Arc::clone(&store));
-        let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
+    fn make<V: Data, I: Initial<A>, F: Step<K, V, A>>(
+        &self,
+        aggregation: Aggregation<K, V, A, I, F>,
+    ) -> MakeNode {
+        let windows = *self;
+        Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
+            let Aggregation { store, key, aggregate, initial, step, on_close, .. } = &aggregation;
+            let final_only = wiring.node.final_only && wiring.caches(store);
+            let closing = || Closing::new(Arc::clone(key), wiring.changelog(store), &wiring.node.name);
             Box::new(Typed::new(WindowAggregate {
-                store: wiring.store::<WindowStore<K, A>>(&store_name),
+                store: wiring.store::<WindowStore<K, A>>(store),
                 windows,
-                key: Arc::clone(&key),
-                aggregate: Arc::clone(&aggregate),
-                initial: Arc::clone(&initial),
-                step: Arc::clone(&step),
+                key: Arc::clone(key),
+                aggregate: Arc::clone(aggregate),
+                initial: Arc::clone(initial),
+                step: Arc::clone(step),
                 observed: Timestamp::UNKNOWN,
                 observed_key: format!("{}-observed", wiring.node.name).into(),
                 next_close: Timestamp::UNKNOWN,
-                cached: wiring.caches(&store_name),
+                cached: wiring.caches(store),
+                closing: (*on_close || final_only).then(closing),
+                final_only,
+                takes_over: false,
+                told_key: Closing::<K>::told_key(&wiring.node.name),
+                untold_key: format!("{}-untold", wiring.node.name).into(),
+                owes: false,
                 send_old: wiring.node.send_old,
                 flush_on_close: wiring.node.flush_on_close,
                 dirty: Vec::new(),
                 types: PhantomData,
             }))
-        });
-        let node = builder.add_node::<Record<K, V>, Record<Windowed<K>, Change<A>>>(
-            name,
-            vec![stream.node],
-            NodeRole::Processor { make },
-            vec![store],
-        );
-        builder.graph.borrow_mut().node_mut(node).grace_ms = Some(windows.grace_ms());
-        KTable::new(builder, node).with_info(info)
+        })
+    }
+
+    fn grace_ms(&self) -> Option<i64> {
+        Some(Self::grace_ms(self))
+    }
+
+    fn info(&self, store: &Arc<str>, materialized: Materialized<K, A>) -> TableInfo<Windowed<K>, A> {
+        let key: SharedSerde<_> = Arc::new(WindowedSerde::shared(materialized.key, self.size_ms()));
+        let getter = Some(ValueGetter::of_windows(Arc::clone(store)));
+        TableInfo { getter, key: Some(key), value: Some(materialized.value), keep: None }
     }
 }
 
@@ -128,6 +135,17 @@ struct WindowAggregate<I, F, K: StoreKey, V, A: Data> {
     observed_key: Arc<str>,
     next_close: Timestamp,
     cached: bool,
+    /// The windows that are open, where each is told once.
+    closing: Option<Closing<K>>,
+    /// Each is told once because a suppression below lets nothing else pass.
+    final_only: bool,
+    told_key: Arc<str>,
+    /// Another program has filled the stores: what had closed by the first record is in the suppression's buffer, or told.
+    takes_over: bool,
+    /// Under which is committed whether open windows are not known below.
+    untold_key: Arc<str>,
+    /// Such a run has left open windows that are not known below, where this one tells every change.
+    owes: bool,
     send_old: bool,
     flush_on_close: bool,
     dirty: Vec<Dirty<(K, Timestamp), A>>,
@@ -144,13 +162,15 @@ where
 {
     /// Updates one window; gives the change when it is to be forwarded at once.
     fn update(
-        &self,
+        &mut self,
         record: &Record<K, V>,
         start: Timestamp,
         store: &mut WindowStore<K, A>,
     ) -> Result<Option<(Change<A>, Timestamp)>, ProcessError> {
-        let (time, cached, send_old) = (record.timestamp, self.cached, self.send_old);
+        let (time, send_old) = (record.timestamp, self.send_old);
+        let (cached, mut opened) = (self.cached || self.closing.is_some(), false);
         let changed = store.update(&record.key, start, time, |slot| {
+            opened = slot.is_none();
             let step = |value: &mut Option<A>| (self.step)(&record.key, &record.value, value);
             let old_wanted = send_old && !cached;
             let (old, timestamp) = apply(slot, time, old_wanted, &*self.initial, step, &*self.aggregate);
@@ -160,7 +180,50 @@ where
             let new = slot.as_ref().map(|entry| entry.value.clone());
             Some((Change::new(old, new), timestamp))
         })?;
+        if let Some(closing) = self.closing.as_mut().filter(|_| opened) {
+            closing.opened((start, Timestamp(0)), &record.key)?;
+        }
         Ok(changed)
+    }
+
+    /// Tells the windows that have closed, where each is told once.
+    fn emit(
+        &mut self,
+        headers: &Headers,
+        cx: &mut Context<'_, Windowed<K>, Change<A>>,
+    ) -> Result<(), ProcessError> {
+        let close = self.observed.minus_millis(self.windows.grace_ms());
+        let Some(closing) = self.closing.as_mut().filter(|closing| closing.is_due(close)) else {
+            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
+        };
+        let last = close.minus_millis(self.windows.size_ms());
+        if std::mem::take(&mut self.takes_over) {
+            while closing.next(last).is_some() {}
+        }
+        while let Some(((start, _), key)) = closing.next(last) {
+            let Some(entry) = cx.store(self.store).get_closing(&key, start)?.cloned() else { continue };
+            let (key, headers) = (Windowed { key, window: self.windows.window(start) }, headers.clone());
+            let value = Change::new(None, Some(entry.value));
+            cx.forward(Record { key, value, timestamp: entry.timestamp, headers })?;
+        }
+        closing.told(close);
+        if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) }
+    }
+
+    /// Tells the windows that an earlier run has left for later.
+    fn tell_open(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        self.owes = false;
+        let told = Timestamp(cx.recall(&self.told_key).unwrap_or(-1));
+        let first = told.minus_millis(self.windows.size_ms()).plus_millis(1);
+        let mut open = Vec::new();
+        cx.store(self.store).fetch_all(first, Timestamp(i64::MAX), &mut open)?;
+        open.sort_by_key(|(_, start, _)| *start);
+        for (key, start, Entry { value, timestamp }) in open {
+            let key = Windowed { key, window: self.windows.window(start) };
+            let value = Change::new(None, Some(value));
+            cx.forward(Record { key, value, timestamp, headers: Headers::default() })?;
+        }
+        Ok(())
     }
 
     /// Forwards what the cache gathered once a window has closed, so that a `suppress` below need not wait for the
@@ -183,9 +246,17 @@ where
     A: Data,
 {
     fn init(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
-        cx.store(self.store).capture_old(self.send_old);
+        cx.store(self.store).capture_old(self.send_old && !self.final_only);
         self.observed = Timestamp(cx.recall(&self.observed_key).unwrap_or(-1));
-        Ok(())
+        self.takes_over = self.final_only && cx.recall(&self.told_key).is_none();
+        let Some(closing) = &mut self.closing else {
+            self.owes = cx.recall(&self.untold_key) == Some(UNTOLD);
+            return Ok(());
+        };
+        let told = closing.recall(cx).minus_millis(self.windows.size_ms()).max(Timestamp(-1));
+        let mut open = Vec::new();
+        cx.store(self.store).fetch_all(told.plus_millis(1), Timestamp(i64::MAX), &mut open)?;
+        open.iter().try_for_each(|(key, start, _)| closing.opened((*start, Timestamp(0)), key))
     }
 
     fn process(
@@ -198,6 +269,9 @@ where
             return Ok(());
         }
         self.observed = self.observed.max(record.timestamp);
+        if self.owes {
+            self.tell_open(cx)?;
+        }
         let closed = self.observed.minus_millis(self.windows.grace_ms());
         for start in self.windows.starts(record.timestamp) {
             let window = self.windows.window(start);
@@ -210,6 +284,11 @@ where
                 cx.forward(Record { key, value: change, timestamp, headers })?;
             }
         }
+        if self.closing.is_some() {
+            // What a cache gathers has no headers.
+            let headers = if self.final_only { Headers::default() } else { record.headers };
+            return self.emit(&headers, cx);
+        }
         if self.cached { self.flush_when_due(cx) } else { Ok(()) }
     }
 
@@ -219,11 +298,31 @@ where
         cx: &mut Context<'_, Windowed<K>, Change<A>>,
     ) -> Result<(), ProcessError> {
         self.observed = self.observed.max(time);
+        if self.owes {
+            self.tell_open(cx)?;
+        }
+        if self.closing.is_some() {
+            return self.emit(&Headers::default(), cx);
+        }
         if self.cached { self.flush_when_due(cx) } else { Ok(()) }
     }
 
     fn flush(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
         cx.remember(&self.observed_key, self.observed.0);
+        if let Some(closing) = &self.closing {
+            closing.remember(cx);
+            if self.final_only {
+                cx.remember(&self.untold_key, UNTOLD);
+            }
+            cx.store(self.store).take_dirty(&mut self.dirty)?;
+            self.dirty.clear();
+            return Ok(());
+        }
+        if self.flush_on_close && !self.owes {
+            // A later run with a cache begins to tell where the suppression below has what went before.
+            cx.remember(&self.told_key, self.observed.minus_millis(self.windows.grace_ms()).0);
+            cx.remember(&self.untold_key, TOLD);
+        }
         if !self.cached {
             return Ok(());
         }
@@ -246,6 +345,11 @@ where
         Ok(())
     }
 }
+
+/// What is committed beside the offsets about open windows: they wait in the store, unknown below.
+const UNTOLD: i64 = 1;
+/// They are known below.
+const TOLD: i64 = 0;
 
 fn length(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))

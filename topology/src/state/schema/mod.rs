@@ -2,4 +2,5 @@
 
 pub(crate) mod buffer;
 pub(crate) mod join;
+pub(crate) mod session;
 pub(crate) mod window;

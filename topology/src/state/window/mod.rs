@@ -14,6 +14,7 @@ use super::entry::{Dirty, Entry};
 use super::error::StoreError;
 use super::overlay::Layer;
 use super::schema::window::{Retention, SUFFIX_BYTES, split, suffix};
+use super::staging;
 use crate::time::Timestamp;
 
 const OBSERVED: &str = "observed";
@@ -154,6 +155,12 @@ where
         if self.retention.is_expired(start, self.observed) {
             return Ok(None);
         }
+        let bucket = self.resident(key, start)?;
+        Ok(self.cache.entry(bucket))
+    }
+
+    /// As [`get`](Self::get), but also of a window that is expired and was not dropped yet.
+    pub(crate) fn get_closing(&mut self, key: &K, start: Timestamp) -> Result<Option<&Entry<V>>, StoreError> {
         let bucket = self.resident(key, start)?;
         Ok(self.cache.entry(bucket))
     }
@@ -362,27 +369,9 @@ where
 
     fn stage(&mut self) -> Result<(), StoreError> {
         let Self { cache, codec, layer, retention, .. } = self;
-        let write_through = cache.write_through();
-        cache.stage(|slot| {
-            let timestamp = slot.timestamp();
-            let WindowKey { key, start, sequence } = &slot.key;
-            let segment = retention.segment(*start);
-            let (key, value) = codec.row(key, &suffix(*start, *sequence), slot.entry.as_ref())?;
-            if value.is_none() && slot.below != Below::Present && !write_through {
-                if !layer.get(segment, key, |below| Ok(below.is_some()))? {
-                    slot.below = Below::Absent;
-                    return Ok(());
-                }
-                if slot.below == Below::Unknown {
-                    slot.below = Below::Present;
-                }
-            }
-            layer.stage(segment, key, value, timestamp)
-        })?;
-        if let Some(bytes) = codec.row_bytes() {
-            cache.expect_heap_bytes(bytes);
-        }
-        Ok(())
+        staging::stage(cache, codec, layer, |WindowKey { key, start, sequence }| {
+            (key, suffix(*start, *sequence), retention.segment(*start))
+        })
     }
 
     /// Appends what changed since the last call to `out`, one change a window, in the order in which they first changed.

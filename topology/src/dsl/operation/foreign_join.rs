@@ -1,0 +1,268 @@
+//! `join_foreign` and `left_join_foreign`: each row of a table with the row of another table that it names.
+
+use std::sync::Arc;
+
+use super::foreign_nodes::{Answering, Keeping, Matching, Resolving, Subscribing};
+use super::table_source;
+use crate::dsl::options::{Consumed, SharedSerde, TableJoined};
+use crate::dsl::sink::Sinking;
+use crate::dsl::subscription::{Answer, AnswerSerde, CombinedSerde, Subscription, SubscriptionSerde};
+use crate::dsl::{Change, Data, FailOnInvalidTimestamp, KTable, Materialized, StoreKey, StreamsBuilder};
+use crate::error::TopologyError;
+use crate::plan::{MakeNode, NodeId, NodeRole, RepartitionDecl, TopicRef};
+use crate::processor::Typed;
+use crate::record::Record;
+use crate::serde::Nullable;
+use crate::state::Stores;
+
+impl<'b, K: StoreKey, L: Data> KTable<'b, K, L> {
+    /// Joins each row with the row of `other` whose key `foreign_key` tells; rows without one are left out. A change of
+    /// either table changes the joined rows, kept as `materialized` says. The tables may have different numbers of
+    /// partitions.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, StreamsBuilder, TableJoined};
+    /// let builder = StreamsBuilder::new();
+    /// type Text = Option<String>;
+    /// let orders = builder.table("orders", Consumed::<String, Text>::default(), Materialized::named("orders"));
+    /// let clients = builder.table("clients", Consumed::<String, Text>::default(), Materialized::named("clients"));
+    /// let with_client = orders.join_foreign(
+    ///     clients,
+    ///     |_, order| order.split('|').next().map(str::to_owned),
+    ///     |_, order, client| format!("{order} of {client}"),
+    ///     TableJoined::named("clients-of-orders"),
+    ///     Materialized::named("orders-with-clients"),
+    /// );
+    /// # let _ = with_client;
+    /// # builder.build().expect("valid");
+    /// ```
+    pub fn join_foreign<F: StoreKey, R: Data, O: Data>(
+        self,
+        other: KTable<'b, F, R>,
+        foreign_key: impl Fn(&K, &L) -> Option<F> + Send + Sync + 'static,
+        joiner: impl Fn(&K, &L, &R) -> O + Send + Sync + 'static,
+        joined: TableJoined,
+        materialized: Materialized<K, O>,
+    ) -> KTable<'b, K, O> {
+        let joiner = move |key: &K, left: &L, right: Option<&R>| right.map(|right| joiner(key, left, right));
+        join(self, other, (foreign_key, joiner), (joined, false), materialized)
+    }
+
+    /// As [`join_foreign`](Self::join_foreign), but rows without a row of `other` are joined with `None`.
+    pub fn left_join_foreign<F: StoreKey, R: Data, O: Data>(
+        self,
+        other: KTable<'b, F, R>,
+        foreign_key: impl Fn(&K, &L) -> Option<F> + Send + Sync + 'static,
+        joiner: impl Fn(&K, &L, Option<&R>) -> O + Send + Sync + 'static,
+        joined: TableJoined,
+        materialized: Materialized<K, O>,
+    ) -> KTable<'b, K, O> {
+        let joiner = move |key: &K, left: &L, right: Option<&R>| Some(joiner(key, left, right));
+        join(self, other, (foreign_key, joiner), (joined, true), materialized)
+    }
+}
+
+/// The serdes of both tables.
+struct Serdes<K, L, F, R> {
+    key: SharedSerde<K>,
+    left: SharedSerde<L>,
+    foreign: SharedSerde<F>,
+    right: SharedSerde<R>,
+}
+
+fn serdes_of<K: StoreKey, L: Data, F: StoreKey, R: Data>(
+    left: &KTable<'_, K, L>,
+    right: &KTable<'_, F, R>,
+) -> Option<Serdes<K, L, F, R>> {
+    let (left, right) = (left.info(), right.info());
+    Some(Serdes { key: left.key?, left: left.value?, foreign: right.key?, right: right.value? })
+}
+
+/// Takes the names of a join in the order in which Kafka Streams does.
+struct Names<'j, 'b> {
+    builder: &'b StreamsBuilder,
+    name: Option<&'j Arc<str>>,
+}
+
+impl Names<'_, '_> {
+    fn next(&self, suffix: &str, prefix: &str) -> Arc<str> {
+        match self.name {
+            Some(name) => format!("{name}{suffix}").into(),
+            None => self.builder.next_name(prefix),
+        }
+    }
+
+    /// An internal topic of the join.
+    fn topic(&self, suffix: &str, prefix: &str) -> TopicRef {
+        let topic: Arc<str> = format!("{}-topic", self.next(suffix, prefix)).into();
+        let mut graph = self.builder.graph.borrow_mut();
+        graph.repartitions.push(RepartitionDecl { topic: Arc::clone(&topic), partitions: None });
+        if self.name.is_none() {
+            graph.errors.push(TopologyError::Unnamed {
+                node: topic.to_string(),
+                what: "internal topic",
+                generated: topic.to_string(),
+                advice: "name the join with TableJoined::named",
+            });
+        }
+        TopicRef::Internal(topic)
+    }
+}
+
+const REGISTRATION: &str = "KTABLE-FK-JOIN-SUBSCRIPTION-REGISTRATION-";
+const PROCESSOR: &str = "KTABLE-FK-JOIN-SUBSCRIPTION-PROCESSOR-";
+const RESPONSE: &str = "KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-";
+const RESOLVER: &str = "KTABLE-FK-JOIN-SUBSCRIPTION-RESPONSE-RESOLVER-PROCESSOR-";
+const OUTPUT: &str = "KTABLE-FK-JOIN-OUTPUT-";
+
+fn join<'b, K: StoreKey, L: Data, F: StoreKey, R: Data, O: Data>(
+    left: KTable<'b, K, L>,
+    right: KTable<'b, F, R>,
+    (foreign_key, joiner): (
+        impl Fn(&K, &L) -> Option<F> + Send + Sync + 'static,
+        impl Fn(&K, &L, Option<&R>) -> Option<O> + Send + Sync + 'static,
+    ),
+    (joined, is_left): (TableJoined, bool),
+    materialized: Materialized<K, O>,
+) -> KTable<'b, K, O> {
+    let builder = left.builder;
+    let names = Names { builder, name: joined.name.as_ref() };
+    let asked = names.topic("-subscription-registration", REGISTRATION);
+    let Some(serdes) = serdes_of(&left, &right) else {
+        let node = asked.declared().to_string();
+        builder.graph.borrow_mut().errors.push(TopologyError::UnknownSerde { node });
+        return KTable::new(builder, left.node);
+    };
+    let serdes = Arc::new(serdes);
+    builder.graph.borrow_mut().enable_old_values(right.node);
+    builder.graph.borrow_mut().enable_old_values(left.node);
+    let source = subscribe(&names, left, &serdes, (foreign_key, is_left), asked);
+    align(builder, &[source, right.node]);
+    let answered = answer(&names, right, &serdes, source);
+    align(builder, &[answered, left.node]);
+    let resolver = names.next("-subscription-response-resolver", RESOLVER);
+    let getter = left.readable(&resolver);
+    let (make_getter, joiner, shared) = (getter.make, Arc::new(joiner), Arc::clone(&serdes));
+    let make: MakeNode = Box::new(move |wiring| {
+        let (value, joiner) = (Arc::clone(&shared.left), Arc::clone(&joiner));
+        Box::new(Resolving::<_, K, L, R, O>::new(make_getter(wiring), value, joiner))
+    });
+    let role = NodeRole::Processor { make };
+    let resolved = builder.add_node::<Record<K, Answer<R>>, Record<K, Option<O>>>(
+        resolver,
+        vec![answered],
+        role,
+        getter.stores,
+    );
+    let output = names.next("-result", OUTPUT);
+    let store = materialized.store_name(builder, OUTPUT);
+    table_source::materialize(builder, resolved, output, &store, materialized)
+}
+
+/// The sources above these nodes must have the same number of partitions.
+fn align(builder: &StreamsBuilder, nodes: &[NodeId]) {
+    let mut graph = builder.graph.borrow_mut();
+    let sources = nodes.iter().flat_map(|&node| graph.sources_of(node)).collect();
+    graph.co_partitioned.push((nodes[0], sources));
+}
+
+fn consumed<K, V>(name: Arc<str>, key: SharedSerde<K>, value: SharedSerde<V>) -> Consumed<K, V> {
+    Consumed { key, value, name: Some(name), reset: None, timestamps: Arc::new(FailOnInvalidTimestamp) }
+}
+
+/// The left side: each change asks for its foreign key's value, through a topic. Gives the node that reads the topic.
+fn subscribe<K: StoreKey, L: Data, F: StoreKey, R: Data>(
+    names: &Names<'_, '_>,
+    left: KTable<'_, K, L>,
+    serdes: &Arc<Serdes<K, L, F, R>>,
+    (foreign_key, is_left): (impl Fn(&K, &L) -> Option<F> + Send + Sync + 'static, bool),
+    topic: TopicRef,
+) -> NodeId {
+    let builder = names.builder;
+    let name = names.next("-subscription-registration-processor", REGISTRATION);
+    let (foreign_key, shared) = (Arc::new(foreign_key), Arc::clone(serdes));
+    let make: MakeNode = Box::new(move |_| {
+        let (value, foreign) = (Arc::clone(&shared.left), Arc::clone(&shared.foreign));
+        Box::new(Typed::new(Subscribing::new(Arc::clone(&foreign_key), value, foreign, is_left)))
+    });
+    let role = NodeRole::Processor { make };
+    let sent = builder.add_node::<Record<K, Change<L>>, Record<Option<F>, Subscription<K>>>(
+        name,
+        vec![left.node],
+        role,
+        Vec::new(),
+    );
+    let key: SharedSerde<Option<F>> = Arc::new(Nullable(Arc::clone(&serdes.foreign)));
+    let value: SharedSerde<Subscription<K>> = Arc::new(SubscriptionSerde(Arc::clone(&serdes.key)));
+    let sink = names.next("-subscription-registration-sink", "KTABLE-SINK-");
+    Sinking { key: Arc::clone(&key), value: Arc::clone(&value), partition: None }.add(
+        builder,
+        sink,
+        topic.clone(),
+        vec![sent],
+    );
+    let source = names.next("-subscription-registration-source", "KTABLE-SOURCE-");
+    builder.add_source(vec![topic], consumed(source, key, value))
+}
+
+/// The right side: subscriptions are kept, and answered now and whenever the foreign row changes, through a topic. Gives
+/// the node that reads the topic.
+fn answer<K: StoreKey, L: Data, F: StoreKey, R: Data>(
+    names: &Names<'_, '_>,
+    right: KTable<'_, F, R>,
+    serdes: &Arc<Serdes<K, L, F, R>>,
+    source: NodeId,
+) -> NodeId {
+    let builder = names.builder;
+    let store = names.next("-subscription-store", "KTABLE-FK-JOIN-SUBSCRIPTION-STATE-STORE-");
+    let combined =
+        || CombinedSerde { foreign: Arc::clone(&serdes.foreign), primary: Arc::clone(&serdes.key) };
+    let wanted = SubscriptionSerde(Arc::clone(&serdes.key));
+    builder.add_store(Stores::key_value(&store, combined(), wanted).without_cache());
+    let name = names.next("-subscription-receive", PROCESSOR);
+    let (store_name, shared) = (Arc::clone(&store), Arc::clone(serdes));
+    let make: MakeNode = Box::new(move |wiring| {
+        Box::new(Typed::<_, Option<F>, Subscription<K>, Option<F>, Subscription<K>>::new(
+            Keeping::<F, K>::new(wiring.store(&store_name), Arc::clone(&shared.foreign)),
+        ))
+    });
+    type Asked<F, K> = Record<Option<F>, Subscription<K>>;
+    let role = NodeRole::Processor { make };
+    let kept = builder.add_node::<Asked<F, K>, Asked<F, K>>(name, vec![source], role, vec![store.clone()]);
+    let name = names.next("-subscription-join-foreign", PROCESSOR);
+    let getter = right.readable(&name);
+    let make_getter = getter.make;
+    let make: MakeNode = Box::new(move |wiring| Box::new(Matching::<F, K, R>::new(make_getter(wiring))));
+    let role = NodeRole::Processor { make };
+    let matched =
+        builder.add_node::<Asked<F, K>, Record<K, Answer<R>>>(name, vec![kept], role, getter.stores);
+    let name = names.next("-foreign-join-subscription", PROCESSOR);
+    let (store_name, shared) = (Arc::clone(&store), Arc::clone(serdes));
+    let make: MakeNode = Box::new(move |wiring| {
+        let keys = CombinedSerde { foreign: Arc::clone(&shared.foreign), primary: Arc::clone(&shared.key) };
+        let topic = wiring.changelog(&store_name);
+        Box::new(Typed::<_, F, Change<R>, K, Answer<R>>::new(Answering::<F, K>::new(
+            wiring.store(&store_name),
+            keys,
+            topic,
+        )))
+    });
+    let role = NodeRole::Processor { make };
+    let told = builder.add_node::<Record<F, Change<R>>, Record<K, Answer<R>>>(
+        name,
+        vec![right.node],
+        role,
+        vec![store],
+    );
+    let topic = names.topic("-subscription-response", RESPONSE);
+    let sink = names.next("-subscription-response-sink", "KTABLE-SINK-");
+    let value: SharedSerde<Answer<R>> = Arc::new(AnswerSerde(Arc::clone(&serdes.right)));
+    let sinking = Sinking {
+        key: Arc::clone(&serdes.key),
+        value: Arc::clone(&value),
+        partition: Some(|answer: &Answer<R>| answer.partition),
+    };
+    sinking.add(builder, sink, topic.clone(), vec![matched, told]);
+    let source = names.next("-subscription-response-source", "KTABLE-SOURCE-");
+    builder.add_source(vec![topic], consumed(source, Arc::clone(&serdes.key), value))
+}

@@ -1,0 +1,291 @@
+//! The session store: values by key and session, kept for a time and dropped in segments by the sessions' ends. Owns
+//! expiry, by the store's own observed time; must not know which sessions belong together.
+
+mod durable;
+
+use std::hash::{BuildHasher, Hash, Hasher};
+use std::ops::Bound;
+
+use foldhash::fast::FixedState;
+
+use super::cache::{Below, Cache, CacheLimits};
+use super::codec::Codec;
+use super::entry::{Dirty, Entry};
+use super::error::StoreError;
+use super::overlay::Layer;
+use super::schema::session::{SUFFIX_BYTES, split, suffix};
+use super::schema::window::Retention;
+use super::staging;
+use crate::time::Timestamp;
+
+const OBSERVED: &str = "observed";
+
+/// A session's first and last time, both inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Session {
+    /// The time of its first record.
+    pub start: Timestamp,
+    /// The time of its last record.
+    pub end: Timestamp,
+}
+
+/// A change of one session: see [`Dirty`].
+pub type DirtySession<K, V> = Dirty<(K, Session), V>;
+
+/// A store of one value a key and session.
+///
+/// Its time is the latest end of a session it was given. Sessions that ended at or before that time minus the retention
+/// are gone: reads do not see them.
+pub struct SessionStore<K, V> {
+    cache: Cache<SessionKey<K>, V>,
+    codec: Codec<K, V>,
+    layer: Layer,
+    retention: Retention,
+    observed: Timestamp,
+    /// Observed time as the engine has it.
+    committed: Timestamp,
+    segments: Vec<i64>,
+    /// Scratch: both ends of a range of rows.
+    range: Vec<u8>,
+}
+
+struct SessionKey<K> {
+    key: K,
+    session: Session,
+}
+
+#[inline]
+fn hash_session<K: Hash>(key: &K, session: Session) -> u64 {
+    let mut hasher = FixedState::default().build_hasher();
+    key.hash(&mut hasher);
+    hasher.write_u64(session.start.0.cast_unsigned());
+    hasher.write_u64(session.end.0.cast_unsigned());
+    hasher.finish()
+}
+
+fn hash_slot<K: Hash>(slot: &SessionKey<K>) -> u64 {
+    hash_session(&slot.key, slot.session)
+}
+
+impl<K, V> SessionStore<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    pub(crate) fn new(
+        codec: Codec<K, V>,
+        layer: Layer,
+        limits: CacheLimits,
+        retention: Retention,
+    ) -> Result<Self, StoreError> {
+        let mut store = Self {
+            cache: Cache::new(limits, hash_slot::<K>),
+            codec,
+            layer,
+            retention,
+            observed: Timestamp::UNKNOWN,
+            committed: Timestamp::UNKNOWN,
+            segments: Vec::new(),
+            range: Vec::new(),
+        };
+        store.read_marks()?;
+        Ok(store)
+    }
+
+    fn read_marks(&mut self) -> Result<(), StoreError> {
+        self.observed = self.layer.mark(OBSERVED)?.map_or(Timestamp::UNKNOWN, Timestamp);
+        self.committed = self.observed;
+        Ok(())
+    }
+
+    /// The store's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.layer.store
+    }
+
+    /// Whether [`take_dirty`](Self::take_dirty) brings old values; set it before the first change.
+    pub fn capture_old(&mut self, capture: bool) {
+        self.cache.capture_old(capture);
+    }
+
+    #[inline]
+    fn resident(&mut self, key: &K, session: Session) -> Result<usize, StoreError> {
+        let hash = hash_session(key, session);
+        match self.cache.find(hash, |k| k.session == session && k.key == *key) {
+            Some(bucket) => Ok(bucket),
+            None => self.load(hash, key, session),
+        }
+    }
+
+    #[cold]
+    fn load(&mut self, hash: u64, key: &K, session: Session) -> Result<usize, StoreError> {
+        let mut bytes = Vec::with_capacity(64);
+        self.codec.append_key(key, &mut bytes)?;
+        bytes.extend_from_slice(&suffix(session.end, session.start));
+        let (codec, segment) = (&self.codec, self.retention.segment(session.end));
+        let entry =
+            self.layer.get(segment, &bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())?;
+        Ok(self.cache.insert_read(hash, SessionKey { key: key.clone(), session }, entry))
+    }
+
+    /// The entry of a key's session, also of one that is gone but was not dropped yet.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    pub fn get(&mut self, key: &K, session: Session) -> Result<Option<&Entry<V>>, StoreError> {
+        let bucket = self.resident(key, session)?;
+        Ok(self.cache.entry(bucket))
+    }
+
+    /// Puts a session's value; does nothing when the segment it belongs to is gone.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    pub fn put(
+        &mut self,
+        key: &K,
+        session: Session,
+        value: V,
+        timestamp: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.observed = self.observed.max(session.end);
+        if self.retention.segment(session.end) < self.retention.first_segment(self.observed) {
+            return Ok(());
+        }
+        let hash = hash_session(key, session);
+        let bucket = match self.cache.find(hash, |k| k.session == session && k.key == *key) {
+            Some(bucket) => bucket,
+            None if self.cache.captures_old() => self.load(hash, key, session)?,
+            None => {
+                let slot = SessionKey { key: key.clone(), session };
+                self.cache.insert(hash, slot, None, Below::Unknown)
+            }
+        };
+        self.cache.change(bucket, timestamp, |entry| *entry = Some(Entry { value, timestamp }));
+        Ok(())
+    }
+
+    /// Deletes a session and returns what was there.
+    ///
+    /// # Errors
+    /// When the engine fails or its bytes are not a value.
+    pub fn remove(
+        &mut self,
+        key: &K,
+        session: Session,
+        timestamp: Timestamp,
+    ) -> Result<Option<Entry<V>>, StoreError> {
+        let bucket = self.resident(key, session)?;
+        Ok(self.cache.change(bucket, timestamp, Option::take))
+    }
+
+    /// Appends the sessions of a key that end at or after `earliest_end` and start at or before `latest_start` to `out`, by
+    /// end and then by start.
+    ///
+    /// # Errors
+    /// When the engine fails, or a key or value cannot be written or read.
+    pub fn find(
+        &mut self,
+        key: &K,
+        earliest_end: Timestamp,
+        latest_start: Timestamp,
+        out: &mut Vec<(Session, Entry<V>)>,
+    ) -> Result<(), StoreError> {
+        self.stage()?;
+        let from = self.live_from(earliest_end);
+        self.layer.segments(self.retention.segment(from), i64::MAX, &mut self.segments);
+        if self.segments.is_empty() {
+            return Ok(());
+        }
+        let mut range = std::mem::take(&mut self.range);
+        range.clear();
+        self.codec.append_key(key, &mut range)?;
+        let key_len = range.len();
+        range.extend_from_slice(&suffix(from, Timestamp(0)));
+        range.extend_from_within(..key_len);
+        range.extend_from_slice(&suffix(Timestamp(i64::MAX), latest_start.max(Timestamp(0))));
+        let (first, last) = range.split_at(key_len + SUFFIX_BYTES);
+        let codec = &self.codec;
+        let read = self.segments.iter().try_for_each(|&segment| {
+            let bounds = (Bound::Included(first), Bound::Included(last));
+            self.layer.scan(segment, bounds, false, &mut |row, value| {
+                // Longer keys that begin with this one lie between its sessions.
+                if let Some((key, end, start)) = split(row)
+                    && start <= latest_start
+                    && *key == first[..key_len]
+                {
+                    out.push((Session { start, end }, codec.read(value)?));
+                }
+                Ok(())
+            })
+        });
+        self.range = range;
+        read
+    }
+
+    /// Appends the sessions of all keys that end at or after `earliest_end` to `out`: segment by segment, within a segment
+    /// in the order of the keys' bytes and then by end and start.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub fn find_all(
+        &mut self,
+        earliest_end: Timestamp,
+        out: &mut Vec<(K, Session, Entry<V>)>,
+    ) -> Result<(), StoreError> {
+        self.stage()?;
+        let from = self.live_from(earliest_end);
+        self.layer.segments(self.retention.segment(from), i64::MAX, &mut self.segments);
+        let codec = &self.codec;
+        self.segments.iter().try_for_each(|&segment| {
+            self.layer.scan(segment, (Bound::Unbounded, Bound::Unbounded), false, &mut |row, value| {
+                if let Some((key, end, start)) = split(row)
+                    && end >= from
+                {
+                    out.push((codec.read_key(key)?, Session { start, end }, codec.read(value)?));
+                }
+                Ok(())
+            })
+        })
+    }
+
+    fn live_from(&self, from: Timestamp) -> Timestamp {
+        from.max(self.retention.first_live(self.observed)).max(Timestamp(0))
+    }
+
+    fn stage(&mut self) -> Result<(), StoreError> {
+        let Self { cache, codec, layer, retention, .. } = self;
+        staging::stage(cache, codec, layer, |SessionKey { key, session }| {
+            (key, suffix(session.end, session.start), retention.segment(session.end))
+        })
+    }
+
+    /// Appends what changed since the last call to `out`, one change a session, in the order in which they first changed.
+    /// The values stay cached; their bytes wait for the changelog and the commit.
+    ///
+    /// # Errors
+    /// When a key or value cannot be written.
+    pub fn take_dirty(&mut self, out: &mut Vec<DirtySession<K, V>>) -> Result<(), StoreError> {
+        self.stage()?;
+        out.reserve(self.cache.dirty_len());
+        self.cache.settle(|slot, old| {
+            let key = (slot.key.key.clone(), slot.key.session);
+            out.push(Dirty { key, old, new: slot.entry.clone(), timestamp: slot.timestamp() });
+        });
+        Ok(())
+    }
+
+    /// Whether the owner should call [`take_dirty`](Self::take_dirty) after this record.
+    #[inline]
+    #[must_use]
+    pub fn wants_flush(&self) -> bool {
+        self.cache.wants_flush()
+    }
+}
+
+impl<K, V> std::fmt::Debug for SessionStore<K, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SessionStore({})", self.layer.store)
+    }
+}
