@@ -9,7 +9,7 @@ use super::builder::{StoreDecl, StoreKind, StoreSettings};
 use super::cache::CacheLimits;
 use super::engine::{Batch, Engine, MemoryEngine};
 use super::error::StoreError;
-use super::overlay::mark_name;
+use super::overlay::{Layer, mark_name};
 use super::reader::StateReader;
 use crate::record::RecordRun;
 use crate::time::Timestamp;
@@ -188,6 +188,11 @@ impl TaskState {
     /// Bytes that wait for a commit.
     pub(crate) fn overlay_bytes(&self) -> usize {
         self.stores.iter().map(|store| store.layer().bytes()).sum()
+    }
+
+    /// The bytes of each store.
+    pub(super) fn layers(&self) -> impl Iterator<Item = &Layer> {
+        self.stores.iter().map(|store| store.layer())
     }
 
     /// A handle for queries of the last committed state; it ends with the task.

@@ -9,6 +9,7 @@ mod flat_map;
 mod for_each;
 mod foreign_join;
 mod foreign_nodes;
+mod global_join;
 mod group_by;
 mod keep;
 mod map;
