@@ -7,7 +7,7 @@ use std::process::Command;
 use serde::Deserialize;
 
 use crate::error::BenchError;
-use crate::workload::{PARTITIONS, Workload};
+use crate::workload::Workload;
 
 /// The built application.
 pub(crate) struct Jvm {
@@ -22,6 +22,7 @@ pub(crate) struct JvmRun<'a> {
     pub(crate) application_id: &'a str,
     pub(crate) schema_id: u32,
     pub(crate) records: u64,
+    pub(crate) threads: usize,
     pub(crate) state_dir: PathBuf,
 }
 
@@ -60,7 +61,7 @@ impl Jvm {
         java.arg(format!("brokers={}", run.brokers));
         java.arg(format!("in={}", run.input)).arg(format!("out={}", run.output));
         java.arg(format!("app={}", run.application_id)).arg(format!("schema={}", run.schema_id));
-        java.arg(format!("n={}", run.records)).arg(format!("threads={PARTITIONS}"));
+        java.arg(format!("n={}", run.records)).arg(format!("threads={}", run.threads));
         java.arg(format!("state={}", run.state_dir.display()));
         if let Some(interval) = workload.commit_interval {
             java.arg(format!("commit={}", interval.as_millis()));

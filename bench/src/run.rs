@@ -39,10 +39,12 @@ pub struct Options {
     pub paced_records: u64,
     /// The workloads.
     pub workloads: Vec<Workload>,
+    /// Stream threads of either application.
+    pub threads: usize,
     /// The binary.
     pub candlewick: PathBuf,
-    /// Where Maven builds the JVM's application.
-    pub jvm_build_dir: PathBuf,
+    /// Where Maven builds the JVM's application; without it only our side can run.
+    pub jvm_build_dir: Option<PathBuf>,
 }
 
 /// A bench that is ready to run: broker, JVM application and trades are there.
@@ -50,7 +52,7 @@ pub struct Bench {
     options: Options,
     kafka: Kafka,
     log: Arc<KafkaLog>,
-    jvm: Jvm,
+    jvm: Option<Jvm>,
     folder: TempDir,
     start: Timestamp,
     trade_schema: u32,
@@ -73,8 +75,13 @@ impl Bench {
     /// # Errors
     /// When one of them fails.
     pub fn start(options: Options) -> Result<Self, BenchError> {
-        eprintln!("bench: building the JVM's application");
-        let jvm = Jvm::build(&options.jvm_build_dir)?;
+        let jvm = match &options.jvm_build_dir {
+            Some(folder) => {
+                eprintln!("bench: building the JVM's application");
+                Some(Jvm::build(folder)?)
+            }
+            None => None,
+        };
         eprintln!("bench: starting Kafka");
         let kafka = Kafka::start_new()?;
         let log = Arc::new(KafkaLog::connect(KafkaSettings::new(kafka.bootstrap(), "bench"))?);
@@ -109,6 +116,21 @@ impl Bench {
         }
         feed::delete_topics(&*self.log, "bench-")?;
         Ok(Report::new(self.options.records, self.options.paced_records, (load, load_average()), cases))
+    }
+
+    /// Runs our side of every workload alone, for a profiler or a quick look: nothing is compared with the JVM, but the
+    /// outputs are checked.
+    ///
+    /// # Errors
+    /// When it cannot be measured.
+    pub fn run_alone(self) -> Result<Vec<(Workload, Side, Totals)>, BenchError> {
+        let mut sides = Vec::new();
+        for workload in self.options.workloads.clone() {
+            let records = self.records(&workload);
+            let expected = Totals::expected(workload.application, &mut self.trades(), records, PARTITIONS);
+            sides.push((workload, self.side(&workload, false)?, expected));
+        }
+        Ok(sides)
     }
 
     fn feed(&self, topic: &str) -> Result<Feed, BenchError> {
@@ -214,6 +236,7 @@ impl Bench {
                 input: &names.input,
                 prefix: &names.prefix,
                 application_id: &names.application_id,
+                threads: self.options.threads,
                 data_dir: names.folder.clone(),
             };
             return ours::command(workload, &run);
@@ -229,9 +252,13 @@ impl Bench {
             application_id: &names.application_id,
             schema_id,
             records: names.records,
+            threads: self.options.threads,
             state_dir: names.folder.join("state"),
         };
-        self.jvm.command(workload, &run)
+        self.jvm
+            .as_ref()
+            .expect("both sides run only where the JVM's application was built")
+            .command(workload, &run)
     }
 
     /// Feeds at a rate once the application works, and reads what the last 40 % cost.

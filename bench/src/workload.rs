@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Partitions of the topics of trades and of outputs, and threads of each application.
+/// Partitions of the topics of trades and of outputs.
 pub(crate) const PARTITIONS: i32 = 4;
 
 /// The pipelines that both sides have.

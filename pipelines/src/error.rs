@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use candlewick::client::ClientError;
-use candlewick::{ConfigError, StreamsError, TopologyErrors};
-use candlewick_connectors::ReplayError;
+use candlewick::{ConfigError, SerdeError, StoreError, StreamsError, TopologyErrors};
 use candlewick_connectors::avro::{AvroError, RegistryError};
 use candlewick_connectors::elasticsearch::ElasticsearchError;
+use candlewick_connectors::{Classified, Domain, ReplayError, Retry};
 use candlewick_server::ServerError;
 
 /// An error of a command.
@@ -48,7 +48,7 @@ pub enum CommandError {
     Produce(#[from] candlewick::client::ProducerError),
     /// A trade could not be serialized.
     #[error("writing trades: {0}")]
-    Serde(#[from] candlewick::SerdeError),
+    Serde(#[from] SerdeError),
     /// A file cannot be used.
     #[error("{path}: {source}")]
     Io {
@@ -60,21 +60,57 @@ pub enum CommandError {
     /// The command line asks for what does not go together.
     #[error("{0}")]
     Usage(String),
+    /// What the application needs was not there for too long.
+    #[error("{0}")]
+    Unreachable(String),
     /// The application stopped by itself.
     #[error("the application stopped: {0}")]
     Stopped(String),
 }
 
 impl CommandError {
-    /// 2 for what the user typed, 3 for what cannot be reached, 1 for everything else.
+    /// 2 for what the user must change, 3 for what is not there or cannot be reached (trying again later can help), 1 for
+    /// everything else.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) | Self::Config(_) | Self::Topology(_) => 2,
-            Self::Client(ClientError::Unavailable { .. })
-            | Self::Streams(StreamsError::Client(ClientError::Unavailable { .. }))
-            | Self::Registry(_) => 3,
-            _ => 1,
+            Self::Usage(_) | Self::Config(_) | Self::Topology(_) => CHANGE,
+            Self::Unreachable(_) => ABSENT,
+            Self::Client(error) | Self::Streams(StreamsError::Client(error)) => of_client(error),
+            Self::Streams(StreamsError::Topology(_) | StreamsError::Config(_)) => CHANGE,
+            Self::Streams(StreamsError::Store(StoreError::Locked { .. } | StoreError::Filesystem { .. })) => {
+                CHANGE
+            }
+            Self::Streams(StreamsError::MissingTopics { .. }) => ABSENT,
+            Self::Registry(error) => of_connector(error),
+            Self::Elasticsearch(error) => of_connector(error),
+            Self::Avro(error) => of_connector(error),
+            Self::Serde(SerdeError::Source { source, .. }) => {
+                source.downcast_ref::<AvroError>().map_or(OTHER, of_connector)
+            }
+            _ => OTHER,
         }
+    }
+}
+
+const OTHER: u8 = 1;
+const CHANGE: u8 = 2;
+const ABSENT: u8 = 3;
+
+fn of_client(error: &ClientError) -> u8 {
+    match error {
+        ClientError::Unavailable { .. } | ClientError::UnknownTopic { .. } => ABSENT,
+        ClientError::TopicConflict { .. } | ClientError::Denied { .. } => CHANGE,
+        // Another process has the embedded log open.
+        ClientError::Io { source, .. } if source.kind() == std::io::ErrorKind::WouldBlock => CHANGE,
+        _ => OTHER,
+    }
+}
+
+fn of_connector(error: &impl Classified) -> u8 {
+    match (error.retry(), error.domain()) {
+        (Retry::Backoff, _) => ABSENT,
+        (Retry::No, Domain::User) => CHANGE,
+        (Retry::No, _) => OTHER,
     }
 }

@@ -7,6 +7,7 @@
 pub mod application;
 pub mod backtest;
 pub mod cli;
+pub mod dead_letter;
 pub mod error;
 pub mod feed;
 pub mod health;

@@ -52,6 +52,18 @@ pub fn registry(options: &LogOptions) -> Result<Arc<dyn SchemaRegistry>, Command
     }
 }
 
+/// Registers the schemas that will be written, by topic: a registry that is down or refuses one is told of before
+/// anything runs, and nothing that runs waits for it.
+///
+/// # Errors
+/// When the registry does not answer or refuses.
+pub fn register(registry: &Arc<dyn SchemaRegistry>, schemas: &[(&str, &str)]) -> Result<(), CommandError> {
+    for (topic, schema) in schemas {
+        registry.register(&format!("{topic}-value"), schema)?;
+    }
+    Ok(())
+}
+
 /// Makes topics that do not exist yet. Recorded time is older than any retention, so that nothing expires by age.
 ///
 /// # Errors

@@ -8,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use candlewick::client::Log;
 use candlewick::{
-    ApplicationState, Clock, DeadLetterOnDecodeError, KafkaStreams, RunningStreams, StreamsConfig,
-    SystemClock, Timestamp, Topology,
+    ApplicationState, Clock, KafkaStreams, RunningStreams, StreamsConfig, SystemClock, Timestamp, Topology,
 };
-use candlewick_connectors::avro::SchemaRegistry;
+use candlewick_connectors::avro::{AvroRecord, CandleRecord, SchemaRegistry};
 use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSettings};
 use candlewick_connectors::{Pacer, Replay, ReplaySettings};
 use candlewick_models::Progress;
@@ -20,10 +19,11 @@ use candlewick_server::{Feed as PageFeed, FeedLimits, StatusServer, install_reco
 
 use crate::application::MarketApplication;
 use crate::cli::{Pipeline, PipelineOptions, RunOptions};
+use crate::dead_letter::DeadLetterWhenAtFault;
 use crate::error::CommandError;
 use crate::feed::FeedReader;
 use crate::log;
-use crate::market::{self, MarketOptions, MarketTopics, ModelSlot};
+use crate::market::{self, IndicatorRecord, MarketOptions, MarketTopics, ModelSlot, PredictionRecord};
 use crate::notional;
 use crate::sink::PredictionSink;
 use crate::source::{Feed, Source, written};
@@ -43,6 +43,12 @@ const STOP_DEADLINE: Duration = Duration::from_secs(25);
 /// # Errors
 /// What keeps it from starting, or ended it.
 pub fn run(options: &RunOptions) -> Result<(), CommandError> {
+    if options.elasticsearch.is_some() && options.pipeline.pipeline != Pipeline::Market {
+        let name = application_id(&PipelineOptions { application_id: None, ..options.pipeline.clone() });
+        let reason =
+            format!("--elasticsearch takes predictions, and the pipeline {name} makes none; leave it out");
+        return Err(CommandError::Usage(reason));
+    }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
@@ -52,17 +58,14 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
     let log = log::open(&options.log, &application_id(&options.pipeline))?;
     let registry = log::registry(&options.log)?;
     let topics = MarketTopics::new(&options.pipeline.input, &options.pipeline.output_prefix);
-    let outputs = output_topics(&options.pipeline, &topics);
-    let mut wanted: Vec<&str> = outputs.iter().map(String::as_str).collect();
-    wanted.push(&topics.trades);
-    log::create_topics(&log, &wanted, options.partitions)?;
+    prepare(options, &log, &registry, &topics)?;
 
     let model = model_slot(options)?;
     let topology = topology(options, &topics, model.clone(), &registry)?;
     let config = streams_config(options)?;
-    let streams = KafkaStreams::new(topology, config, Arc::clone(&log))
-        .decode_handler(DeadLetterOnDecodeError)
-        .start()?;
+    let handler = DeadLetterWhenAtFault::default();
+    let streams =
+        KafkaStreams::new(topology, config, Arc::clone(&log)).decode_handler(handler.clone()).start()?;
     let source = start_source(options, &log, &registry, &topics)?;
     let feed = Arc::new(PageFeed::new(FeedLimits::default()));
     let server = if options.no_server {
@@ -82,20 +85,35 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         Some(url) => Some(PredictionSink::start(url, &topics.predictions, &registry, &log)?),
         None => None,
     };
-    let result = watch(&streams, source.as_ref(), options, &stop);
-    let results = [
-        result,
-        source.map_or(Ok(()), Source::stop),
-        sink.map_or(Ok(()), |sink| sink.stop(STOP_DEADLINE)),
-        streams.stop(STOP_DEADLINE).map_err(CommandError::from),
-    ];
+    let parts = Parts { streams, source, sink, handler };
+    let watched = parts.watch(options, &stop);
+    let ended = parts.end(watched, &stop);
     if let Some(reader) = reader {
         reader.stop();
     }
     if let Some(server) = server {
         server.stop();
     }
-    results.into_iter().collect()
+    ended
+}
+
+/// What must be there before anything runs: the topics of ours, and the schemas of what is written into them. An input
+/// that others fill is theirs to make.
+fn prepare(
+    options: &RunOptions,
+    log: &Arc<dyn Log>,
+    registry: &Arc<dyn SchemaRegistry>,
+    topics: &MarketTopics,
+) -> Result<(), CommandError> {
+    let mut written: Vec<(String, &str)> = outputs(&options.pipeline, topics);
+    if !options.no_source {
+        written.push((topics.trades.clone(), Trade::schema()));
+    }
+    let schemas: Vec<(&str, &str)> =
+        written.iter().map(|(topic, schema)| (topic.as_str(), *schema)).collect();
+    log::register(registry, &schemas)?;
+    let names: Vec<&str> = schemas.iter().map(|(topic, _)| *topic).collect();
+    log::create_topics(log, &names, options.partitions)
 }
 
 /// The application's id: the pipeline's name unless told otherwise.
@@ -109,14 +127,19 @@ pub fn application_id(options: &PipelineOptions) -> String {
     options.application_id.clone().unwrap_or_else(|| name.to_owned())
 }
 
-fn output_topics(options: &PipelineOptions, topics: &MarketTopics) -> Vec<String> {
-    match options.pipeline {
-        Pipeline::Market => {
-            vec![topics.candles.clone(), topics.indicators.clone(), topics.predictions.clone()]
-        }
-        Pipeline::Candles => vec![topics.candles.clone(), topics.indicators.clone()],
-        Pipeline::Notional => vec![notional_topic(options)],
+/// The topics that a pipeline writes, each with its schema.
+fn outputs(options: &PipelineOptions, topics: &MarketTopics) -> Vec<(String, &'static str)> {
+    if options.pipeline == Pipeline::Notional {
+        return vec![(notional_topic(options), notional::NotionalRecord::schema())];
     }
+    let mut outputs = vec![
+        (topics.candles.clone(), CandleRecord::schema()),
+        (topics.indicators.clone(), IndicatorRecord::schema()),
+    ];
+    if options.pipeline == Pipeline::Market {
+        outputs.push((topics.predictions.clone(), PredictionRecord::schema()));
+    }
+    outputs
 }
 
 fn notional_topic(options: &PipelineOptions) -> String {
@@ -265,53 +288,93 @@ fn simulated(options: &RunOptions, newest: Option<Timestamp>, numbered_from: u64
     Feed { trades: Box::new(SimulatedExchange::new(settings).map(Ok)), due: Box::new(due), numbered_from }
 }
 
-/// Waits for a reason to stop.
-fn watch(
-    streams: &RunningStreams,
-    source: Option<&Source>,
-    options: &RunOptions,
-    stop: &AtomicBool,
-) -> Result<(), CommandError> {
-    let handle = streams.handle();
-    let mut closing: Option<Timestamp> = None;
-    let started = Instant::now();
-    loop {
-        if stop.load(Ordering::Relaxed) {
-            println!("candlewick: stopping");
-            return Ok(());
-        }
-        if matches!(handle.state(), ApplicationState::PendingError | ApplicationState::Error) {
-            return Err(CommandError::Stopped(
-                handle.error().unwrap_or_else(|| "no reason was given".into()),
-            ));
-        }
-        if let Some(source) = source {
-            let done = source.progress().done.load(Ordering::Acquire);
-            if source.is_finished() && !done {
-                return Ok(());
+/// What runs, and is ended together.
+struct Parts {
+    streams: RunningStreams,
+    source: Option<Source>,
+    sink: Option<PredictionSink>,
+    handler: DeadLetterWhenAtFault,
+}
+
+/// Why the run ends in good order.
+enum Reason {
+    /// A signal.
+    Asked,
+    /// Everything was replayed and processed.
+    Done,
+    /// The source or the sink has ended by itself; it says why when it is stopped.
+    PartFailed,
+}
+
+impl Parts {
+    /// Waits for a reason to stop.
+    fn watch(&self, options: &RunOptions, stop: &AtomicBool) -> Result<Reason, CommandError> {
+        let handle = self.streams.handle();
+        let mut closing: Option<Timestamp> = None;
+        let started = Instant::now();
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                println!("candlewick: stopping");
+                return Ok(Reason::Asked);
             }
-            if done && options.replay.is_some() && closing.is_none() {
-                let trades = source.progress().trades.load(Ordering::Relaxed);
-                println!("candlewick: {trades} trades replayed in {:.1} s", started.elapsed().as_secs_f64());
-                handle.advance_when_idle(REPLAY_IDLE);
-                closing = Some(SystemClock::default().wall());
+            if matches!(handle.state(), ApplicationState::PendingError | ApplicationState::Error) {
+                return Err(match self.handler.stopped_by() {
+                    Some(reason) => CommandError::Unreachable(reason.to_owned()),
+                    None => {
+                        CommandError::Stopped(handle.error().unwrap_or_else(|| "no reason was given".into()))
+                    }
+                });
             }
+            if self.sink.as_ref().is_some_and(PredictionSink::has_failed) {
+                return Ok(Reason::PartFailed);
+            }
+            if let Some(source) = &self.source {
+                let done = source.progress().done.load(Ordering::Acquire);
+                if source.is_finished() && !done {
+                    return Ok(Reason::PartFailed);
+                }
+                if done && options.replay.is_some() && closing.is_none() {
+                    let trades = source.progress().trades.load(Ordering::Relaxed);
+                    println!(
+                        "candlewick: {trades} trades replayed in {:.1} s",
+                        started.elapsed().as_secs_f64()
+                    );
+                    handle.advance_when_idle(REPLAY_IDLE);
+                    closing = Some(SystemClock::default().wall());
+                }
+            }
+            if let Some(since) = closing
+                && options.exit_when_done
+                && closed_since(&handle.status(), since)
+            {
+                return Ok(Reason::Done);
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
-        if let Some(since) = closing
-            && options.exit_when_done
-            && closed_since(&handle.status(), since)
-        {
-            return Ok(());
+    }
+
+    /// Ends everything, what writes before what reads it, and says what went wrong first.
+    fn end(self, watched: Result<Reason, CommandError>, stop: &AtomicBool) -> Result<(), CommandError> {
+        let is_done = matches!(watched, Ok(Reason::Done));
+        let mut results = vec![
+            watched.map(drop),
+            self.source.map_or(Ok(()), Source::stop),
+            self.streams.stop(STOP_DEADLINE).map_err(CommandError::from),
+        ];
+        if let Some(sink) = self.sink {
+            // A replay that has ended by itself is whole only when its predictions have arrived.
+            let is_whole = is_done && results.iter().all(Result::is_ok);
+            results.push(if is_whole { sink.drain(stop) } else { Ok(()) });
+            results.push(sink.stop(STOP_DEADLINE));
         }
-        std::thread::sleep(Duration::from_millis(20));
+        results.into_iter().collect()
     }
 }
 
-/// Whether every task's stream time has passed `since`, which only the end of a replay brings about.
+/// Whether every task's stream time has passed `since`, which only the end of a replay brings about: also in a task whose
+/// partitions hold nothing, once it has looked. At its start an instance may run well and have no task yet.
 fn closed_since(status: &candlewick::Status, since: Timestamp) -> bool {
     status.state == ApplicationState::Running
-        && status.tasks.iter().all(|task| {
-            let read = task.partitions.iter().any(|partition| partition.position.is_some());
-            !read || task.stream_time_ms >= since.as_millis() - 1_000
-        })
+        && !status.tasks.is_empty()
+        && status.tasks.iter().all(|task| task.stream_time_ms >= since.as_millis() - 1_000)
 }

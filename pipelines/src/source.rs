@@ -8,10 +8,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use candlewick::client::{
-    Isolation, Log, OutgoingRecord, PolledBatch, Producer, ProducerError, ProducerSettings, StartAt,
-    TopicHandle,
+    Consumer, Isolation, Log, OutgoingRecord, PolledBatch, Producer, ProducerError, ProducerSettings,
+    StartAt, TopicHandle,
 };
-use candlewick::{Headers, Partition, Serde, Timestamp, TopicPartition, partition_for_key};
+use candlewick::{Headers, Partition, RawRecord, Serde, Timestamp, TopicPartition, partition_for_key};
 use candlewick_connectors::ReplayError;
 use candlewick_connectors::avro::{AvroSerde, SchemaRegistry};
 use candlewick_operators::Trade;
@@ -207,7 +207,8 @@ impl Writer {
     }
 }
 
-/// How far earlier runs came in writing `topic`.
+/// How far earlier runs came in writing `topic`: the last record of each partition says it, unless others have written
+/// behind it; then it is looked for further back.
 ///
 /// # Errors
 /// When its end cannot be read.
@@ -217,35 +218,71 @@ pub fn written(log: &Arc<dyn Log>, topic: &str) -> Result<Written, CommandError>
     let partitions = described.map_or(0, |topic| topic.partitions);
     let numbers = vec![0; usize::try_from(partitions).unwrap_or(0)];
     let mut written = Written { numbers, newest: None };
-    let mut last = BTreeMap::new();
+    let mut open = BTreeMap::new();
     for partition in 0..partitions {
         let partition = TopicPartition::new(topic, partition);
         let marks = admin.watermarks(&partition, TIMEOUT)?;
         if marks.high > marks.low {
-            last.insert(partition, marks.high - 1);
+            open.insert(partition, (marks.low, marks.high));
         }
     }
     let mut consumer = log.consumer("candlewick-source", Isolation::ReadUncommitted)?;
+    let mut back = 1;
+    while !open.is_empty() {
+        let starts: BTreeMap<_, _> =
+            open.iter().map(|(place, &(low, high))| (place.clone(), low.max(high - back))).collect();
+        let ends = open.iter().map(|(place, &(_, high))| (place.clone(), high)).collect();
+        read_numbers(&mut *consumer, &starts, ends, &mut written)?;
+        open.retain(|place, (low, _)| starts[place] > *low && written.number(place) == 0);
+        back *= 64;
+    }
+    Ok(written)
+}
+
+/// Reads each partition from its start to its end and keeps what its records say.
+fn read_numbers(
+    consumer: &mut dyn Consumer,
+    starts: &BTreeMap<TopicPartition, i64>,
+    mut ends: BTreeMap<TopicPartition, i64>,
+    written: &mut Written,
+) -> Result<(), CommandError> {
     let starts: Vec<_> =
-        last.iter().map(|(partition, offset)| (partition.clone(), StartAt::Offset(*offset))).collect();
+        starts.iter().map(|(place, offset)| (place.clone(), StartAt::Offset(*offset))).collect();
     consumer.assign(&starts)?;
-    let (deadline, mut batch) = (Instant::now() + TIMEOUT, PolledBatch::default());
-    while !last.is_empty() && Instant::now() < deadline {
-        consumer.poll(100, Duration::from_millis(100), &mut batch)?;
+    let (mut deadline, mut batch) = (Instant::now() + TIMEOUT, PolledBatch::default());
+    while !ends.is_empty() {
+        consumer.poll(10_000, Duration::from_millis(100), &mut batch)?;
         for run in &batch.runs {
-            let Some(record) = run.iter().last() else { continue };
-            let header = record.headers.last(NUMBER).and_then(|header| header.value.clone());
-            let number =
-                header.and_then(|bytes| <[u8; 8]>::try_from(&bytes[..]).ok()).map_or(0, u64::from_be_bytes);
-            let Partition(partition) = run.source.partition;
-            written.numbers[usize::try_from(partition).unwrap_or(0)] = number;
-            written.newest = written.newest.max(Some(record.timestamp));
-            last.remove(&run.source);
+            run.iter().for_each(|record| written.take(&run.source, &record));
+            deadline = Instant::now() + TIMEOUT;
+        }
+        // A marker of a transaction may be the last thing there.
+        ends.retain(|place, end| consumer.position(place).is_none_or(|position| position < *end));
+        if Instant::now() > deadline {
+            let topic = ends.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let reason = format!("the end of {topic} could not be read; is the log overloaded?");
+            return Err(CommandError::Unreachable(reason));
         }
     }
-    if last.is_empty() {
-        Ok(written)
-    } else {
-        Err(CommandError::Stopped(format!("the end of {topic} could not be read; is the log overloaded?")))
+    Ok(())
+}
+
+impl Written {
+    fn slot(&mut self, place: &TopicPartition) -> &mut u64 {
+        let Partition(partition) = place.partition;
+        &mut self.numbers[usize::try_from(partition).expect("partitions count from 0")]
+    }
+
+    fn number(&mut self, place: &TopicPartition) -> u64 {
+        *self.slot(place)
+    }
+
+    fn take(&mut self, place: &TopicPartition, record: &RawRecord<'_>) {
+        self.newest = self.newest.max(Some(record.timestamp));
+        let header = record.headers.last(NUMBER).and_then(|header| header.value.clone());
+        if let Some(number) = header.and_then(|bytes| <[u8; 8]>::try_from(&bytes[..]).ok()) {
+            let slot = self.slot(place);
+            *slot = (*slot).max(u64::from_be_bytes(number));
+        }
     }
 }

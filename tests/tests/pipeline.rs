@@ -86,16 +86,6 @@ fn predicted(candles: &BTreeMap<(String, i64), ExpectedCandle>) -> BTreeSet<(Str
         .collect()
 }
 
-/// These tests have found a defect that is not mended yet: under load a window is sometimes emitted before its last trade
-/// and then again with it. Until then they run where `CANDLEWICK_PIPELINE` is set, and are listed as skipped elsewhere.
-fn known_defect() -> Result<(), servers::Missing> {
-    if std::env::var_os("CANDLEWICK_PIPELINE").is_some() {
-        return Ok(());
-    }
-    let why = "a window may be emitted twice under load, a defect not mended yet; set CANDLEWICK_PIPELINE to see it";
-    Err(servers::Missing { server: "pipeline", why: why.into() })
-}
-
 /// Runs the binary over the recording, killing it `kills` times at moments drawn from a seed, until it has ended.
 fn run(folder: &Path, arguments: &[&str], kills: u64) {
     let (mut chance, mut runs) = (0x5eed_u64, 0);
@@ -124,7 +114,6 @@ fn run(folder: &Path, arguments: &[&str], kills: u64) {
 
 #[test]
 fn embedded_candles_are_exact_once_each_although_the_process_is_killed_five_times() {
-    require!(known_defect());
     let folder = tempfile::tempdir().expect("a folder");
     let recording = Recording::new(11, START, MINUTES, 120);
     let replay = recording.write(folder.path());
@@ -158,7 +147,6 @@ fn embedded_candles_are_exact_once_each_although_the_process_is_killed_five_time
 
 #[test]
 fn on_kafka_every_candle_and_every_document_is_there_once_although_the_process_is_killed_five_times() {
-    require!(known_defect());
     let kafka = require!(servers::kafka());
     let registry_server = require!(servers::registry());
     let elasticsearch = require!(servers::elasticsearch());

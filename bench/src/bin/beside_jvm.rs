@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use candlewick_bench::{Bench, BenchError, Options, Workload};
+use candlewick_bench::{Bench, BenchError, Options, Side, Totals, Workload};
 use clap::{Parser, Subcommand};
 
 /// Candlewick and Kafka Streams on the same broker.
@@ -24,6 +24,9 @@ enum Which {
         /// Trades of the case that is fed at a rate; as many as the others when not given.
         #[arg(long)]
         paced_records: Option<u64>,
+        /// Stream threads of either side.
+        #[arg(long, default_value_t = 4)]
+        threads: usize,
         /// The cases to run; all of them when not given.
         #[arg(long, value_delimiter = ',', value_parser = workload)]
         only: Vec<Workload>,
@@ -33,6 +36,9 @@ enum Which {
         /// The candlewick binary; by default the one beside this program.
         #[arg(long)]
         candlewick: Option<PathBuf>,
+        /// Runs our side only, without bars: for a profiler or a quick look.
+        #[arg(long)]
+        alone: bool,
     },
 }
 
@@ -43,9 +49,7 @@ fn workload(name: &str) -> Result<Workload, String> {
 }
 
 fn main() -> ExitCode {
-    let Which::Candles { records, paced_records, only, json, candlewick } = Cli::parse().bench;
-    let workloads = if only.is_empty() { Workload::ALL.to_vec() } else { only };
-    match run(records, paced_records.unwrap_or(records), workloads, json, candlewick) {
+    match run(Cli::parse().bench) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -55,23 +59,44 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(
-    records: u64,
-    paced_records: u64,
-    workloads: Vec<Workload>,
-    json: Option<PathBuf>,
-    candlewick: Option<PathBuf>,
-) -> Result<bool, BenchError> {
+fn run(which: Which) -> Result<bool, BenchError> {
+    let Which::Candles { records, paced_records, threads, only, json, candlewick, alone } = which;
     let io = |source| BenchError::Io { path: "the folder of this program".into(), source };
     let here = std::env::current_exe().map_err(io)?;
     let folder = here.parent().map_or_else(PathBuf::new, PathBuf::from);
-    let candlewick = candlewick.unwrap_or_else(|| folder.join("candlewick"));
-    let jvm_build_dir = folder.join("bench-jvm");
-    let options = Options { records, paced_records, workloads, candlewick, jvm_build_dir };
-    let report = Bench::start(options)?.run()?;
+    let options = Options {
+        records,
+        paced_records: paced_records.unwrap_or(records),
+        workloads: if only.is_empty() { Workload::ALL.to_vec() } else { only },
+        threads,
+        candlewick: candlewick.unwrap_or_else(|| folder.join("candlewick")),
+        jvm_build_dir: (!alone).then(|| folder.join("bench-jvm")),
+    };
+    let bench = Bench::start(options)?;
+    if alone {
+        return Ok(print_alone(&bench.run_alone()?));
+    }
+    let report = bench.run()?;
     print!("{}", report.table());
     if let Some(path) = json {
         std::fs::write(&path, report.json() + "\n").map_err(|source| BenchError::Io { path, source })?;
     }
     Ok(report.outputs_equal())
+}
+
+/// Prints our figures; whether all outputs are what had to come out.
+fn print_alone(sides: &[(Workload, Side, Totals)]) -> bool {
+    for (workload, side, expected) in sides {
+        println!(
+            "{:<14} {:.3} CPU-s/M, {:.0} MiB RssAnon, first output {:.2} s, wall {:.1} s, broker {:.3} CPU-s/M, outputs {}",
+            workload.name,
+            side.cpu_s_per_million,
+            side.rss_anon_mib,
+            side.first_output_s,
+            side.wall_s,
+            side.broker_cpu_s_per_million,
+            if side.totals == *expected { "right" } else { "WRONG" },
+        );
+    }
+    sides.iter().all(|(_, side, expected)| side.totals == *expected)
 }

@@ -104,6 +104,8 @@ pub struct ConfluentRegistry {
     client: SrSettings,
     name: String,
     unknown: Mutex<BTreeMap<u32, Instant>>,
+    /// Ids by subject and schema: what was registered at the start needs no registry later.
+    registered: Mutex<BTreeMap<(String, String), u32>>,
 }
 
 impl fmt::Debug for ConfluentRegistry {
@@ -141,7 +143,8 @@ impl ConfluentRegistry {
         }
         builder.set_timeout(settings.timeout);
         let client = builder.build().map_err(|error| refused(words(&error)))?;
-        Ok(Self { settings, client, name, unknown: Mutex::new(BTreeMap::new()) })
+        let (unknown, registered) = (Mutex::default(), Mutex::default());
+        Ok(Self { settings, client, name, unknown, registered })
     }
 
     /// Calls until there is an answer, for [`RegistrySettings::retry_for`] at most.
@@ -275,9 +278,17 @@ impl SchemaRegistry for ConfluentRegistry {
     }
 
     fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
+        let place = (subject.to_string(), schema.to_string());
+        let registered = || self.registered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(id) = registered().get(&place) {
+            return Ok(*id);
+        }
         let supplied = || SuppliedSchema::new(None, SchemaType::Avro, schema.to_string());
         match self.call(|| post_schema(&self.client, subject.to_string(), supplied())) {
-            Ok(found) => Ok(found.id),
+            Ok(found) => {
+                registered().insert(place, found.id);
+                Ok(found.id)
+            }
             Err(Failure::Answer(error)) if status(&error) == Some(409) => Err(RegistryError::Incompatible {
                 registry: self.name.clone(),
                 subject: subject.to_string(),

@@ -30,7 +30,7 @@ use crate::retry::Backoff;
 /// The longest wait between two looks at the group and the wish to stop.
 const SLICE: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
-const COMMIT_EVERY: Duration = Duration::from_secs(5);
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Pump {
     config: ElasticsearchConfig,

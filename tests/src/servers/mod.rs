@@ -14,6 +14,7 @@
 //! ```
 
 pub(crate) mod cache;
+mod door;
 mod elasticsearch;
 mod kafka;
 mod missing;
@@ -21,8 +22,10 @@ mod process;
 mod prometheus;
 mod registry;
 
+pub use door::Door;
 pub use elasticsearch::{Elasticsearch, elasticsearch};
 pub use kafka::{Kafka, kafka};
 pub use missing::{Missing, required};
+pub use process::free_port;
 pub use prometheus::{Prometheus, prometheus};
 pub use registry::{Registry, registry};

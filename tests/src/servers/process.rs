@@ -103,8 +103,9 @@ impl Drop for Process {
     }
 }
 
-/// A loopback port that was free a moment ago.
-pub(super) fn free_port() -> u16 {
+/// A loopback port that was free a moment ago, and that nobody listens on.
+#[must_use]
+pub fn free_port() -> u16 {
     // Below the range that the kernel gives to outgoing connections, so that none takes it in between.
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(37);

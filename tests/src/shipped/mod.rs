@@ -2,7 +2,9 @@
 //! recordings it is fed with, made from a seed, with the results computed from the input alone.
 
 mod process;
+mod reading;
 mod recording;
 
 pub use process::{Candlewick, binary};
+pub use reading::{Found, candles, read};
 pub use recording::{ExpectedCandle, Recording};

@@ -1,5 +1,6 @@
 //! Starting, watching, killing and stopping the binary.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -37,34 +38,111 @@ pub fn binary() -> &'static Path {
 /// A running candlewick. Dropping it kills it.
 pub struct Candlewick {
     child: Child,
-    log: PathBuf,
+    folder: PathBuf,
+    /// Bytes that earlier runs in the same folder had printed to standard error.
+    before: usize,
 }
 
+/// What is printed by all runs in a folder, in order.
+const PRINTED: &str = "candlewick.out";
+/// What is logged by all runs in a folder, in order; the sentence of an error comes last.
+const LOGGED: &str = "candlewick.log";
+
 impl Candlewick {
-    /// Starts it with these arguments; what it prints goes to a file in `folder`.
+    /// Starts it with these arguments; what it prints goes to files in `folder`.
     ///
     /// # Panics
     /// When it cannot be started.
     #[must_use]
-    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let log = folder.join("candlewick.log");
-        let file = std::fs::File::options().create(true).append(true).open(&log).expect("a log file");
-        let errors = file.try_clone().expect("a second handle");
-        let child = Command::new(binary())
-            .args(arguments)
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(errors)
-            .spawn()
-            .expect("the binary starts");
-        Self { child, log }
+    pub fn start<A: AsRef<OsStr>>(folder: &Path, arguments: &[A]) -> Self {
+        Self::start_command(folder, Command::new(binary()).args(arguments))
     }
 
-    /// Everything it has printed.
+    /// Starts it by a command that has its arguments and variables already.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_command(folder: &Path, command: &mut Command) -> Self {
+        let open = |name: &str| {
+            let file = std::fs::File::options().create(true).append(true).open(folder.join(name));
+            file.expect("a file for what it prints")
+        };
+        let before = std::fs::metadata(folder.join(LOGGED)).map_or(0, |file| file.len());
+        // What the harness is told is not meant for the binary, which would take some of it for its own.
+        let given: Vec<OsString> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CANDLEWICK_") && !given.contains(&name) {
+                command.env_remove(&name);
+            }
+        }
+        let child = command
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(open(PRINTED))
+            .stderr(open(LOGGED))
+            .spawn()
+            .expect("the binary starts");
+        let before = usize::try_from(before).expect("a short log");
+        Self { child, folder: folder.to_owned(), before }
+    }
+
+    /// Everything that it and earlier runs in its folder have printed.
     #[must_use]
     pub fn output(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
+        let read = |name: &str| std::fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+        read(PRINTED) + &read(LOGGED)
+    }
+
+    /// What this run has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let bytes = std::fs::read(self.folder.join(LOGGED)).unwrap_or_default();
+        String::from_utf8_lossy(bytes.get(self.before..).unwrap_or_default()).into_owned()
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended.
+    ///
+    /// # Panics
+    /// When the operating system does not say.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("the child can be waited for").is_none()
+    }
+
+    /// Waits until its log says `words`.
+    ///
+    /// # Panics
+    /// When it ends before, or takes longer than `deadline`.
+    pub fn wait_for(&mut self, words: &str, deadline: Duration) {
+        let until = Instant::now() + deadline;
+        while !self.log().contains(words) {
+            let ended = self.child.try_wait().expect("the child can be waited for");
+            assert!(ended.is_none(), "candlewick ended before it said {words:?}:\n{}", self.output());
+            assert!(Instant::now() < until, "candlewick has not said {words:?}:\n{}", self.output());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits until it ends by itself with this exit code, and gives the one sentence that says why: the last line of its
+    /// log.
+    ///
+    /// # Panics
+    /// When it does not end in time, ends otherwise, or says nothing or more than one sentence.
+    #[must_use]
+    pub fn fails_with(mut self, code: i32, deadline: Duration) -> String {
+        let status = self.wait_in_place(deadline);
+        let log = self.log();
+        assert_eq!(status.code(), Some(code), "{}", self.output());
+        let said: Vec<&str> = log.lines().filter_map(|line| line.strip_prefix("candlewick: ")).collect();
+        let last = log.lines().last().and_then(|line| line.strip_prefix("candlewick: "));
+        assert!(said.len() == 1 && last == Some(said[0]), "it says why in one sentence, at its end:\n{log}");
+        said[0].to_owned()
     }
 
     /// Ends it as a power cut would: `kill -9`.

@@ -11,7 +11,7 @@ mod traits;
 pub use embedded::{EmbeddedLog, EmbeddedSettings};
 pub use error::{ClientError, ProducerError};
 pub use traits::{
-    Admin, CommittedOffset, Consumer, Group, GroupEvent, GroupMetadata, Isolation, Log, NewTopic,
-    OutgoingRecord, PolledBatch, Producer, ProducerSettings, StartAt, TopicDescription, TopicHandle,
-    Watermarks,
+    Admin, CommittedOffset, Consumer, ConsumerSettings, Group, GroupEvent, GroupMetadata, Isolation, Log,
+    NewTopic, OutgoingRecord, PolledBatch, Producer, ProducerSettings, StartAt, TopicDescription,
+    TopicHandle, Watermarks,
 };

@@ -11,11 +11,19 @@ use crate::time::Timestamp;
 
 /// A log: makes the clients that the runtime's threads own. Shared by all threads.
 pub trait Log: Send + Sync + 'static {
-    /// A consumer that reads assigned partitions; `group` is the group its commits belong to.
+    /// A consumer that reads assigned partitions.
     ///
     /// # Errors
     /// When the engine cannot make one.
-    fn consumer(&self, group: &str, isolation: Isolation) -> Result<Box<dyn Consumer>, ClientError>;
+    fn consumer_with(&self, settings: &ConsumerSettings) -> Result<Box<dyn Consumer>, ClientError>;
+
+    /// A consumer that is told of records at once; `group` is the group its commits belong to.
+    ///
+    /// # Errors
+    /// When the engine cannot make one.
+    fn consumer(&self, group: &str, isolation: Isolation) -> Result<Box<dyn Consumer>, ClientError> {
+        self.consumer_with(&ConsumerSettings { group: group.to_owned(), isolation, gather: Duration::ZERO })
+    }
 
     /// A producer.
     ///
@@ -48,6 +56,18 @@ pub enum Isolation {
     ReadUncommitted,
     /// Only those outside of transactions or of committed ones, up to the last stable offset.
     ReadCommitted,
+}
+
+/// How a consumer reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerSettings {
+    /// The group its commits belong to.
+    pub group: String,
+    /// Which records it sees.
+    pub isolation: Isolation,
+    /// How long the log may gather records, as long as they are few, before it hands them over: a reader whose results are
+    /// seen at its next commit only loses nothing by it, and both sides are woken less often.
+    pub gather: Duration,
 }
 
 /// Where reading of a partition starts.

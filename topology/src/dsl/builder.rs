@@ -124,6 +124,8 @@ impl StreamsBuilder {
             send_old: false,
             old_from_parent: false,
             flush_on_close: false,
+            waits_for_close: false,
+            final_only: false,
             grace_ms: None,
         })
     }

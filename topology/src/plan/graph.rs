@@ -78,6 +78,11 @@ pub(crate) struct NodeDecl {
     pub(crate) old_from_parent: bool,
     /// A windowed aggregation whose child waits for windows to close.
     pub(crate) flush_on_close: bool,
+    /// A suppression that lets nothing go before its window closes, and has no bounds that could be exceeded.
+    pub(crate) waits_for_close: bool,
+    /// A windowed aggregation whose children all wait for windows to close, or such a child: nobody sees a result that is
+    /// not final.
+    pub(crate) final_only: bool,
     /// The grace of a windowed aggregation, in milliseconds.
     pub(crate) grace_ms: Option<i64>,
 }
@@ -168,6 +173,20 @@ impl Graph {
         }
         let parents = decl.parents.clone();
         parents.into_iter().filter_map(|parent| self.wait_for_windows(parent)).max()
+    }
+
+    /// Finds the windowed aggregations of which only final results are seen, and tells them and their children.
+    pub(crate) fn mark_final_only(&mut self) {
+        for index in 0..self.nodes.len() {
+            if !self.nodes[index].flush_on_close {
+                continue;
+            }
+            let is_child = |node: &NodeDecl| node.parents.iter().any(|parent| parent.index() == index);
+            if self.nodes.iter().filter(|node| is_child(node)).all(|child| child.waits_for_close) {
+                self.nodes[index].final_only = true;
+                self.nodes.iter_mut().filter(|node| is_child(node)).for_each(|child| child.final_only = true);
+            }
+        }
     }
 
     /// The sources above a node, through all edges: what a join has to bring to the same partitions.

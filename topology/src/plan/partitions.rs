@@ -158,8 +158,11 @@ fn changelog_config(store: &StoreDecl, additional_retention_ms: i64) -> BTreeMap
         StoreKind::Window { retention_ms: retention, .. }
         | StoreKind::Session { retention_ms: retention } => {
             let mut config = pairs(&[("cleanup.policy", "compact,delete")]);
-            config
-                .insert("retention.ms".into(), retention.saturating_add(additional_retention_ms).to_string());
+            let kept = match additional_retention_ms {
+                ..0 => -1,
+                additional => retention.saturating_add(additional),
+            };
+            config.insert("retention.ms".into(), kept.to_string());
             config
         }
         StoreKind::Versioned { history_ms } => {

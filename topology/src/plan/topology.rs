@@ -35,6 +35,7 @@ impl Topology {
         if !errors.is_empty() {
             return Err(TopologyErrors(errors));
         }
+        graph.mark_final_only();
         let sub_topologies = split(&mut graph);
         let mut children = vec![Vec::new(); graph.nodes.len()];
         for (index, node) in (0u32..).zip(&graph.nodes) {

@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::config::{Guarantee, StreamsConfig};
 use super::handlers::DeserializationHandler;
 use super::task::{Task, TaskPlan};
-use crate::client::{Isolation, Log, ProducerSettings};
+use crate::client::{ConsumerSettings, Isolation, Log, ProducerSettings};
 use crate::plan::{AutoOffsetReset, NodeRole, SubTopology, Topology, changelog_topic};
 use crate::processor::ProcessHandler;
 use crate::record::{Partition, TaskId, TopicPartition};
-use crate::state::{EngineChoice, StateFolder, StoreError, TaskSettings, TaskState};
+use crate::state::{EngineChoice, StateFolder, StoreError, StoreKind, TaskSettings, TaskState};
 use crate::time::Clock;
 
 /// Shared by the threads of one instance.
@@ -60,6 +60,16 @@ impl Application {
         Duration::from_millis(self.config.request_timeout_ms)
     }
 
+    /// The consumer of a thread. Under exactly-once nothing is seen before the next commit: half of that time may go into
+    /// gathering records.
+    pub(crate) fn consumer_settings(&self) -> ConsumerSettings {
+        let gather = match self.exactly_once() {
+            true => (self.config.commit_interval() / 2).min(GATHER_MAX),
+            false => Duration::ZERO,
+        };
+        ConsumerSettings { group: self.config.application_id.clone(), isolation: self.isolation(), gather }
+    }
+
     /// The producer of a thread: transactional under exactly-once, by an id that is this instance's and thread's own.
     pub(crate) fn producer_settings(&self, thread: usize) -> ProducerSettings {
         let transactional_id =
@@ -81,6 +91,11 @@ impl Application {
                 (index, TopicPartition { topic: topic(&store.name), partition: task.partition })
             })
             .collect()
+    }
+
+    /// Whether the log deletes from a store's changelog by age, so that its start moves on while a store rests.
+    pub(crate) fn changelog_expires(&self, task: TaskId, store: usize) -> bool {
+        matches!(self.sub_topology(task).stores[store].kind, StoreKind::Window { .. })
     }
 
     /// Opens a task's stores; what cannot be trusted is thrown away, to be restored from the changelogs.
@@ -144,6 +159,9 @@ impl Application {
         AutoOffsetReset::Earliest
     }
 }
+
+/// The longest time that records are gathered for.
+const GATHER_MAX: Duration = Duration::from_millis(100);
 
 /// Caches hold at least this much, or in-place updates lose their point.
 const MINIMAL_CACHE_BYTES: usize = 64 << 10;

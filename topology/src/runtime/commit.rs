@@ -10,7 +10,6 @@
 //! A commit that the group refuses is ordinary (another member joined): the thread goes back to its last commit.
 
 use super::error::StreamsError;
-use super::offset_metadata::OffsetMetadata;
 use super::thread::{Running, StreamThread};
 use crate::client::{ClientError, CommittedOffset, ProducerError, StartAt};
 use crate::record::TopicPartition;
@@ -176,12 +175,11 @@ impl StreamThread {
             let partitions: Vec<TopicPartition> =
                 task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
             for (partition, found) in partitions.iter().zip(self.consumer.committed(&partitions, timeout)?) {
-                let metadata = found.as_ref().and_then(|found| OffsetMetadata::decode(&found.metadata));
-                if let Some(metadata) = metadata {
-                    task.recall(partition, &metadata);
-                }
                 let start = match found {
-                    Some(found) => StartAt::Offset(found.offset),
+                    Some(found) => {
+                        task.recall(partition, &found);
+                        StartAt::Offset(found.offset)
+                    }
                     // Where it began: the end may have moved on since.
                     None => match committed.get(partition) {
                         Some(&offset) => StartAt::Offset(offset),

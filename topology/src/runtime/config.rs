@@ -59,7 +59,9 @@ pub struct StreamsConfig {
     pub transaction_timeout_ms: u64,
     /// Milliseconds to wait for missing source topics at start; 0 fails at once.
     pub topic_wait_ms: u64,
-    /// Milliseconds that window changelogs are kept longer than their windows.
+    /// Milliseconds that window changelogs are kept longer than their windows; negative keeps them for good. Logs delete by
+    /// the time of records, so this must exceed how far the application may lag behind the wall clock: recorded input,
+    /// whose time is long past, needs -1.
     pub window_changelog_additional_retention_ms: i64,
     /// Milliseconds between deletions of what was read from repartition topics.
     pub repartition_purge_interval_ms: u64,

@@ -59,8 +59,10 @@ pub(crate) struct ControlEnds {
 /// The owner of this partition of the control topic keeps the task table.
 const LEADING: Partition = Partition(0);
 
-/// How long one read of the control topic waits: the membership is polled in between.
+/// How long one read of the control topic waits, while tasks move: the membership is polled in between.
 const POLL: Duration = Duration::from_millis(10);
+/// The same, while everything runs: waking is what a quiet instance costs.
+const CALM_POLL: Duration = Duration::from_millis(50);
 
 /// After how long something said but not read back is said again.
 const SAY_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -155,7 +157,8 @@ impl Control {
             }
             Err(error) => return Err(error.into()),
         }
-        match self.journal.poll(POLL) {
+        let is_calm = self.shared.state() == ApplicationState::Running;
+        match self.journal.poll(if is_calm { CALM_POLL } else { POLL }) {
             Ok(changes) => self.on_changes(&changes),
             Err(ClientError::Unavailable { reason, .. }) => {
                 tracing::warn!(reason, "the control topic is not reachable");
@@ -289,10 +292,11 @@ impl Control {
         {
             return Err(StreamsError::Stuck { task: task.to_string(), thread, stuck });
         }
-        let table = &self.journal.view.table;
         let is_whole = self.desk.settled().is_some_and(|held| {
-            let is_placed = || self.application.task_ids().iter().all(|task| table.contains_key(task));
-            self.shared.running_tasks() == held && (held > 0 || is_placed())
+            let mut tasks = self.application.task_ids().into_iter();
+            let view = &self.journal.view;
+            self.shared.running_tasks() == held
+                && (held > 0 || tasks.all(|task| view.is_elsewhere(task, &self.application.instance)))
         });
         match self.shared.state() {
             ApplicationState::Rebalancing if is_whole => self.shared.enter(ApplicationState::Running),

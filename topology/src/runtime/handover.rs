@@ -9,7 +9,6 @@ use super::collector::Collector;
 use super::error::StreamsError;
 use super::idle::Idle;
 use super::membership::Grant;
-use super::offset_metadata::OffsetMetadata;
 use super::restore::{RestoreProgress, RestoreRequest};
 use super::task::Task;
 use super::thread::{Awaited, Running, StreamThread, new_producer};
@@ -57,9 +56,7 @@ impl StreamThread {
             for (partition, found) in partitions.iter().zip(self.consumer.committed(&partitions, timeout)?) {
                 let start = match found {
                     Some(found) => {
-                        if let Some(metadata) = OffsetMetadata::decode(&found.metadata) {
-                            task.recall(partition, &metadata);
-                        }
+                        task.recall(partition, &found);
                         StartAt::Offset(found.offset)
                     }
                     None => self.reset(partition)?,

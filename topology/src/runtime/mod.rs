@@ -29,7 +29,6 @@ pub use error::StreamsError;
 pub use handlers::{
     DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError, FailedBytes, SkipOnDecodeError,
 };
-pub(crate) use offset_metadata::OffsetMetadata;
 pub use query::{QueryError, StoredRow};
 pub use status::{
     ApplicationState, NodeStatus, NodeView, PartitionStatus, Status, TaskPhase, TaskStatus, TopologyView,

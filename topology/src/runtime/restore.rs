@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::application::Application;
 use super::error::StreamsError;
-use crate::client::{Admin, ClientError, Consumer, Isolation, PolledBatch, StartAt};
+use crate::client::{Admin, ClientError, Consumer, Isolation, PolledBatch, StartAt, Watermarks};
 use crate::record::{TaskId, TopicPartition};
 use crate::state::{EngineChoice, TaskSettings, TaskState};
 
@@ -41,6 +41,7 @@ pub(crate) struct RestoreProgress {
 struct Stream {
     partition: TopicPartition,
     store: usize,
+    start: i64,
     end: i64,
 }
 
@@ -134,44 +135,62 @@ impl StateUpdater {
     }
 
     /// Which changelog partitions a task still has to read, and how many records that is at most; nothing when a store's
-    /// position is not within its changelog. Waits until no open transaction of a former owner hides the end.
+    /// position is not within its changelog.
     fn plan(&mut self, request: &RestoreRequest) -> Result<Option<(Vec<Stream>, i64)>, StreamsError> {
-        let timeout = self.application.request_timeout();
-        let clock = Arc::clone(&self.application.clock);
         let positions = request.state.positions().to_vec();
         let mut streams = Vec::new();
         let mut total = 0;
         for (store, partition) in self.application.changelogs(request.task) {
-            let deadline = clock.monotonic() + timeout;
-            let marks = loop {
-                let marks = self.admin.watermarks(&partition, timeout)?;
-                let is_unwanted = request.progress.is_unwanted.load(Ordering::Relaxed);
-                if marks.stable >= marks.high || is_unwanted || clock.monotonic() > deadline {
-                    break marks;
-                }
-                std::thread::sleep(Duration::from_millis(10));
-            };
-            let start = positions[store].unwrap_or(marks.low);
+            let expires = self.application.changelog_expires(request.task, store);
+            let marks = self.settled_marks(&partition, &request.progress)?;
+            let mut start = positions[store].unwrap_or(marks.low);
+            let held = format!("{} to {}", marks.low, marks.high);
+            if start < marks.low && expires {
+                // Only what is older than the windows' retention was deleted; what the store has is whole.
+                tracing::info!(%partition, start, held, "the changelog has expired up to its new start: restored from there");
+                start = marks.low;
+            }
             if start > marks.high || start < marks.low {
-                let held = format!("{} to {}", marks.low, marks.high);
                 tracing::warn!(%partition, start, held, "the changelog does not hold the store's position: it is rebuilt");
                 return Ok(None);
             }
             if start < marks.stable {
                 total += marks.stable - start.max(marks.low);
-                streams.push(Stream { partition, store, end: marks.stable });
+                streams.push(Stream { partition, store, start, end: marks.stable });
             }
         }
         Ok(Some((streams, total)))
+    }
+
+    /// Where a changelog begins and ends, once no open transaction of a former owner hides its end: what lies behind would
+    /// be missing in the store. Such a transaction ends when its owner is fenced, or by its own timeout.
+    fn settled_marks(
+        &mut self,
+        partition: &TopicPartition,
+        progress: &RestoreProgress,
+    ) -> Result<Watermarks, StreamsError> {
+        let timeout = self.application.request_timeout();
+        let clock = Arc::clone(&self.application.clock);
+        let mut warn_at = clock.monotonic() + timeout;
+        loop {
+            let marks = self.admin.watermarks(partition, timeout)?;
+            if marks.stable >= marks.high || progress.is_unwanted.load(Ordering::Relaxed) {
+                return Ok(marks);
+            }
+            if clock.monotonic() > warn_at {
+                warn_at = clock.monotonic() + timeout;
+                tracing::warn!(%partition, stable = marks.stable, high = marks.high, "restoration waits for an open transaction of a former owner to end");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     fn assign(&mut self) -> Result<(), StreamsError> {
         let mut starts = Vec::new();
         for restoring in &self.restoring {
             for stream in &restoring.streams {
-                let position = self.consumer.position(&stream.partition);
-                let from = position.or(restoring.request.state.positions()[stream.store]);
-                starts.push((stream.partition.clone(), from.map_or(StartAt::Beginning, StartAt::Offset)));
+                let from = self.consumer.position(&stream.partition).unwrap_or(stream.start);
+                starts.push((stream.partition.clone(), StartAt::Offset(from)));
             }
         }
         Ok(self.consumer.assign(&starts)?)

@@ -298,12 +298,14 @@ impl Task {
             .collect()
     }
 
-    /// Takes up what a former owner committed beside the offset of `partition`. Each partition has all of it as of its own
-    /// last commit: the latest holds.
-    pub(crate) fn recall(&mut self, partition: &TopicPartition, metadata: &OffsetMetadata) {
-        if let Some(index) = self.group.index_of(partition) {
-            self.group.queues[index].partition_time = metadata.partition_time;
-        }
+    /// Takes up what a former owner committed for `partition`: how far it was, and what stands beside the offset. Each
+    /// partition has all of it as of its own last commit: the latest holds.
+    pub(crate) fn recall(&mut self, partition: &TopicPartition, committed: &CommittedOffset) {
+        let Some(queue) = self.group.index_of(partition) else { return };
+        let queue = &mut self.group.queues[queue];
+        queue.position = Some(committed.offset);
+        let Some(metadata) = OffsetMetadata::decode(&committed.metadata) else { return };
+        queue.partition_time = metadata.partition_time;
         self.env.recall(&metadata.processor);
     }
 

@@ -94,8 +94,7 @@ impl StreamThread {
         application: Arc<Application>,
         ends: ThreadEnds,
     ) -> Result<Self, StreamsError> {
-        let consumer =
-            application.log.consumer(&application.config.application_id, application.isolation())?;
+        let consumer = application.log.consumer_with(&application.consumer_settings())?;
         let producer = new_producer(&application, index)?;
         let ThreadEnds { gate, shared, commands, given_up, updater } = ends;
         let now = application.clock.monotonic();

@@ -200,6 +200,25 @@ where
         Ok(())
     }
 
+    /// Takes a key's record out, if there is one.
+    ///
+    /// # Errors
+    /// When the key cannot be written, or what was committed cannot be read.
+    pub fn remove(&mut self, key: &K) -> Result<(), StoreError> {
+        self.load()?;
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        self.serialize_key(key)?;
+        if let Some((key, time)) = self.times.remove_entry(&self.scratch.key[..]) {
+            if let Some(row) = self.rows.remove(&(time, Arc::clone(&key))) {
+                self.byte_len -= row.weight;
+            }
+            self.dirty.insert(key);
+        }
+        Ok(())
+    }
+
     /// The old value of the record that was first buffered for this key, as bytes: what downstream still believes.
     /// `None` when the key is not buffered.
     ///
@@ -294,7 +313,8 @@ where
         let mut bytes = std::mem::take(&mut self.scratch.row);
         bytes.clear();
         borrowed(&self.scratch, place.0, &row.record, row.prior.as_deref(), old, new).write(&mut bytes);
-        let outcome = self.layer.stage(WHOLE, key, Some(&bytes), row.record.timestamp);
+        // Stamped by the log, as its deletion is: compaction may not take a deletion before what it deletes.
+        let outcome = self.layer.stage(WHOLE, key, Some(&bytes), Timestamp::UNKNOWN);
         self.scratch.row = bytes;
         self.rows.insert(place, row);
         outcome

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::driver::PipedRecord;
+use crate::client::CommittedOffset;
 use crate::record::{RecordRun, TopicPartition};
-use crate::runtime::{OffsetMetadata, Task};
+use crate::runtime::Task;
 use crate::state::{StoreError, TaskState};
 
 /// Changelogs and committed offsets, as a log would hold them.
@@ -12,7 +13,7 @@ use crate::state::{StoreError, TaskState};
 pub(super) struct Durable {
     /// By store.
     changelogs: BTreeMap<usize, Vec<PipedRecord>>,
-    committed: BTreeMap<TopicPartition, OffsetMetadata>,
+    committed: BTreeMap<TopicPartition, CommittedOffset>,
 }
 
 impl Durable {
@@ -29,10 +30,7 @@ impl Durable {
 
     /// Keeps what the task commits beside the offsets of the partitions that moved.
     pub(super) fn commit(&mut self, task: &Task) {
-        for (partition, offset) in task.offsets() {
-            let metadata = OffsetMetadata::decode(&offset.metadata);
-            self.committed.insert(partition, metadata.expect("it was encoded a moment ago"));
-        }
+        self.committed.extend(task.offsets());
     }
 
     /// Brings stores to the end of their changelogs.
@@ -53,6 +51,6 @@ impl Durable {
 
     /// Gives a new task what its former one committed.
     pub(super) fn recall(&self, task: &mut Task) {
-        self.committed.iter().for_each(|(partition, metadata)| task.recall(partition, metadata));
+        self.committed.iter().for_each(|(partition, offset)| task.recall(partition, offset));
     }
 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use candlewick::client::{
-    Admin, ClientError, CommittedOffset, Consumer, EmbeddedLog, Group, GroupEvent, GroupMetadata, Isolation,
-    Log, NewTopic, OutgoingRecord, PolledBatch, Producer, ProducerError, ProducerSettings, StartAt,
-    TopicDescription, TopicHandle, Watermarks,
+    Admin, ClientError, CommittedOffset, Consumer, ConsumerSettings, EmbeddedLog, Group, GroupEvent,
+    GroupMetadata, Log, NewTopic, OutgoingRecord, PolledBatch, Producer, ProducerError, ProducerSettings,
+    StartAt, TopicDescription, TopicHandle, Watermarks,
 };
 use candlewick::{Partition, Timestamp, TopicPartition};
 
@@ -137,9 +137,9 @@ leashed!(Admin {
 });
 
 impl Log for LeashedLog {
-    fn consumer(&self, group: &str, isolation: Isolation) -> Client<Box<dyn Consumer>> {
+    fn consumer_with(&self, settings: &ConsumerSettings) -> Client<Box<dyn Consumer>> {
         self.leash.pass();
-        let client = self.log.consumer(group, isolation)?;
+        let client = self.log.consumer_with(settings)?;
         Ok(Box::new(Leashed { leash: Arc::clone(&self.leash), client }))
     }
 

@@ -42,7 +42,7 @@ use self::housekeeper::Housekeeper;
 use self::inner::Inner;
 use self::producer::EmbeddedProducer;
 pub use self::settings::EmbeddedSettings;
-use super::{Admin, ClientError, Consumer, Group, Isolation, Log, Producer, ProducerSettings};
+use super::{Admin, ClientError, Consumer, ConsumerSettings, Group, Log, Producer, ProducerSettings};
 
 /// A log in this process, for all its threads.
 ///
@@ -117,8 +117,9 @@ impl EmbeddedLog {
 }
 
 impl Log for EmbeddedLog {
-    fn consumer(&self, group: &str, isolation: Isolation) -> Result<Box<dyn Consumer>, ClientError> {
-        Ok(Box::new(EmbeddedConsumer::new(Arc::clone(&self.inner), group, isolation)))
+    fn consumer_with(&self, settings: &ConsumerSettings) -> Result<Box<dyn Consumer>, ClientError> {
+        let ConsumerSettings { group, isolation, .. } = settings;
+        Ok(Box::new(EmbeddedConsumer::new(Arc::clone(&self.inner), group, *isolation)))
     }
 
     fn producer(&self, settings: &ProducerSettings) -> Result<Box<dyn Producer>, ClientError> {

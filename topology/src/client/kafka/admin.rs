@@ -35,6 +35,9 @@ pub(super) struct KafkaAdmin {
     clock: SystemClock,
 }
 
+/// How long one question about offsets may take before it is asked by another client.
+const ANSWER_MAX: Duration = Duration::from_secs(3);
+
 /// The thread that waits for an answer.
 struct Waiter(Thread);
 
@@ -139,9 +142,10 @@ impl KafkaAdmin {
         }
     }
 
-    /// Asks again while the answer is a passing one, such as a leader that was elected a moment ago.
+    /// Asks again while the answer is a passing one, such as a leader that was elected a moment ago. A client whose broker
+    /// went away and came back may go on to ask the leader of before: another try is made by a new client.
     fn offset(
-        &self,
+        &mut self,
         partition: &TopicPartition,
         spec: OffsetSpec,
         stable: bool,
@@ -150,9 +154,13 @@ impl KafkaAdmin {
         let until = self.clock.monotonic() + timeout;
         loop {
             let left = until.saturating_sub(self.clock.monotonic()).max(Duration::from_millis(100));
-            match self.offset_once(partition, spec, stable, left) {
-                Err(ClientError::Unavailable { .. }) if self.clock.monotonic() < until => {
+            match self.offset_once(partition, spec, stable, left.min(ANSWER_MAX)) {
+                Err(error @ ClientError::Unavailable { .. }) if self.clock.monotonic() < until => {
+                    tracing::debug!(%error, %partition, "asking again");
                     std::thread::sleep(Duration::from_millis(50));
+                    if left > ANSWER_MAX {
+                        *self = Self::new(&self.settings)?;
+                    }
                 }
                 other => return other,
             }
@@ -308,7 +316,7 @@ impl Admin for KafkaAdmin {
         partition: &TopicPartition,
         timeout: Duration,
     ) -> Result<Watermarks, ClientError> {
-        let ask = |spec, stable| Ok(self.offset(partition, spec, stable, timeout)?.unwrap_or(0));
+        let mut ask = |spec, stable| Ok(self.offset(partition, spec, stable, timeout)?.unwrap_or(0));
         // The stable end first: it never passes the high watermark that is read after it.
         let stable = ask(OffsetSpec::Latest, true)?;
         let high = ask(OffsetSpec::Latest, false)?;

@@ -19,7 +19,9 @@ use super::group::Membership;
 use super::settings::KafkaSettings;
 use super::signals::Signals;
 use crate::client::error::ClientError;
-use crate::client::traits::{CommittedOffset, Consumer, GroupMetadata, Isolation, PolledBatch, StartAt};
+use crate::client::traits::{
+    CommittedOffset, Consumer, ConsumerSettings, GroupMetadata, Isolation, PolledBatch, StartAt,
+};
 use crate::record::{Headers, RecordRun, TopicPartition};
 use crate::time::{Clock, SystemClock, Timestamp};
 
@@ -59,15 +61,11 @@ pub(super) struct KafkaConsumer {
 }
 
 impl KafkaConsumer {
-    pub(super) fn new(
-        settings: &KafkaSettings,
-        group: &str,
-        isolation: Isolation,
-    ) -> Result<Self, ClientError> {
-        let signals = Arc::new(Signals::new(&settings.bootstrap));
-        let fetch = FetchQueue::new(&settings.consumer(group, isolation), Arc::clone(&signals))
+    pub(super) fn new(cluster: &KafkaSettings, settings: &ConsumerSettings) -> Result<Self, ClientError> {
+        let signals = Arc::new(Signals::new(&cluster.bootstrap));
+        let fetch = FetchQueue::new(&cluster.consumer(settings), Arc::clone(&signals))
             .map_err(|error| from_rdkafka("making a consumer", &error, &signals))?;
-        let group = c_name("making a consumer", group)?;
+        let (group, isolation) = (c_name("making a consumer", &settings.group)?, settings.isolation);
         let (slots, known) = (Vec::new(), BTreeMap::new());
         let clock = SystemClock::default();
         Ok(Self { fetch, signals, group, isolation, slots, known, pending: None, clock })

@@ -9,7 +9,7 @@ use super::group::KafkaGroup;
 use super::producer::KafkaProducer;
 use super::settings::KafkaSettings;
 use crate::client::error::ClientError;
-use crate::client::traits::{Admin, Consumer, Group, Isolation, Log, Producer, ProducerSettings};
+use crate::client::traits::{Admin, Consumer, ConsumerSettings, Group, Log, Producer, ProducerSettings};
 
 /// A Kafka cluster.
 ///
@@ -39,8 +39,8 @@ impl KafkaLog {
 }
 
 impl Log for KafkaLog {
-    fn consumer(&self, group: &str, isolation: Isolation) -> Result<Box<dyn Consumer>, ClientError> {
-        Ok(Box::new(KafkaConsumer::new(&self.settings, group, isolation)?))
+    fn consumer_with(&self, settings: &ConsumerSettings) -> Result<Box<dyn Consumer>, ClientError> {
+        Ok(Box::new(KafkaConsumer::new(&self.settings, settings)?))
     }
 
     fn producer(&self, settings: &ProducerSettings) -> Result<Box<dyn Producer>, ClientError> {

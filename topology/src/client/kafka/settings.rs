@@ -7,7 +7,10 @@ use std::time::Duration;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 
 use crate::client::error::ClientError;
-use crate::client::traits::{Isolation, ProducerSettings};
+use crate::client::traits::{ConsumerSettings, Isolation, ProducerSettings};
+
+/// A fetch that gathers is answered before its time when this much is there.
+const GATHER_BYTES: usize = 256 << 10;
 
 /// How to reach a Kafka cluster.
 ///
@@ -97,11 +100,16 @@ impl KafkaSettings {
     }
 
     /// A consumer of assigned partitions.
-    pub(super) fn consumer(&self, group: &str, isolation: Isolation) -> ClientConfig {
+    pub(super) fn consumer(&self, settings: &ConsumerSettings) -> ClientConfig {
         // The queue's limit counts keys and values alone. A queued record costs librdkafka some 250 bytes beside its own,
         // and a response is decompressed whole: measured, four times the limit and more, so it is an eighth.
         let queue = (self.fetch_bytes_max / 8).max(256 << 10);
         let response = (queue / 2).max(64 << 10);
+        // The end of a partition is known after at most the wait.
+        let (least, wait) = match settings.gather.as_millis() {
+            0 => (1, 100),
+            gather => (GATHER_BYTES.min(response), gather),
+        };
         let defaults = [
             ("queued.max.messages.kbytes", (queue / 1024).to_string()),
             ("queued.min.messages", (queue / 100).to_string()),
@@ -112,18 +120,18 @@ impl KafkaSettings {
             ("message.max.bytes", response.min(1_000_000).to_string()),
             // A full queue is looked at again after this; the default of a second starves a small one.
             ("fetch.queue.backoff.ms", "2".to_owned()),
-            // The end of a partition is known after at most this.
-            ("fetch.wait.max.ms", "100".to_owned()),
+            ("fetch.min.bytes", least.to_string()),
+            ("fetch.wait.max.ms", wait.to_string()),
             ("fetch.error.backoff.ms", "100".to_owned()),
             ("check.crcs", "false".to_owned()),
         ];
         let mut config = self.base("consumer", &defaults);
-        config.set("group.id", group);
+        config.set("group.id", &settings.group);
         config.set("enable.auto.commit", "false").set("enable.auto.offset.store", "false");
         config.set("auto.offset.reset", "error").set("enable.partition.eof", "true");
         config.set(
             "isolation.level",
-            match isolation {
+            match settings.isolation {
                 Isolation::ReadCommitted => "read_committed",
                 Isolation::ReadUncommitted => "read_uncommitted",
             },
@@ -194,7 +202,8 @@ impl KafkaSettings {
 
     /// A client of a group without members, to set its offsets.
     pub(super) fn outsider(&self, group: &str) -> ClientConfig {
-        let mut config = self.consumer(group, Isolation::ReadUncommitted);
+        let (group, isolation) = (group.to_owned(), Isolation::ReadUncommitted);
+        let mut config = self.consumer(&ConsumerSettings { group, isolation, gather: Duration::ZERO });
         config.set("enable.partition.eof", "false");
         config
     }

@@ -32,9 +32,13 @@ pub(super) struct Closing<K> {
 impl<K: Data> Closing<K> {
     /// `node`: its name is what the time up to which windows were told is committed under.
     pub(super) fn new(key: SharedSerde<K>, topic: Arc<str>, node: &str) -> Self {
-        let told_key = format!("{node}-told").into();
         let (open, scratch) = (BTreeMap::new(), Vec::new());
-        Self { key, topic, open, told: Timestamp::UNKNOWN, told_key, scratch }
+        Self { key, topic, open, told: Timestamp::UNKNOWN, told_key: Self::told_key(node), scratch }
+    }
+
+    /// Under which the time up to which windows were told is committed.
+    pub(super) fn told_key(node: &str) -> Arc<str> {
+        format!("{node}-told").into()
     }
 
     /// Takes up the time up to which windows were told, and gives it.

@@ -127,6 +127,9 @@ impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
             drop(graph);
             return self;
         };
+        let is_bounded = suppressed.records_max.is_some() || suppressed.bytes_max.is_some();
+        let waits_for_close = suppressed.until == Until::WindowCloses && !is_bounded;
+        let above = graph.node_mut(self.node).stores.first().cloned();
         if suppressed.bytes_max.is_some() {
             // Kafka Streams buffers old values too, and counts their bytes.
             graph.enable_old_values(self.node);
@@ -144,13 +147,18 @@ impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
                 topic: wiring.changelog(&store_name),
                 grace_ms,
                 send_old: wiring.node.send_old,
+                final_only: wiring.node.final_only
+                    && above.as_ref().is_some_and(|store| wiring.caches(store)),
                 observed: Timestamp::UNKNOWN,
                 observed_key: format!("{}-observed", wiring.node.name).into(),
                 released: Vec::new(),
             }))
         });
         let below: Self = self.then(name, vec![store], make);
-        builder.graph.borrow_mut().node_mut(below.node).old_from_parent = true;
+        let mut graph = builder.graph.borrow_mut();
+        let decl = graph.node_mut(below.node);
+        (decl.old_from_parent, decl.waits_for_close) = (true, waits_for_close);
+        drop(graph);
         below.with_info(TableInfo { getter: None, keep: None, ..info })
     }
 }
@@ -223,6 +231,8 @@ struct Suppress<K: Data, V: Data> {
     topic: Arc<str>,
     grace_ms: i64,
     send_old: bool,
+    /// The aggregation above tells each window when it has closed, and not before.
+    final_only: bool,
     /// The operator's own stream time.
     observed: Timestamp,
     /// Under which `observed` is committed with the offsets.
@@ -252,6 +262,14 @@ impl<K: Windowable, V: Data> Processor<K, Change<V>, K, Change<V>> for Suppress<
         cx: &mut Context<'_, K, Change<V>>,
     ) -> Result<(), ProcessError> {
         self.observed = self.observed.max(record.timestamp);
+        if self.final_only {
+            // What is buffered came from a run without a cache, or from another program.
+            cx.store(self.store).remove(&record.key)?;
+            if record.value.new.is_some() {
+                cx.forward(record)?;
+            }
+            return self.release(cx);
+        }
         let closing = self.suppressed.until == Until::WindowCloses;
         // Nothing was emitted for a window that is still open, so that its deletion is nothing to tell.
         if !(closing && record.value.new.is_none()) || self.is_buffered(&record.key, cx)? {

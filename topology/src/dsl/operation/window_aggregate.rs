@@ -18,7 +18,7 @@ use crate::error::ProcessError;
 use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::{Headers, Record};
-use crate::state::{Dirty, StoreHandle, Stores, WindowStore};
+use crate::state::{Dirty, Entry, StoreHandle, Stores, WindowStore};
 use crate::time::{Timestamp, millis};
 
 impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
@@ -84,6 +84,7 @@ impl<K: StoreKey, A: Data> Keep<K, A> for TimeWindows {
         let windows = *self;
         Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
             let Aggregation { store, key, aggregate, initial, step, on_close, .. } = &aggregation;
+            let final_only = wiring.node.final_only && wiring.caches(store);
             let closing = || Closing::new(Arc::clone(key), wiring.changelog(store), &wiring.node.name);
             Box::new(Typed::new(WindowAggregate {
                 store: wiring.store::<WindowStore<K, A>>(store),
@@ -96,7 +97,12 @@ impl<K: StoreKey, A: Data> Keep<K, A> for TimeWindows {
                 observed_key: format!("{}-observed", wiring.node.name).into(),
                 next_close: Timestamp::UNKNOWN,
                 cached: wiring.caches(store),
-                closing: on_close.then(closing),
+                closing: (*on_close || final_only).then(closing),
+                final_only,
+                takes_over: false,
+                told_key: Closing::<K>::told_key(&wiring.node.name),
+                untold_key: format!("{}-untold", wiring.node.name).into(),
+                owes: false,
                 send_old: wiring.node.send_old,
                 flush_on_close: wiring.node.flush_on_close,
                 dirty: Vec::new(),
@@ -131,6 +137,15 @@ struct WindowAggregate<I, F, K: StoreKey, V, A: Data> {
     cached: bool,
     /// The windows that are open, where each is told once.
     closing: Option<Closing<K>>,
+    /// Each is told once because a suppression below lets nothing else pass.
+    final_only: bool,
+    told_key: Arc<str>,
+    /// Another program has filled the stores: what had closed by the first record is in the suppression's buffer, or told.
+    takes_over: bool,
+    /// Under which is committed whether open windows are not known below.
+    untold_key: Arc<str>,
+    /// Such a run has left open windows that are not known below, where this one tells every change.
+    owes: bool,
     send_old: bool,
     flush_on_close: bool,
     dirty: Vec<Dirty<(K, Timestamp), A>>,
@@ -179,9 +194,13 @@ where
     ) -> Result<(), ProcessError> {
         let close = self.observed.minus_millis(self.windows.grace_ms());
         let Some(closing) = self.closing.as_mut().filter(|closing| closing.is_due(close)) else {
-            return Ok(());
+            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
         };
-        while let Some(((start, _), key)) = closing.next(close.minus_millis(self.windows.size_ms())) {
+        let last = close.minus_millis(self.windows.size_ms());
+        if std::mem::take(&mut self.takes_over) {
+            while closing.next(last).is_some() {}
+        }
+        while let Some(((start, _), key)) = closing.next(last) {
             let Some(entry) = cx.store(self.store).get_closing(&key, start)?.cloned() else { continue };
             let (key, headers) = (Windowed { key, window: self.windows.window(start) }, headers.clone());
             let value = Change::new(None, Some(entry.value));
@@ -189,6 +208,22 @@ where
         }
         closing.told(close);
         if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) }
+    }
+
+    /// Tells the windows that an earlier run has left for later.
+    fn tell_open(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
+        self.owes = false;
+        let told = Timestamp(cx.recall(&self.told_key).unwrap_or(-1));
+        let first = told.minus_millis(self.windows.size_ms()).plus_millis(1);
+        let mut open = Vec::new();
+        cx.store(self.store).fetch_all(first, Timestamp(i64::MAX), &mut open)?;
+        open.sort_by_key(|(_, start, _)| *start);
+        for (key, start, Entry { value, timestamp }) in open {
+            let key = Windowed { key, window: self.windows.window(start) };
+            let value = Change::new(None, Some(value));
+            cx.forward(Record { key, value, timestamp, headers: Headers::default() })?;
+        }
+        Ok(())
     }
 
     /// Forwards what the cache gathered once a window has closed, so that a `suppress` below need not wait for the
@@ -211,9 +246,13 @@ where
     A: Data,
 {
     fn init(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
-        cx.store(self.store).capture_old(self.send_old);
+        cx.store(self.store).capture_old(self.send_old && !self.final_only);
         self.observed = Timestamp(cx.recall(&self.observed_key).unwrap_or(-1));
-        let Some(closing) = &mut self.closing else { return Ok(()) };
+        self.takes_over = self.final_only && cx.recall(&self.told_key).is_none();
+        let Some(closing) = &mut self.closing else {
+            self.owes = cx.recall(&self.untold_key) == Some(UNTOLD);
+            return Ok(());
+        };
         let told = closing.recall(cx).minus_millis(self.windows.size_ms()).max(Timestamp(-1));
         let mut open = Vec::new();
         cx.store(self.store).fetch_all(told.plus_millis(1), Timestamp(i64::MAX), &mut open)?;
@@ -230,6 +269,9 @@ where
             return Ok(());
         }
         self.observed = self.observed.max(record.timestamp);
+        if self.owes {
+            self.tell_open(cx)?;
+        }
         let closed = self.observed.minus_millis(self.windows.grace_ms());
         for start in self.windows.starts(record.timestamp) {
             let window = self.windows.window(start);
@@ -243,7 +285,9 @@ where
             }
         }
         if self.closing.is_some() {
-            return self.emit(&record.headers, cx);
+            // What a cache gathers has no headers.
+            let headers = if self.final_only { Headers::default() } else { record.headers };
+            return self.emit(&headers, cx);
         }
         if self.cached { self.flush_when_due(cx) } else { Ok(()) }
     }
@@ -254,6 +298,9 @@ where
         cx: &mut Context<'_, Windowed<K>, Change<A>>,
     ) -> Result<(), ProcessError> {
         self.observed = self.observed.max(time);
+        if self.owes {
+            self.tell_open(cx)?;
+        }
         if self.closing.is_some() {
             return self.emit(&Headers::default(), cx);
         }
@@ -264,14 +311,27 @@ where
         cx.remember(&self.observed_key, self.observed.0);
         if let Some(closing) = &self.closing {
             closing.remember(cx);
+            if self.final_only {
+                cx.remember(&self.untold_key, UNTOLD);
+            }
             cx.store(self.store).take_dirty(&mut self.dirty)?;
             self.dirty.clear();
             return Ok(());
+        }
+        if self.flush_on_close && !self.owes {
+            // A later run with a cache begins to tell where the suppression below has what went before.
+            cx.remember(&self.told_key, self.observed.minus_millis(self.windows.grace_ms()).0);
+            cx.remember(&self.untold_key, TOLD);
         }
         if !self.cached {
             return Ok(());
         }
         cx.store(self.store).take_dirty(&mut self.dirty)?;
+        if self.flush_on_close {
+            // A row's time lies within its window, so in this order none closes, below, a window whose row is still to
+            // come. In the order of first changes a `suppress` would tell that window without its last records.
+            self.dirty.sort_by_key(|row| row.key.1);
+        }
         for Dirty { key: (key, start), old, new, timestamp } in self.dirty.drain(..) {
             if self.send_old && old.is_none() && new.is_none() {
                 continue;
@@ -285,6 +345,11 @@ where
         Ok(())
     }
 }
+
+/// What is committed beside the offsets about open windows: they wait in the store, unknown below.
+const UNTOLD: i64 = 1;
+/// They are known below.
+const TOLD: i64 = 0;
 
 fn length(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))

@@ -38,7 +38,7 @@ pub(crate) struct Leader {
 }
 
 /// How long one read of the control topic waits.
-const POLL: Duration = Duration::from_millis(20);
+const POLL: Duration = Duration::from_millis(100);
 /// How often the group's members are asked for when nothing happens.
 const LOOK_AFTER: Duration = Duration::from_millis(500);
 /// How long to wait with another try after the log was not reachable.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::records::{Announcement, Key, Leadership, Row};
+use super::records::{Announcement, Key, Leadership, Owner, Row};
 use crate::record::TaskId;
 
 /// The state of the control topic up to some offset.
@@ -39,6 +39,14 @@ impl View {
             .ok()
     }
 
+    /// Whether the task is with another instance than this one, as far as that one says of itself. What an earlier process
+    /// of this instance left behind is nobody's yet.
+    pub(crate) fn is_elsewhere(&self, task: TaskId, instance: &str) -> bool {
+        let Some(Row { owner: Owner { incarnation, .. }, .. }) = self.table.get(&task) else { return false };
+        let said = self.members.get(&incarnation.instance);
+        incarnation.instance != instance && said.is_some_and(|said| said.incarnation == *incarnation)
+    }
+
     fn take_leader(&mut self, value: Option<&[u8]>) -> serde_json::Result<()> {
         self.leader = value.map(serde_json::from_slice).transpose()?;
         Ok(())
@@ -70,5 +78,59 @@ impl View {
             None => drop(self.table.remove(&task)),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Partition;
+    use crate::runtime::membership::records::{Incarnation, Phase, encode};
+
+    const TASK: TaskId = TaskId { sub_topology: 0, partition: Partition(0) };
+
+    fn incarnation(instance: &str, process: &str) -> Incarnation {
+        let member = format!("{instance} {process}");
+        Incarnation { instance: instance.into(), process: process.into(), member, count: 0 }
+    }
+
+    fn take(view: &mut View, key: &Key, value: Vec<u8>) {
+        view.take(key.encode().as_bytes(), Some(&value)).expect("a record of the control topic");
+    }
+
+    fn announce(view: &mut View, of: Incarnation) {
+        let key = Key::Member(of.instance.clone());
+        let news = Announcement {
+            incarnation: of,
+            endpoint: None,
+            version: "1".into(),
+            transactional_ids: Vec::new(),
+            threads: 1,
+            fingerprint: "f".into(),
+            applied: 0,
+            holds: Vec::new(),
+            is_leaving: false,
+        };
+        take(view, &key, encode(&news));
+    }
+
+    #[test]
+    fn a_task_of_ones_own_earlier_process_is_nobodys_yet() {
+        let mut view = View::default();
+        assert!(!view.is_elsewhere(TASK, "a"), "never granted");
+        let grant = |view: &mut View, to: Incarnation| {
+            let owner = Owner { incarnation: to, transactional_ids: Vec::new() };
+            let epoch = view.epoch + 1;
+            let row = Row { epoch, phase: Phase::Granted, owner, standbys: Vec::new() };
+            take(view, &Key::Task(TASK), encode(&row));
+        };
+        announce(&mut view, incarnation("a", "second"));
+        announce(&mut view, incarnation("b", "first"));
+        grant(&mut view, incarnation("a", "first"));
+        assert!(!view.is_elsewhere(TASK, "a"), "left behind by a crash");
+        grant(&mut view, incarnation("b", "first"));
+        assert!(view.is_elsewhere(TASK, "a"));
+        announce(&mut view, incarnation("b", "second"));
+        assert!(!view.is_elsewhere(TASK, "a"), "b has crashed and come back");
     }
 }

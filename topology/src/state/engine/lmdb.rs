@@ -94,6 +94,10 @@ impl LmdbEngine {
 
     fn open_env(folder: &Path, size: &EnvSize) -> Result<(Env<WithoutTls>, Db), heed::Error> {
         let env = lmdb_env::open(folder, size)?;
+        if let Some(bytes) = lmdb_env::missing_bytes(&env)? {
+            tracing::warn!(folder = %folder.display(), bytes, "the file of a store was cut");
+            return Err(heed::Error::Mdb(MdbError::Corrupted));
+        }
         let mut txn = env.write_txn()?;
         let meta: Db = env.create_database(&mut txn, Some("meta"))?;
         txn.commit()?;
@@ -243,7 +247,7 @@ impl LmdbEngine {
                     let grown = lmdb_env::resize(&self.env, self.env.info().map_size * 2);
                     grown.map_err(|error| engine_fault(&self.folder, error))?;
                 }
-                outcome => return outcome.map_err(|error| engine_fault(&self.folder, error)),
+                outcome => return outcome.map_err(|error| write_fault(&self.folder, error)),
             }
         }
     }
@@ -353,6 +357,20 @@ fn wait_for_readers(folder: &Path) -> Result<(), StoreError> {
             Err(StoreError::Locked { folder: folder.to_owned() })
         }
         _ => Ok(()),
+    }
+}
+
+/// LMDB calls a write that the disk took half of an input/output error; whether the disk is full, the disk itself says.
+fn write_fault(folder: &Path, error: heed::Error) -> StoreError {
+    let probe = folder.join("probe");
+    let written = fs::write(&probe, [0; PAGE_BYTES]);
+    // It may not even have been made.
+    let _ = fs::remove_file(&probe);
+    match written {
+        Err(source) if source.kind() == std::io::ErrorKind::StorageFull => {
+            StoreError::Io { action: "write the stores in", path: folder.to_owned(), source }
+        }
+        _ => engine_fault(folder, error),
     }
 }
 

@@ -21,6 +21,18 @@ pub(super) fn open(folder: &Path, size: &EnvSize) -> Result<Env<WithoutTls>, hee
     unsafe { options.flags(EnvFlags::NO_SYNC).open(folder) }
 }
 
+/// How much shorter the file is than what was committed to it, if it is: a page beyond the end would be read as a bus
+/// error, which ends the process.
+pub(super) fn missing_bytes(env: &Env<WithoutTls>) -> Result<Option<u64>, heed::Error> {
+    let held = env.real_disk_size()?;
+    let pages = u64::try_from(env.info().last_page_number).unwrap_or(u64::MAX).saturating_add(1);
+    let needed = pages.saturating_mul(PAGE_BYTES_MIN);
+    Ok(needed.checked_sub(held).filter(|missing| *missing > 0))
+}
+
+/// The smallest page that LMDB writes; what is asked for is at least right where pages are larger.
+const PAGE_BYTES_MIN: u64 = 4_096;
+
 /// Gives the environment a larger map.
 ///
 /// The caller holds the lock that every transaction of this environment is begun and ended under.

@@ -1,0 +1,12 @@
+//! What may go wrong around the shipped binary, one test each: records that are no trades, servers that are down or go
+//! away, topics and folders that do not fit, a disk that is full. Each time it says in one sentence what is wrong, ends
+//! with the right code or tries again, and nothing is lost or written twice, which is computed from the input.
+
+mod brokers;
+mod disk;
+mod elasticsearch;
+mod records;
+mod registry;
+mod run;
+mod state;
+mod topics;
