@@ -71,13 +71,15 @@ impl Topology {
         &self.co_partitioned
     }
 
-    /// The user's own topics that the topology reads.
+    /// The user's own topics that the topology reads, those of global tables too.
     #[must_use]
     pub fn source_topics(&self) -> Vec<Arc<str>> {
-        self.external(|role| match role {
+        let mut topics = self.external(|role| match role {
             NodeRole::Source { topics, .. } => topics.clone(),
             NodeRole::Sink { .. } | NodeRole::Processor { .. } => Vec::new(),
-        })
+        });
+        topics.extend(self.globals.iter().map(|global| Arc::clone(global.topic.declared())));
+        topics
     }
 
     /// The user's own topics that the topology writes.
