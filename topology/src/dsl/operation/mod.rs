@@ -12,6 +12,7 @@ mod foreign_nodes;
 mod global_join;
 mod group_by;
 mod keep;
+mod kept;
 mod map;
 mod materialize;
 mod merge;
