@@ -1,30 +1,57 @@
-//! Every golden case of Kafka Streams, run through our own driver. `CANDLEWICK_ORACLE` names another corpus of the
-//! same format; `UPDATE_EXPECT=1` writes anew what we give where we differ on purpose. Has no harness, so that its counts
-//! are printed: the last line is the verdict.
+//! Every golden case of Kafka Streams, run through our own driver: from start to end, and ended after a step and started
+//! again, in memory and on disk. `CANDLEWICK_ORACLE` names another corpus of the same format; `UPDATE_EXPECT=1` writes
+//! anew what we give where we differ on purpose. Has no harness, so that its counts are printed: the last line is the
+//! verdict.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use candlewick_tests::oracle::{Corpus, CorpusError, KnownDifferences, Report, judge, ours};
+use candlewick_tests::oracle::{Corpus, CorpusError, KnownDifferences, Report, Variant, judge, ours};
 use serde_json::Value as Json;
 
-fn report(corpus: &Path, oracle: &Path) -> Result<Report, CorpusError> {
+/// The suites, the plain one last: its line is the verdict.
+const SUITES: [(&str, Variant); 3] = [
+    ("restart variant", Variant::Restarted),
+    ("disk variant", Variant::OnDisk),
+    ("conformance", Variant::Plain),
+];
+
+/// Writes anew what we give where we differ on purpose.
+fn rewrite(corpus: &Corpus, known: &KnownDifferences, folder: &Path) -> Result<(), CorpusError> {
+    for file in corpus.files.iter().filter(|file| known.specs().any(|spec| spec == file.name)) {
+        let path = folder.join(format!("{}.json", file.name));
+        let golden = ours(file).map_err(|reason| CorpusError::Malformed { path: path.clone(), reason })?;
+        std::fs::write(&path, text_of(&golden)).map_err(|source| CorpusError::Io { path, source })?;
+    }
+    Ok(())
+}
+
+fn run(corpus: Option<PathBuf>, oracle: &Path) -> Result<bool, CorpusError> {
     let read = || KnownDifferences::read(&oracle.join("known_differences.toml"), &oracle.join("known"));
-    let (mut known, corpus) = (read()?, Corpus::read(corpus)?);
-    if std::env::var_os("UPDATE_EXPECT").is_some() {
-        for file in corpus.files.iter().filter(|file| known.specs().any(|spec| spec == file.name)) {
-            let path = oracle.join("known").join(format!("{}.json", file.name));
-            let golden =
-                ours(file).map_err(|reason| CorpusError::Malformed { path: path.clone(), reason })?;
-            std::fs::write(&path, text_of(&golden)).map_err(|source| CorpusError::Io { path, source })?;
-        }
+    let (mut known, is_own) = (read()?, corpus.is_none());
+    let corpus = Corpus::read(&corpus.unwrap_or_else(|| oracle.join("golden")))?;
+    if is_own && std::env::var_os("UPDATE_EXPECT").is_some() {
+        rewrite(&corpus, &known, &oracle.join("known"))?;
         known = read()?;
     }
-    let mut report = Report::default();
-    for file in &corpus.files {
-        report.extend(judge(file, &known));
+    let (mut agreed, mut failed, mut last) = (0, 0, Vec::new());
+    let mut is_ok = true;
+    for (name, variant) in SUITES {
+        let mut report = Report::default();
+        for file in &corpus.files {
+            report.extend(judge(file, &known, variant));
+        }
+        last.iter().for_each(|line| println!("{line}"));
+        let verdict = report.verdict();
+        (agreed, failed) = (agreed + verdict.0, failed + verdict.1);
+        is_ok &= report.is_ok();
+        last = report.lines(name);
     }
-    Ok(report)
+    let verdict = if is_ok { "ok" } else { "FAILED" };
+    let total = format!("{agreed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out");
+    last.insert(last.len().saturating_sub(1), format!("test result: {verdict}. {total}"));
+    last.iter().for_each(|line| println!("{line}"));
+    Ok(is_ok)
 }
 
 /// A golden file with a step on each line, so that a difference can be read.
@@ -48,13 +75,9 @@ fn text_of(golden: &Json) -> String {
 
 fn main() -> ExitCode {
     let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle");
-    let other = std::env::var_os("CANDLEWICK_ORACLE").map(PathBuf::from);
-    let corpus = other.unwrap_or_else(|| oracle.join("golden"));
-    match report(&corpus, &oracle) {
-        Ok(report) => {
-            report.lines().iter().for_each(|line| println!("{line}"));
-            if report.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
+    match run(std::env::var_os("CANDLEWICK_ORACLE").map(PathBuf::from), &oracle) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             println!("conformance: the corpus cannot be read: {error}");
             ExitCode::FAILURE

@@ -16,12 +16,12 @@ mod testing;
 mod time;
 
 pub use dsl::{
-    Branches, Change, CogroupedKStream, Consumed, Data, FailOnInvalidTimestamp, Grouped, JoinWindows, Joined,
-    KGroupedStream, KGroupedTable, KStream, KTable, Materialized, ProcessorStores, Produced, RecordTimestamp,
-    Repartitioned, SessionWindowedKStream, SessionWindowedSerde, SessionWindows, SlidingWindowedKStream,
-    SlidingWindows, SplitStream, StoreKey, StreamJoined, StreamsBuilder, Suppressed, TableJoined,
-    TimeWindowedKStream, TimeWindows, TimestampExtractor, WallclockTimestamp, Window, WindowKind, Windowable,
-    Windowed, WindowedCogroupedKStream, WindowedKStream, WindowedSerde,
+    Branches, Change, CogroupedKStream, Consumed, Data, FailOnInvalidTimestamp, GlobalKTable, Grouped,
+    JoinWindows, Joined, KGroupedStream, KGroupedTable, KStream, KTable, Materialized, ProcessorStores,
+    Produced, RecordTimestamp, Repartitioned, SessionWindowedKStream, SessionWindowedSerde, SessionWindows,
+    SlidingWindowedKStream, SlidingWindows, SplitStream, StoreKey, StreamJoined, StreamsBuilder, Suppressed,
+    TableJoined, TimeWindowedKStream, TimeWindows, TimestampExtractor, WallclockTimestamp, Window,
+    WindowKind, Windowable, Windowed, WindowedCogroupedKStream, WindowedKStream, WindowedSerde,
 };
 pub use error::{ProcessError, TopologyError, TopologyErrors};
 pub use plan::{AutoOffsetReset, BuildOptions, PartitionCounts, Topology};

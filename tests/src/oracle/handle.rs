@@ -1,9 +1,9 @@
 //! The handles that a spec's ids stand for, one variant for each pair of types, and what they have in common.
 
 use candlewick::{
-    CogroupedKStream, Data, KGroupedStream, KGroupedTable, KStream, KTable, SessionWindowedKStream,
-    SessionWindows, SlidingWindowedKStream, SlidingWindows, StoreKey, TimeWindowedKStream, TimeWindows,
-    Windowed, WindowedCogroupedKStream,
+    CogroupedKStream, Data, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable,
+    SessionWindowedKStream, SessionWindows, SlidingWindowedKStream, SlidingWindows, StoreKey,
+    TimeWindowedKStream, TimeWindows, Windowed, WindowedCogroupedKStream,
 };
 
 use super::text::{AsText, Key, Value};
@@ -20,6 +20,7 @@ pub(super) enum Handle<'b> {
     WindowValueStream(KStream<'b, WindowKey, Option<Value>>),
     WindowCountStream(KStream<'b, WindowKey, Option<i64>>),
     Table(KTable<'b, Key, String>),
+    Global(GlobalKTable<'b, Key, String>),
     ValueTable(KTable<'b, Key, Value>),
     CountTable(KTable<'b, Key, i64>),
     WindowValueTable(KTable<'b, WindowKey, Value>),

@@ -127,6 +127,7 @@ impl<'b> Reading<'b> {
             "to" => return self.sink(node),
             "stream" => self.stream(node),
             "table" => self.table(node),
+            "global_table" => self.global_table(node),
             "filter" | "filter_not" => self.filter(node),
             "map" => self.map(node),
             "map_values" => self.map_values(node),
@@ -201,6 +202,12 @@ impl<'b> Reading<'b> {
     fn table(&mut self, node: &Fields<'_>) -> Built<Handle<'b>> {
         let materialized = self.materialized(node, Contents::Text);
         Ok(self.builder.table(node.text("topic"), Self::consumed(node), materialized).into())
+    }
+
+    fn global_table(&mut self, node: &Fields<'_>) -> Built<Handle<'b>> {
+        let materialized = self.materialized(node, Contents::Text);
+        let table = self.builder.global_table(node.text("topic"), Self::consumed(node), materialized);
+        Ok(Handle::Global(table))
     }
 
     fn add_store(&mut self, node: &Fields<'_>) -> Built<()> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use candlewick::{JoinWindows, Joined, KStream, KTable, Nullable, StreamJoined, StringSerde, TableJoined};
+use candlewick::{
+    GlobalKTable, JoinWindows, Joined, KStream, KTable, Nullable, StreamJoined, StringSerde, TableJoined,
+};
 
 use super::functions::{self, Combine};
 use super::handle::{AnyValue, Handle, on_table};
@@ -17,6 +19,7 @@ impl<'b> Reading<'b> {
         let joiner = functions::joiner(if node.has("joiner") { node.text("joiner") } else { "plus" })?;
         match (left, right) {
             (Handle::Stream(left), Handle::Stream(right)) => Ok(self.streams(node, left, right, joiner)),
+            (Handle::Stream(stream), Handle::Global(table)) => global(node, stream, table, joiner),
             (Handle::Stream(stream), table) => {
                 on_table!(plain table, table => stream_table(node, stream, table, joiner).into())
                     .ok_or_else(|| misplaced(node))
@@ -99,15 +102,12 @@ impl<'b> Reading<'b> {
     }
 }
 
-fn stream_table<'b, V: AnyValue, T: AnyValue>(
+fn stream_table<'b, V: AnyValue + candlewick::DefaultSerde, T: AnyValue>(
     node: &Fields<'_>,
     stream: KStream<'b, Key, V>,
     table: KTable<'b, Key, T>,
     joiner: Combine,
-) -> KStream<'b, Key, Value>
-where
-    V: candlewick::DefaultSerde,
-{
+) -> KStream<'b, Key, Value> {
     let mut joined = Joined::default();
     if node.has("grace") {
         joined = joined.grace(ms(node, "grace"));
@@ -119,6 +119,22 @@ where
     }
     let join = move |_: &Key, l: &V, r: &T| joiner(text(l).as_deref(), text(r).as_deref());
     stream.join(table, join, joined)
+}
+
+fn global<'b>(
+    node: &Fields<'_>,
+    stream: KStream<'b, Key, Value>,
+    table: GlobalKTable<'b, Key, String>,
+    joiner: Combine,
+) -> Built<Handle<'b>> {
+    let key = functions::key(if node.has("key") { node.text("key") } else { "key" })?;
+    let key_of = move |k: &Key, v: &Value| Some(key(k, v.as_deref()));
+    if node.text("kind") == "left" {
+        let join = move |_: &Key, l: &Value, r: Option<&String>| joiner(l.as_deref(), r.map(String::as_str));
+        return Ok(stream.left_join_global(table, key_of, join, Joined::default()).into());
+    }
+    let join = move |_: &Key, l: &Value, r: &String| joiner(l.as_deref(), Some(r));
+    Ok(stream.join_global(table, key_of, join, Joined::default()).into())
 }
 
 fn tables<'b, L: AnyValue, R: AnyValue>(

@@ -18,4 +18,4 @@ mod text;
 pub use corpus::{Case, Corpus, CorpusError, GoldenFile, Step};
 pub use known::{KnownDifference, KnownDifferences};
 pub use report::{Outcome, Report};
-pub use run::{judge, ours};
+pub use run::{Variant, judge, ours};

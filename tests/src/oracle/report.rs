@@ -49,34 +49,37 @@ impl Report {
         self.ran() > 0 && self.failed() == 0
     }
 
-    /// The report as lines: differences first, then what is not built, then the counts.
+    /// The report as lines: differences first, then what is not built, then the counts under `name`.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
+    pub fn lines(&self, name: &str) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut missing: BTreeMap<&str, usize> = BTreeMap::new();
+        let (mut missing, mut differing): (BTreeMap<&str, usize>, BTreeMap<&str, usize>) = Default::default();
         for (case, outcome) in &self.outcomes {
             match outcome {
                 Outcome::Passed => {}
-                Outcome::Known(reason) => lines.push(format!("known difference: {case}: {reason}")),
-                Outcome::Failed(difference) => lines.push(format!("FAILED {case}: {difference}")),
+                Outcome::Known(reason) => *differing.entry(reason).or_default() += 1,
+                Outcome::Failed(difference) => lines.push(format!("FAILED {name} {case}: {difference}")),
                 Outcome::NotBuilt(what) => *missing.entry(what).or_default() += 1,
             }
         }
-        for (what, cases) in missing {
-            lines.push(format!("not built yet: {what} ({cases} cases)"));
-        }
+        let counted = |what: &str, counts: BTreeMap<&str, usize>| {
+            let line = |(reason, cases)| format!("{name}: {what} in {cases} cases: {reason}");
+            counts.into_iter().map(line).collect::<Vec<_>>()
+        };
+        lines.extend(counted("known difference", differing));
+        lines.extend(counted("left out", missing));
         let (ran, failed) = (self.ran(), self.failed());
         let passed = self.count(|outcome| *outcome == Outcome::Passed);
         let known = self.count(|outcome| matches!(outcome, Outcome::Known(_)));
-        let verdict = if self.is_ok() { "ok" } else { "FAILED" };
-        let agreed = passed + known;
         lines.push(format!(
-            "test result: {verdict}. {agreed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out"
-        ));
-        lines.push(format!("not built yet: {} cases in all", self.outcomes.len() - ran));
-        lines.push(format!(
-            "conformance: {ran} cases, {passed} passed, {known} known differences, {failed} failed"
+            "{name}: {ran} cases, {passed} passed, {known} known differences, {failed} failed"
         ));
         lines
+    }
+
+    /// How many cases agree, and how many do not.
+    #[must_use]
+    pub fn verdict(&self) -> (usize, usize) {
+        (self.ran() - self.failed(), self.failed())
     }
 }

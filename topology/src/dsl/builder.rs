@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::global_table::GlobalKTable;
 use super::kstream::KStream;
 use super::ktable::KTable;
 use super::options::{Consumed, Materialized};
@@ -33,6 +34,8 @@ pub struct StreamsBuilder {
     pub(crate) graph: RefCell<Graph>,
     /// What is known of each table (`TableInfo`); the type is known where the handle is.
     pub(crate) tables: RefCell<Vec<Box<dyn Any>>>,
+    /// What is known of each global table (`GlobalInfo`).
+    pub(crate) globals: RefCell<Vec<Box<dyn Any>>>,
     options: BuildOptions,
 }
 
@@ -73,6 +76,16 @@ impl StreamsBuilder {
         materialized: Materialized<K, V>,
     ) -> KTable<'_, K, V> {
         super::operation::table_source::table(self, topic, consumed, materialized)
+    }
+
+    /// Reads a topic as a table that every instance has whole; see [`GlobalKTable`].
+    pub fn global_table<K: StoreKey, V: Data>(
+        &self,
+        topic: &str,
+        consumed: Consumed<K, Option<V>>,
+        materialized: Materialized<K, V>,
+    ) -> GlobalKTable<'_, K, V> {
+        super::global_table::global_table(self, topic, consumed, materialized)
     }
 
     /// Adds a store for processors to use, by the name it was built with.

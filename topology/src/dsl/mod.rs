@@ -4,6 +4,7 @@
 mod builder;
 mod change;
 mod cogrouped_stream;
+mod global_table;
 mod grouped_stream;
 mod grouped_table;
 mod join_windows;
@@ -24,6 +25,7 @@ mod windows;
 pub use builder::StreamsBuilder;
 pub use change::Change;
 pub use cogrouped_stream::{CogroupedKStream, WindowedCogroupedKStream};
+pub use global_table::GlobalKTable;
 pub use grouped_stream::KGroupedStream;
 pub use grouped_table::KGroupedTable;
 pub use join_windows::JoinWindows;

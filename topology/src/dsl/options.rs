@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sink::ChoosePartition;
 use super::source::{FailOnInvalidTimestamp, TimestampExtractor};
 use crate::plan::AutoOffsetReset;
+use crate::record::Partition;
 use crate::serde::{DefaultSerde, Serde};
 
 pub(crate) type SharedSerde<T> = Arc<dyn Serde<T>>;
@@ -56,16 +58,31 @@ impl<K: 'static, V: 'static> Consumed<K, V> {
 }
 
 /// How a topic is written.
+///
+/// ```
+/// use candlewick::{Partition, Produced};
+/// // Every record where its value says.
+/// let produced = Produced::<String, i64>::default().partitioner(|_, value, count| Partition(*value as i32 % count));
+/// # let _ = produced;
+/// ```
 pub struct Produced<K, V> {
     pub(crate) key: SharedSerde<K>,
     pub(crate) value: SharedSerde<V>,
     pub(crate) name: Option<Arc<str>>,
+    pub(crate) partitioner: Option<ChoosePartition<K, V>>,
 }
 
 impl<K: 'static, V: 'static> Produced<K, V> {
     /// Writes keys and values by these serdes.
     pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
-        Self { key: Arc::new(key), value: Arc::new(value), name: None }
+        Self { key: Arc::new(key), value: Arc::new(value), name: None, partitioner: None }
+    }
+
+    /// Chooses the partition of each record, of so many as the topic has.
+    #[must_use]
+    pub fn partitioner(mut self, choose: impl Fn(&K, &V, i32) -> Partition + Send + Sync + 'static) -> Self {
+        self.partitioner = Some(Arc::new(choose));
+        self
     }
 
     /// Names the sink node.

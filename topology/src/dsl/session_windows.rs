@@ -91,4 +91,8 @@ impl<K: 'static> Serde<Windowed<K>> for SessionWindowedSerde<K> {
         let window = Window { start: Timestamp(start), end: Timestamp(end) };
         Ok(Windowed { key: self.0.deserialize(topic, key)?, window })
     }
+
+    fn partitioned_by(&self, len: usize) -> usize {
+        len.saturating_sub(16)
+    }
 }

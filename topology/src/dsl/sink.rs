@@ -12,20 +12,40 @@ use crate::processor::{Hop, Node, take};
 use crate::record::{Partition, Record};
 use crate::serde::murmur2::partition_for_key;
 
-/// Tells the partition of a record by its value.
-pub(crate) type PartitionOf<V> = fn(&V) -> Partition;
+/// Tells the partition of a record among so many.
+pub(crate) type ChoosePartition<K, V> = Arc<dyn Fn(&K, &V, i32) -> Partition + Send + Sync>;
 
-/// How a sink writes: the serdes, and where records go that do not go by the hash of their key.
+/// Which partition records go to; those without a key take turns unless they are told.
+pub(crate) enum Partitioning<K, V> {
+    /// By the hash of the key's bytes.
+    OfKey,
+    /// By the hash of the key's bytes without its window, so that all windows of a key stay together.
+    OfInnerKey,
+    /// Where the user says.
+    Chosen(ChoosePartition<K, V>),
+}
+
+impl<K, V> Clone for Partitioning<K, V> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::OfKey => Self::OfKey,
+            Self::OfInnerKey => Self::OfInnerKey,
+            Self::Chosen(choose) => Self::Chosen(Arc::clone(choose)),
+        }
+    }
+}
+
+/// How a sink writes.
 pub(crate) struct Sinking<K, V> {
     pub(crate) key: SharedSerde<K>,
     pub(crate) value: SharedSerde<V>,
-    pub(crate) partition: Option<PartitionOf<V>>,
+    pub(crate) partitioning: Partitioning<K, V>,
 }
 
 struct Sink<K, V> {
     key: SharedSerde<K>,
     value: SharedSerde<V>,
-    partition: Option<PartitionOf<V>>,
+    partitioning: Partitioning<K, V>,
     topic: u32,
     name: Arc<str>,
     /// Records without a key take turns.
@@ -41,10 +61,14 @@ impl<K: Data, V: Data> Node for Sink<K, V> {
             .and_then(|key| Ok((key, write(&*self.value, &self.name, &record.value, outputs.bytes_mut())?)));
         let (key, value) = written.inspect_err(|_| outputs.truncate(before))?;
         let partitions = hop.env.topics[self.topic as usize].partitions;
-        let partition = match (self.partition, key) {
-            (Some(partition), _) => partition(&record.value),
-            (None, Some(span)) => partition_for_key(outputs.slice(span), partitions),
-            (None, None) => {
+        let partition = match (&self.partitioning, key) {
+            (Partitioning::Chosen(choose), _) => choose(&record.key, &record.value, partitions),
+            (Partitioning::OfKey, Some(span)) => partition_for_key(outputs.slice(span), partitions),
+            (Partitioning::OfInnerKey, Some(span)) => {
+                let bytes = outputs.slice(span);
+                partition_for_key(&bytes[..self.key.partitioned_by(bytes.len())], partitions)
+            }
+            (Partitioning::OfKey | Partitioning::OfInnerKey, None) => {
                 self.turn = (self.turn + 1) % partitions.max(1);
                 Partition(self.turn)
             }
@@ -72,14 +96,23 @@ fn write<T: 'static>(
 }
 
 impl<K: Data, V: Data> KStream<'_, K, V> {
-    /// Writes the stream to a topic, by the hash of the serialized key as the JVM's partitioner does.
+    /// Writes the stream to a topic, by the hash of the serialized key as the JVM's partitioner does, unless `produced`
+    /// chooses otherwise. The windows of a key go where the key goes.
     pub fn to(self, topic: &str, produced: Produced<K, V>) {
         let name = produced.name.clone().unwrap_or_else(|| self.builder.next_name("KSTREAM-SINK-"));
-        self.sink(name, TopicRef::External(topic.into()), produced.key, produced.value);
+        let Produced { key, value, partitioner, .. } = produced;
+        let partitioning = partitioner.map_or(Partitioning::OfInnerKey, Partitioning::Chosen);
+        let topic = TopicRef::External(topic.into());
+        Sinking { key, value, partitioning }.add(self.builder, name, topic, vec![self.node]);
     }
 
     pub(crate) fn sink(self, name: Arc<str>, topic: TopicRef, key: SharedSerde<K>, value: SharedSerde<V>) {
-        Sinking { key, value, partition: None }.add(self.builder, name, topic, vec![self.node]);
+        Sinking { key, value, partitioning: Partitioning::OfKey }.add(
+            self.builder,
+            name,
+            topic,
+            vec![self.node],
+        );
     }
 }
 
@@ -91,7 +124,7 @@ impl<K: Data, V: Data> Sinking<K, V> {
             make: Box::new(move |wiring| {
                 let (topic, name) = wiring.output_topic();
                 let (key, value) = (Arc::clone(&self.key), Arc::clone(&self.value));
-                Box::new(Sink { key, value, partition: self.partition, topic, name, turn: -1 })
+                Box::new(Sink { key, value, partitioning: self.partitioning.clone(), topic, name, turn: -1 })
             }),
         };
         builder.add_node::<Record<K, V>, ()>(name, parents, role, Vec::new());

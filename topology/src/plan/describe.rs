@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::graph::{NodeId, NodeRole, TopicRef};
+use super::graph::{GlobalDecl, NodeId, NodeRole, TopicRef};
 use super::topology::Topology;
 
 impl Topology {
@@ -10,13 +10,20 @@ impl Topology {
     #[must_use]
     pub fn describe(&self) -> String {
         let mut text = String::from("Topologies:\n ");
+        let mut globals = self.globals().iter().peekable();
+        let mut number = 0..;
         for sub in self.sub_topologies() {
-            let _ = writeln!(text, "  Sub-topology: {}", sub.id);
+            let first = sub.nodes.first().map_or(0, |node| node.index());
+            while let Some(global) = globals.next_if(|global| global.before <= first) {
+                describe_global(global, number.next(), &mut text);
+            }
+            let _ = writeln!(text, "  Sub-topology: {}", number.next().unwrap_or(0));
             for id in self.ordered(&sub.nodes) {
                 self.describe_node(id, &mut text);
             }
             text.push('\n');
         }
+        globals.for_each(|global| describe_global(global, number.next(), &mut text));
         text
     }
 
@@ -124,6 +131,23 @@ impl Topology {
             }
         }
     }
+}
+
+fn describe_global(global: &GlobalDecl, number: Option<u32>, text: &mut String) {
+    let GlobalDecl { source, processor, topic, store, .. } = global;
+    let _ = write!(
+        text,
+        "  Sub-topology: {} for global store (will not generate tasks)
+    Source: {source} (topics: [{}])
+      --> {processor}
+    Processor: {processor} (stores: [{}])
+      --> none
+      <-- {source}
+",
+        number.unwrap_or(0),
+        topic.declared(),
+        store.name,
+    );
 }
 
 /// Where Java's hash set of strings, whose order Kafka Streams prints, keeps a name among its buckets.

@@ -93,12 +93,24 @@ pub(crate) struct RepartitionDecl {
     pub(crate) partitions: Option<i32>,
 }
 
+/// A global table as declared: read whole by every instance, part of no sub-topology.
+pub(crate) struct GlobalDecl {
+    /// The names of its nodes, for the description.
+    pub(crate) source: Arc<str>,
+    pub(crate) processor: Arc<str>,
+    pub(crate) topic: TopicRef,
+    pub(crate) store: StoreDecl,
+    /// How many nodes were declared before it.
+    pub(crate) before: usize,
+}
+
 /// All declarations so far.
 #[derive(Default)]
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<NodeDecl>,
     pub(crate) stores: Vec<StoreDecl>,
     pub(crate) repartitions: Vec<RepartitionDecl>,
+    pub(crate) globals: Vec<GlobalDecl>,
     /// Sources that must have the same number of partitions, with the node that wants it.
     pub(crate) co_partitioned: Vec<(NodeId, Vec<NodeId>)>,
     pub(crate) errors: Vec<TopologyError>,

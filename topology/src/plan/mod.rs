@@ -10,7 +10,9 @@ mod topology;
 mod wiring;
 
 pub use config::{AutoOffsetReset, BuildOptions};
-pub(crate) use graph::{Graph, MakeNode, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef, TypeInfo};
+pub(crate) use graph::{
+    GlobalDecl, Graph, MakeNode, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef, TypeInfo,
+};
 pub use partitions::PartitionCounts;
 pub(crate) use partitions::partition_counts;
 pub(crate) use sub_topology::SubTopology;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::config::BuildOptions;
-use super::graph::{Graph, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef};
+use super::graph::{GlobalDecl, Graph, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef};
 use super::sub_topology::{SubTopology, split};
 use crate::error::{TopologyError, TopologyErrors};
 
@@ -14,6 +14,7 @@ pub struct Topology {
     children: Vec<Vec<NodeId>>,
     sub_topologies: Vec<SubTopology>,
     repartitions: Vec<RepartitionDecl>,
+    globals: Vec<GlobalDecl>,
     co_partitioned: Vec<(NodeId, Vec<NodeId>)>,
 }
 
@@ -42,8 +43,8 @@ impl Topology {
                 children[parent.index()].push(NodeId(index));
             }
         }
-        let Graph { nodes, repartitions, co_partitioned, .. } = graph;
-        Ok(Self { nodes, children, sub_topologies, repartitions, co_partitioned })
+        let Graph { nodes, repartitions, globals, co_partitioned, .. } = graph;
+        Ok(Self { nodes, children, sub_topologies, repartitions, globals, co_partitioned })
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &NodeDecl {
@@ -62,17 +63,23 @@ impl Topology {
         &self.repartitions
     }
 
+    pub(crate) fn globals(&self) -> &[GlobalDecl] {
+        &self.globals
+    }
+
     pub(crate) fn co_partitioned(&self) -> &[(NodeId, Vec<NodeId>)] {
         &self.co_partitioned
     }
 
-    /// The user's own topics that the topology reads.
+    /// The user's own topics that the topology reads, those of global tables too.
     #[must_use]
     pub fn source_topics(&self) -> Vec<Arc<str>> {
-        self.external(|role| match role {
+        let mut topics = self.external(|role| match role {
             NodeRole::Source { topics, .. } => topics.clone(),
             NodeRole::Sink { .. } | NodeRole::Processor { .. } => Vec::new(),
-        })
+        });
+        topics.extend(self.globals.iter().map(|global| Arc::clone(global.topic.declared())));
+        topics
     }
 
     /// The user's own topics that the topology writes.
@@ -108,13 +115,14 @@ fn check(graph: &Graph, errors: &mut Vec<TopologyError>) {
 
 fn check_names(graph: &Graph, errors: &mut Vec<TopologyError>) {
     let mut seen = std::collections::BTreeSet::new();
-    for node in &graph.nodes {
-        if !seen.insert(&node.name) {
-            errors.push(TopologyError::DuplicateNode { node: node.name.to_string() });
+    let globals = graph.globals.iter().flat_map(|global| [&global.source, &global.processor]);
+    for name in graph.nodes.iter().map(|node| &node.name).chain(globals) {
+        if !seen.insert(name) {
+            errors.push(TopologyError::DuplicateNode { node: name.to_string() });
         }
     }
     let mut stores = std::collections::BTreeSet::new();
-    for store in &graph.stores {
+    for store in graph.stores.iter().chain(graph.globals.iter().map(|global| &global.store)) {
         if !stores.insert(&store.name) {
             errors.push(TopologyError::DuplicateStore { store: store.name.to_string() });
         }
@@ -145,7 +153,8 @@ fn check_edges(graph: &Graph, errors: &mut Vec<TopologyError>) {
 }
 
 fn check_topics(graph: &Graph, errors: &mut Vec<TopologyError>) {
-    let mut readers: BTreeMap<&TopicRef, &str> = BTreeMap::new();
+    let globals = graph.globals.iter().map(|global| (&global.topic, &*global.source));
+    let mut readers: BTreeMap<&TopicRef, &str> = globals.collect();
     for node in &graph.nodes {
         let topics: &[TopicRef] = match &node.role {
             NodeRole::Source { topics, .. } => topics,

@@ -1,13 +1,15 @@
 //! What the nodes of one task share: stores, outputs, time, punctuators, counters and the processing handler.
 //! Owned by the task and moved with it. Knows no thread and no client.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::output::OutputBuffer;
 use super::punctuation::Punctuators;
 use crate::error::ProcessError;
 use crate::record::{RecordMetadata, TaskId, TopicPartition};
-use crate::state::{StoreHandle, TaskState};
+use crate::state::{GlobalTables, StoreHandle, TaskState};
 use crate::time::Timestamp;
 
 /// Why a record was left out. Each is counted apart (`dropped-records` in Kafka Streams counts them together).
@@ -114,6 +116,9 @@ pub(crate) struct OutputTopic {
     pub(crate) partitions: i32,
 }
 
+/// Under which the number of commits is remembered.
+const COMMITS: &str = "commits";
+
 /// The shared environment of a task's nodes.
 pub(crate) struct Env {
     pub(crate) task: TaskId,
@@ -128,8 +133,10 @@ pub(crate) struct Env {
     pub(crate) commit_requested: bool,
     /// Set when the handler asked for the record in process to become a dead letter.
     pub(crate) dead_letter: Option<ProcessError>,
+    /// The instance's global tables.
+    pub(crate) globals: GlobalTables,
     /// What operators must not forget, committed with the offsets.
-    pub(crate) remembered: std::collections::BTreeMap<Arc<str>, i64>,
+    pub(crate) remembered: BTreeMap<Arc<str>, i64>,
     sources: Vec<TopicPartition>,
     current: Option<(usize, i64)>,
     dropped: [u64; DropReason::ALL.len()],
@@ -155,11 +162,35 @@ impl Env {
             wall: Timestamp(0),
             commit_requested: false,
             dead_letter: None,
-            remembered: std::collections::BTreeMap::new(),
+            globals: GlobalTables::default(),
+            remembered: BTreeMap::new(),
             sources,
             current: None,
             dropped: [0; DropReason::ALL.len()],
             handler,
+        }
+    }
+
+    /// Numbers what operators remember, so that the latest of several commits is known.
+    pub(crate) fn count_commit(&mut self) {
+        if let Some(count) = self.remembered.get_mut(COMMITS) {
+            *count += 1;
+        } else if !self.remembered.is_empty() {
+            self.remembered.insert(COMMITS.into(), 1);
+        }
+    }
+
+    /// Takes up what operators remembered at one commit, unless that of a later one was taken up already.
+    pub(crate) fn recall(&mut self, remembered: &BTreeMap<Arc<str>, i64>) {
+        let age = remembered.get(COMMITS).cmp(&self.remembered.get(COMMITS));
+        for (key, value) in remembered {
+            let slot = self.remembered.entry(Arc::clone(key)).or_insert(*value);
+            *slot = match age {
+                Ordering::Less => *slot,
+                // Written before commits were numbered.
+                Ordering::Equal => (*slot).max(*value),
+                Ordering::Greater => *value,
+            };
         }
     }
 

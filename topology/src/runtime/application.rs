@@ -12,7 +12,7 @@ use crate::client::{ConsumerSettings, Isolation, Log, ProducerSettings};
 use crate::plan::{AutoOffsetReset, NodeRole, SubTopology, Topology, changelog_topic};
 use crate::processor::ProcessHandler;
 use crate::record::{Partition, TaskId, TopicPartition};
-use crate::state::{EngineChoice, StateFolder, StoreError, StoreKind, TaskSettings, TaskState};
+use crate::state::{EngineChoice, GlobalTables, StateFolder, StoreError, StoreKind, TaskSettings, TaskState};
 use crate::time::Clock;
 
 /// Shared by the threads of one instance.
@@ -29,6 +29,7 @@ pub(crate) struct Application {
     pub(crate) partitions: BTreeMap<Arc<str>, i32>,
     /// How many tasks each sub-topology has.
     pub(crate) tasks: Vec<i32>,
+    pub(crate) globals: GlobalTables,
 }
 
 impl Application {
@@ -46,10 +47,7 @@ impl Application {
     }
 
     pub(crate) fn isolation(&self) -> Isolation {
-        match self.config.guarantee {
-            Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
-            Guarantee::ExactlyOnce => Isolation::ReadCommitted,
-        }
+        isolation_of(self.config.guarantee)
     }
 
     pub(crate) fn exactly_once(&self) -> bool {
@@ -67,7 +65,9 @@ impl Application {
             true => (self.config.commit_interval() / 2).min(GATHER_MAX),
             false => Duration::ZERO,
         };
-        ConsumerSettings { group: self.config.application_id.clone(), isolation: self.isolation(), gather }
+        let settings = ConsumerSettings::new(&self.config.application_id, self.isolation());
+        let fetch_bytes_max = Some(self.buffer_share() * 2 / 3);
+        ConsumerSettings { gather, fetch_bytes_max, ..settings }
     }
 
     /// The producer of a thread: transactional under exactly-once, by an id that is this instance's and thread's own.
@@ -78,8 +78,13 @@ impl Application {
             transactional_id,
             transaction_timeout: Some(Duration::from_millis(self.config.transaction_timeout_ms)),
             linger: None,
-            queue_bytes_max: None,
+            queue_bytes_max: Some(self.buffer_share() / 3),
         }
+    }
+
+    /// What the clients of one thread may hold, in bytes.
+    fn buffer_share(&self) -> usize {
+        self.config.buffer_bytes_max / self.config.threads.max(1)
     }
 
     /// The changelog partitions of a task, by store.
@@ -141,7 +146,9 @@ impl Application {
             process_handler: Arc::clone(&self.process_handler),
             decode_handler: Arc::clone(&self.decode_handler),
         };
-        Task::new(&plan, state)
+        let mut task = Task::new(&plan, state);
+        task.env.globals = self.globals.clone();
+        task
     }
 
     /// Where reading of a source topic starts without a committed offset. Repartition topics always start at their
@@ -162,6 +169,14 @@ impl Application {
 
 /// The longest time that records are gathered for.
 const GATHER_MAX: Duration = Duration::from_millis(100);
+
+/// Which records a guarantee lets the application see.
+pub(crate) fn isolation_of(guarantee: Guarantee) -> Isolation {
+    match guarantee {
+        Guarantee::AtLeastOnce => Isolation::ReadUncommitted,
+        Guarantee::ExactlyOnce => Isolation::ReadCommitted,
+    }
+}
 
 /// Caches hold at least this much, or in-place updates lose their point.
 const MINIMAL_CACHE_BYTES: usize = 64 << 10;

@@ -8,6 +8,7 @@ mod commit;
 mod config;
 mod control;
 mod error;
+mod global;
 mod handlers;
 mod handover;
 mod idle;

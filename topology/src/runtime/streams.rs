@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use super::application::Application;
+use super::application::{Application, isolation_of};
 use super::config::StreamsConfig;
 use super::control::{Control, ControlEnds, Departure};
 use super::error::StreamsError;
+use super::global::GlobalUpdater;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
 use super::restore::StateUpdater;
 use super::shared::Shared;
@@ -113,6 +114,8 @@ impl KafkaStreams {
             // An instance without a state folder is a new one at every start.
             folder.as_ref().map_or_else(random_id, |folder| Ok(folder.instance_id().to_owned()))?;
         let prepared = prepare(&self.topology, &self.config, &self.log, &*self.clock)?;
+        let isolation = isolation_of(self.config.guarantee);
+        let global = GlobalUpdater::bootstrap(&self.topology, &self.config, isolation, &self.log, &prepared)?;
         let threads = self.config.threads;
         let shared = Arc::new(Shared::new(threads, self.listener));
         let application = Arc::new(Application {
@@ -126,8 +129,9 @@ impl KafkaStreams {
             decode_handler: self.decode_handler,
             partitions: prepared.partitions,
             tasks: prepared.tasks,
+            globals: global.as_ref().map(GlobalUpdater::tables).unwrap_or_default(),
         });
-        launch(application, shared, threads)
+        launch(application, shared, threads, global)
     }
 }
 
@@ -135,6 +139,7 @@ fn launch(
     application: Arc<Application>,
     shared: Arc<Shared>,
     threads: usize,
+    global: Option<GlobalUpdater>,
 ) -> Result<RunningStreams, StreamsError> {
     let (stop_control, stopped) = crossbeam_channel::bounded(1);
     let (control, ends) = Control::join(Arc::clone(&application), Arc::clone(&shared), stopped)?;
@@ -159,12 +164,13 @@ fn launch(
     }
     drop(requests);
     let updater = spawn("restore".into(), move || updater.run())?;
+    let global = global.map(|global| run_global(global, Arc::clone(&shared))).transpose()?;
     shared.enter(ApplicationState::Rebalancing);
     let senders = commands.clone();
     let control = spawn("control".into(), move || control.run(senders))?;
     let started = application.clock.monotonic();
     let handle = StreamsHandle { application, shared, started };
-    let threads = Threads { stream: stream_threads, control, updater };
+    let threads = Threads { stream: stream_threads, control, updater, global };
     Ok(RunningStreams {
         handle,
         commands,
@@ -176,6 +182,21 @@ fn launch(
 
 fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StreamsError> {
     std::thread::Builder::new().name(name).spawn(run).map_err(StreamsError::Thread)
+}
+
+/// Starts the thread that reads global tables.
+fn run_global(
+    global: GlobalUpdater,
+    shared: Arc<Shared>,
+) -> Result<(Sender<()>, JoinHandle<()>), StreamsError> {
+    let (stop, stopped) = crossbeam_channel::bounded(1);
+    let thread = spawn("global".into(), move || {
+        if let Err(error) = global.run(&stopped) {
+            tracing::error!(%error, "global tables cannot be read on");
+            shared.fail(error.to_string());
+        }
+    })?;
+    Ok((stop, thread))
 }
 
 /// A failing or panicking thread fails the application; the others are stopped by whoever watches its state.
@@ -201,6 +222,8 @@ struct Threads {
     stream: Vec<JoinHandle<()>>,
     control: JoinHandle<()>,
     updater: JoinHandle<()>,
+    /// The thread that reads global tables, which ends when its channel is closed.
+    global: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 /// A running application. Dropping it stops it, without a deadline.
@@ -281,6 +304,10 @@ impl RunningStreams {
         drop(threads.control.join());
         if !late {
             drop(threads.updater.join());
+        }
+        if let Some((stop, thread)) = threads.global {
+            drop(stop);
+            drop(thread.join());
         }
         let failing = failing || shared.state() == ApplicationState::PendingError;
         self.failed.store(failing, Ordering::Relaxed);

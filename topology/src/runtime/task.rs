@@ -257,6 +257,7 @@ impl Task {
     pub(crate) fn flush(&mut self) -> Result<(), TaskFault> {
         let task = self.id;
         self.arena.flush(&mut self.env).map_err(|error| TaskFault::Process { task, error })?;
+        self.env.count_commit();
         let Env { state, outputs, .. } = &mut self.env;
         let (changelogs, headers, partition) = (&self.changelogs, &self.changelog_headers, self.id.partition);
         let sink = |store: usize, key: &[u8], value: Option<&[u8]>, timestamp| {
@@ -297,18 +298,15 @@ impl Task {
             .collect()
     }
 
-    /// Takes up what a former owner committed for `partition`: how far it was, and what stands beside the offset. Where
-    /// partitions disagree, the greatest value holds: each wrote all of them, at different times.
+    /// Takes up what a former owner committed for `partition`: how far it was, and what stands beside the offset. Each
+    /// partition has all of it as of its own last commit: the latest holds.
     pub(crate) fn recall(&mut self, partition: &TopicPartition, committed: &CommittedOffset) {
         let Some(queue) = self.group.index_of(partition) else { return };
         let queue = &mut self.group.queues[queue];
         queue.position = Some(committed.offset);
         let Some(metadata) = OffsetMetadata::decode(&committed.metadata) else { return };
         queue.partition_time = metadata.partition_time;
-        for (key, value) in &metadata.processor {
-            let slot = self.env.remembered.entry(Arc::clone(key)).or_insert(*value);
-            *slot = (*slot).max(*value);
-        }
+        self.env.recall(&metadata.processor);
     }
 
     /// The stores, when the nodes are to be made anew or the task ends.

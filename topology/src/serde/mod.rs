@@ -74,6 +74,12 @@ pub trait Serde<T>: Send + Sync + 'static {
     fn null(&self) -> Option<T> {
         None
     }
+
+    /// How many of a serialized key's `len` bytes, from the first on, tell its partition: all of them, except for windowed
+    /// keys, whose windows stay where the key goes.
+    fn partitioned_by(&self, len: usize) -> usize {
+        len
+    }
 }
 
 impl<T: 'static> Serde<T> for std::sync::Arc<dyn Serde<T>> {
@@ -91,6 +97,10 @@ impl<T: 'static> Serde<T> for std::sync::Arc<dyn Serde<T>> {
 
     fn null(&self) -> Option<T> {
         (**self).null()
+    }
+
+    fn partitioned_by(&self, len: usize) -> usize {
+        (**self).partitioned_by(len)
     }
 }
 

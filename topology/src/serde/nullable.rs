@@ -32,6 +32,10 @@ impl<T: 'static, S: Serde<T>> Serde<Option<T>> for Nullable<S> {
     fn null(&self) -> Option<Option<T>> {
         Some(None)
     }
+
+    fn partitioned_by(&self, len: usize) -> usize {
+        self.0.partitioned_by(len)
+    }
 }
 
 impl<T: DefaultSerde + 'static> DefaultSerde for Option<T> {

@@ -77,6 +77,11 @@ impl Layer {
         &self.engine
     }
 
+    /// The engine and the keyspace of a store that is not segmented.
+    pub(crate) fn whole(&self) -> (Arc<Engine>, Keyspace) {
+        (Arc::clone(&self.engine), self.segments[&WHOLE])
+    }
+
     pub(crate) fn layout(&self) -> Layout {
         self.layout
     }

@@ -9,7 +9,7 @@ use super::builder::{StoreDecl, StoreKind, StoreSettings};
 use super::cache::{CacheCounts, CacheLimits};
 use super::engine::{Batch, Engine, MemoryEngine};
 use super::error::StoreError;
-use super::overlay::mark_name;
+use super::overlay::{Layer, mark_name};
 use super::reader::StateReader;
 use crate::record::RecordRun;
 use crate::time::Timestamp;
@@ -193,6 +193,11 @@ impl TaskState {
     /// The stores that have a cache, with what it was good for.
     pub(crate) fn cache_counts(&self) -> impl Iterator<Item = (&str, CacheCounts)> {
         self.stores.iter().filter_map(|store| Some((store.name(), store.cache_counts()?)))
+    }
+
+    /// The bytes of each store.
+    pub(super) fn layers(&self) -> impl Iterator<Item = &Layer> {
+        self.stores.iter().map(|store| store.layer())
     }
 
     /// A handle for queries of the last committed state; it ends with the task.

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::driver::{DriverOptions, open_task};
+use super::driver::{DriverOptions, PipedRecord, open_task};
+use super::durable::Durable;
+use super::globals::Globals;
 use crate::plan::Topology;
 use crate::record::{Headers, RecordRun};
 use crate::runtime::{Task, TaskFault};
@@ -44,6 +46,7 @@ pub struct BacktestOutput<'a> {
 /// ```
 pub struct Backtest {
     task: Task,
+    globals: Globals,
     /// Source topics by name.
     readers: BTreeMap<Arc<str>, Reader>,
     waiting: usize,
@@ -61,7 +64,10 @@ impl Backtest {
     /// # Errors
     /// When a processor's `init` fails.
     pub fn new(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
-        let task = open_task(topology, options)?;
+        let mut task = open_task(topology, options, &Durable::default())?;
+        let globals = Globals::open(topology);
+        task.env.globals = globals.tables();
+        task.init(options.wall_clock)?;
         let queues = task.group.queues.iter().enumerate();
         let readers = queues
             .map(|(queue, source)| {
@@ -69,7 +75,7 @@ impl Backtest {
                 (Arc::clone(&source.partition.topic), Reader { queue, offset: 0, run })
             })
             .collect();
-        Ok(Self { task, readers, waiting: 0 })
+        Ok(Self { task, globals, readers, waiting: 0 })
     }
 
     /// Adds a record to a topic. It is processed with those before it at the next [`drain`](Self::drain); gives whether
@@ -84,6 +90,12 @@ impl Backtest {
         value: Option<&[u8]>,
         timestamp: Timestamp,
     ) -> Result<bool, &'t str> {
+        if self.globals.reads(topic) {
+            let (key, value) = (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
+            let record = PipedRecord { key, value, timestamp, headers: Headers::default() };
+            self.globals.put(&topic.into(), &record).map_err(|_| topic)?;
+            return Ok(false);
+        }
         let reader = self.readers.get_mut(topic).ok_or(topic)?;
         reader.run.push(reader.offset, timestamp, key, value, Headers::default());
         reader.offset += 1;

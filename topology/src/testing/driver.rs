@@ -3,14 +3,17 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::durable::Durable;
+use super::globals::Globals;
 use super::topics::{TestInputTopic, TestOutputTopic};
 use crate::plan::{SubTopology, Topology, changelog_topic};
 use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType};
-use crate::record::{Headers, Partition, RecordRun, TopicPartition};
+use crate::record::{Headers, Partition, RecordRun, TaskId, TopicPartition};
 use crate::runtime::{DeserializationHandler, FailOnDecodeError, Task, TaskFault, TaskPlan};
 use crate::serde::Serde;
 use crate::state::{EngineChoice, TaskSettings, TaskState};
@@ -49,6 +52,8 @@ pub struct TopologyTestDriver {
 
 pub(crate) struct Inner {
     task: Task,
+    globals: Globals,
+    durable: Durable,
     /// What the names of the application's own topics begin with.
     internal: String,
     offsets: BTreeMap<Arc<str>, i64>,
@@ -69,6 +74,8 @@ pub struct DriverOptions {
     pub decode_handler: Arc<dyn DeserializationHandler>,
     /// Where dead letters go.
     pub dead_letter_topic: Option<String>,
+    /// A folder for persistent stores; without one all stores are kept in memory.
+    pub state_dir: Option<PathBuf>,
 }
 
 impl Default for DriverOptions {
@@ -79,14 +86,20 @@ impl Default for DriverOptions {
             process_handler: Arc::new(FailOnProcessError),
             decode_handler: Arc::new(FailOnDecodeError),
             dead_letter_topic: None,
+            state_dir: None,
         }
     }
 }
 
 const APPLICATION: &str = "driver";
 
-/// All sub-topologies in one task, with state in memory and one partition per topic, as the JVM's driver has it.
-pub(super) fn open_task(topology: &Topology, options: &DriverOptions) -> Result<Task, TaskFault> {
+/// All sub-topologies in one task with one partition per topic, as the JVM's driver has it; `durable` is what a former
+/// task left.
+pub(super) fn open_task(
+    topology: &Topology,
+    options: &DriverOptions,
+    durable: &Durable,
+) -> Result<Task, TaskFault> {
     let whole = SubTopology::whole(topology.sub_topologies());
     let plan = TaskPlan {
         topology,
@@ -101,13 +114,19 @@ pub(super) fn open_task(topology: &Topology, options: &DriverOptions) -> Result<
     };
     let changelog = |name: &Arc<str>| changelog_topic(APPLICATION, name);
     let settings = TaskSettings {
-        engine: EngineChoice::Memory,
+        engine: match &options.state_dir {
+            Some(folder) => EngineChoice::Lmdb { folder: folder.join("task"), map_bytes: 1 << 20 },
+            None => EngineChoice::Memory,
+        },
         cache_bytes_max: options.cache_bytes_max.max(1 << 20),
         changelog_topics: whole.stores.iter().map(|store| changelog(&store.name)).collect(),
     };
-    let state = TaskState::open(&whole.stores, &settings).expect("stores in memory open");
+    let fault =
+        |source| TaskFault::Store { task: TaskId { sub_topology: 0, partition: Partition(0) }, source };
+    let mut state = TaskState::open(&whole.stores, &settings).map_err(fault)?;
+    durable.restore(&mut state).map_err(fault)?;
     let mut task = Task::new(&plan, state);
-    task.init(options.wall_clock)?;
+    durable.recall(&mut task);
     Ok(task)
 }
 
@@ -126,9 +145,15 @@ impl TopologyTestDriver {
     /// # Errors
     /// When a processor's `init` fails.
     pub fn with_options(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
-        let task = open_task(topology, options)?;
+        let durable = Durable::default();
+        let mut task = open_task(topology, options, &durable)?;
+        let globals = Globals::open(topology);
+        task.env.globals = globals.tables();
+        task.init(options.wall_clock)?;
         let inner = Inner {
             task,
+            globals,
+            durable,
             internal: format!("{APPLICATION}-"),
             offsets: BTreeMap::new(),
             outputs: BTreeMap::new(),
@@ -180,10 +205,31 @@ impl TopologyTestDriver {
     /// When there is no store of this name and type.
     pub fn with_store<S: 'static, R>(&self, name: &str, look: impl FnOnce(&mut S) -> R) -> R {
         let mut inner = self.inner.borrow_mut();
-        let position = inner.stores.iter().position(|store| &**store == name);
-        let position = position.unwrap_or_else(|| panic!("the topology has no store {name}"));
-        let store = inner.task.env.state.stores_mut()[position].as_any_mut();
+        let place = inner.stores.iter().position(|store| &**store == name);
+        let store = match (place, inner.globals.position(name)) {
+            (Some(place), _) => &mut inner.task.env.state.stores_mut()[place],
+            (None, Some(place)) => &mut inner.globals.state.stores_mut()[place],
+            (None, None) => panic!("the topology has no store {name}"),
+        }
+        .as_any_mut();
         look(store.downcast_mut().unwrap_or_else(|| panic!("store {name} is of another type")))
+    }
+
+    /// Ends the task as a crash would, and starts another from what was committed: offsets, and the changelogs or, with a
+    /// [`state_dir`](DriverOptions::state_dir), the stores on disk. `topology` and `options` are those the driver was made
+    /// with. What was dropped before is no longer counted, and punctuators begin anew.
+    ///
+    /// # Errors
+    /// When a store cannot be read or a processor's `init` fails.
+    pub fn restart(&self, topology: &Topology, options: &DriverOptions) -> Result<(), TaskFault> {
+        let mut inner = self.inner.borrow_mut();
+        // The engine allows one environment on a folder: the former one goes first.
+        inner.task = open_task(topology, &DriverOptions::default(), &Durable::default())?;
+        let mut task = open_task(topology, options, &inner.durable)?;
+        task.env.globals = inner.globals.tables();
+        task.init(inner.wall)?;
+        inner.task = task;
+        Ok(())
     }
 
     /// How many records were left out for this reason.
@@ -204,6 +250,13 @@ impl Inner {
     }
 
     fn enqueue(&mut self, topic: &Arc<str>, record: &PipedRecord) -> bool {
+        if self.globals.reads(topic) {
+            if record.key.is_none() {
+                self.task.env.count_drop(DropReason::NullKey);
+            }
+            self.globals.put(topic, record).expect("stores in memory take what they are given");
+            return true;
+        }
         let partition = TopicPartition { topic: Arc::clone(topic), partition: Partition(0) };
         let Some(queue) = self.task.group.index_of(&partition) else { return false };
         let offset = self.offsets.entry(Arc::clone(topic)).or_insert(0);
@@ -230,23 +283,25 @@ impl Inner {
     fn commit(&mut self) -> Result<(), TaskFault> {
         let task = &mut self.task;
         task.flush()?;
-        let changelogs: Vec<u32> = task.changelogs().map(|(_, topic)| topic).collect();
+        let changelogs: Vec<(usize, u32)> = task.changelogs().collect();
         let mut produced = Vec::new();
         for at in 0..task.env.outputs.len() {
             let (entry, key, value) = task.env.outputs.get(at);
-            if changelogs.contains(&entry.topic) {
-                continue;
-            }
             let record = PipedRecord {
                 key: key.map(<[u8]>::to_vec),
                 value: value.map(<[u8]>::to_vec),
                 timestamp: entry.timestamp,
                 headers: entry.headers.clone(),
             };
+            if let Some((store, _)) = changelogs.iter().find(|(_, topic)| *topic == entry.topic) {
+                self.durable.log(*store, record);
+                continue;
+            }
             produced.push((Arc::clone(&task.env.topics[entry.topic as usize].name), record));
         }
         task.env.outputs.clear();
-        task.committed(&[])?;
+        self.durable.commit(task);
+        task.committed(&self.durable.positions())?;
         for (topic, record) in produced {
             let read = self.enqueue(&topic, &record);
             if !(read && topic.starts_with(&self.internal)) {

@@ -3,6 +3,8 @@
 
 mod backtest;
 mod driver;
+mod durable;
+mod globals;
 mod topics;
 
 pub use backtest::{Backtest, BacktestOutput};

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::keep::{self, Aggregation, Initial, Keep, Step};
+use super::kept::{Kept, apply};
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::SharedSerde;
 use crate::dsl::value_getter::ValueGetter;
@@ -11,10 +12,7 @@ use crate::dsl::{Change, Data, KGroupedStream, KTable, Materialized, StoreKey, S
 use crate::error::ProcessError;
 use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
-use crate::record::{Headers, Record};
-use crate::serde::Serde;
-use crate::state::{Dirty, Entry, KeyValueStore, StoreHandle};
-use crate::time::Timestamp;
+use crate::record::Record;
 
 impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
     /// Keeps an aggregate per key: `initialize` makes the first one, `add` changes it by each record. Records with a
@@ -87,15 +85,12 @@ impl<K: StoreKey, A: Data> Keep<K, A> for AllTime {
         Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
             let Aggregation { store, key, value, aggregate, initial, step, .. } = &aggregation;
             Box::new(Typed::new(Aggregate {
-                store: wiring.store::<KeyValueStore<K, A>>(store),
+                kept: Kept::new(wiring, store),
                 key: Arc::clone(key),
                 value: Arc::clone(value),
                 aggregate: Arc::clone(aggregate),
                 initial: Arc::clone(initial),
                 step: Arc::clone(step),
-                cached: wiring.caches(store),
-                send_old: wiring.node.send_old,
-                dirty: Vec::new(),
                 types: PhantomData,
             }))
         })
@@ -112,15 +107,12 @@ impl<K: StoreKey, A: Data> Keep<K, A> for AllTime {
 }
 
 struct Aggregate<I, F, K: StoreKey, V, A: Data> {
-    store: StoreHandle<KeyValueStore<K, A>>,
+    kept: Kept<K, A>,
     key: SharedSerde<K>,
     value: SharedSerde<V>,
     aggregate: SharedSerde<A>,
     initial: Arc<I>,
     step: Arc<F>,
-    cached: bool,
-    send_old: bool,
-    dirty: Vec<Dirty<K, A>>,
     types: PhantomData<fn(V)>,
 }
 
@@ -133,7 +125,7 @@ where
     A: Data,
 {
     fn init(&mut self, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
-        cx.store(self.store).capture_old(self.send_old);
+        self.kept.init(cx);
         Ok(())
     }
 
@@ -150,66 +142,14 @@ where
             cx.drop_record(DropReason::NullValue);
             return Ok(());
         }
-        let time = record.timestamp;
-        let (send_old, cached) = (self.send_old, self.cached);
-        let change = cx.store(self.store).update(&record.key, time, |slot| {
-            let step = |value: &mut Option<A>| (self.step)(&record.key, &record.value, value);
-            let old_wanted = send_old && !cached;
-            let (old, timestamp) = apply(slot, time, old_wanted, &*self.initial, step, &*self.aggregate);
-            let new = if cached { None } else { slot.as_ref().map(|entry| entry.value.clone()) };
-            (Change::new(old, new), timestamp)
-        })?;
-        if cached {
-            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
-        }
-        let (change, timestamp) = change;
-        cx.forward(Record { key: record.key, value: change, timestamp, headers: record.headers })
+        let (time, initial, serde) = (record.timestamp, &*self.initial, &*self.aggregate);
+        self.kept.change_and_tell(record, cx, |key, value, slot, old_wanted| {
+            let step = |aggregate: &mut Option<A>| (self.step)(key, &value, aggregate);
+            apply(slot, time, old_wanted, initial, step, serde)
+        })
     }
 
     fn flush(&mut self, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
-        if !self.cached {
-            return Ok(());
-        }
-        cx.store(self.store).take_dirty(&mut self.dirty)?;
-        for dirty in self.dirty.drain(..) {
-            forward_dirty(dirty, self.send_old, cx)?;
-        }
-        Ok(())
+        self.kept.flush(cx)
     }
-}
-
-/// Runs one aggregation step on a slot; gives the old value where it is wanted, and the new timestamp. The old value
-/// of a first step is the initial one, not none, as in Kafka Streams.
-#[inline]
-pub(super) fn apply<A: Data>(
-    slot: &mut Option<Entry<A>>,
-    time: Timestamp,
-    old_wanted: bool,
-    initial: &impl Fn() -> Option<A>,
-    step: impl FnOnce(&mut Option<A>),
-    serde: &dyn Serde<A>,
-) -> (Option<A>, Timestamp) {
-    let (mut value, timestamp) = match slot.take() {
-        Some(entry) => (Some(entry.value), entry.timestamp.max(time)),
-        None => (initial(), time),
-    };
-    let old = if old_wanted { value.clone() } else { None };
-    step(&mut value);
-    *slot = value.filter(|value| !serde.is_null(value)).map(|value| Entry { value, timestamp });
-    (old, timestamp)
-}
-
-/// Forwards what a cache gathered for one key. A key that came and went in between is not mentioned.
-pub(super) fn forward_dirty<K: Data, A: Data>(
-    dirty: Dirty<K, A>,
-    send_old: bool,
-    cx: &mut Context<'_, K, Change<A>>,
-) -> Result<(), ProcessError> {
-    let Dirty { key, old, new, timestamp } = dirty;
-    if send_old && old.is_none() && new.is_none() {
-        return Ok(());
-    }
-    let old = if send_old { old.map(|entry| entry.value) } else { None };
-    let change = Change::new(old, new.map(|entry| entry.value));
-    cx.forward(Record { key, value: change, timestamp, headers: Headers::default() })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::foreign_nodes::{Answering, Keeping, Matching, Resolving, Subscribing};
 use super::table_source;
 use crate::dsl::options::{Consumed, SharedSerde, TableJoined};
-use crate::dsl::sink::Sinking;
+use crate::dsl::sink::{Partitioning, Sinking};
 use crate::dsl::subscription::{Answer, AnswerSerde, CombinedSerde, Subscription, SubscriptionSerde};
 use crate::dsl::{Change, Data, FailOnInvalidTimestamp, KTable, Materialized, StoreKey, StreamsBuilder};
 use crate::error::TopologyError;
@@ -195,7 +195,7 @@ fn subscribe<K: StoreKey, L: Data, F: StoreKey, R: Data>(
     let key: SharedSerde<Option<F>> = Arc::new(Nullable(Arc::clone(&serdes.foreign)));
     let value: SharedSerde<Subscription<K>> = Arc::new(SubscriptionSerde(Arc::clone(&serdes.key)));
     let sink = names.next("-subscription-registration-sink", "KTABLE-SINK-");
-    Sinking { key: Arc::clone(&key), value: Arc::clone(&value), partition: None }.add(
+    Sinking { key: Arc::clone(&key), value: Arc::clone(&value), partitioning: Partitioning::OfKey }.add(
         builder,
         sink,
         topic.clone(),
@@ -260,7 +260,7 @@ fn answer<K: StoreKey, L: Data, F: StoreKey, R: Data>(
     let sinking = Sinking {
         key: Arc::clone(&serdes.key),
         value: Arc::clone(&value),
-        partition: Some(|answer: &Answer<R>| answer.partition),
+        partitioning: Partitioning::Chosen(Arc::new(|_, answer: &Answer<R>, _| answer.partition)),
     };
     sinking.add(builder, sink, topic.clone(), vec![matched, told]);
     let source = names.next("-subscription-response-source", "KTABLE-SOURCE-");

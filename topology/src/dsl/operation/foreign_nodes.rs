@@ -191,6 +191,9 @@ impl<F: StoreKey, K: StoreKey, R: Data> Node for Matching<F, K, R> {
     }
 }
 
+/// A subscription as it is kept.
+type Found<F, K> = (Combined<F, K>, Entry<Subscription<K>>);
+
 /// Answers all that subscribed to a foreign row when it changes.
 pub(super) struct Answering<F, K> {
     store: StoreHandle<SubscriptionStore<F, K>>,
@@ -198,7 +201,7 @@ pub(super) struct Answering<F, K> {
     /// The store's changelog, which serdes are told.
     topic: Arc<str>,
     prefix: Vec<u8>,
-    found: Vec<(Combined<F, K>, Entry<Subscription<K>>)>,
+    found: Vec<Found<F, K>>,
 }
 
 impl<F, K> Answering<F, K> {

@@ -211,7 +211,7 @@ where
     fn init(&mut self, cx: &mut Context<'_, K, O>) -> Result<(), ProcessError> {
         let Some(held) = &self.held else { return Ok(()) };
         let stream_time = cx.recall(&held.stream_time_key).map_or(Timestamp::UNKNOWN, Timestamp);
-        let min_time = cx.recall(&held.min_time_key).map_or(Timestamp(i64::MAX), |least| Timestamp(-least));
+        let min_time = cx.recall(&held.min_time_key).map_or(Timestamp(i64::MAX), Timestamp);
         let clock = JoinClock { stream_time, min_time, ..JoinClock::default() };
         cx.store(held.buffer).clock = clock;
         Ok(())
@@ -262,8 +262,7 @@ where
         let Some(held) = &self.held else { return Ok(()) };
         let JoinClock { stream_time, min_time, .. } = cx.store(held.buffer).clock;
         cx.remember(&held.stream_time_key, stream_time.0);
-        // Of several commits the greatest value is recalled; the least time is the one to go on from.
-        cx.remember(&held.min_time_key, -min_time.0);
+        cx.remember(&held.min_time_key, min_time.0);
         Ok(())
     }
 }

@@ -13,9 +13,8 @@ use crate::error::{ProcessError, TopologyError};
 use crate::plan::{NodeRole, RepartitionDecl, TopicRef, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::Record;
-use crate::state::{Dirty, Entry, KeyValueStore, StoreHandle};
 
-use super::aggregate::forward_dirty;
+use super::kept::{Kept, apply};
 
 impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
     /// Keeps an aggregate per group: `remove` takes an old row out, `add` puts a new one in.
@@ -85,13 +84,10 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
         let (aggregate, step, store_name) = (materialized.value, Arc::new(step), Arc::clone(&store));
         let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
             Box::new(Typed::new(TableAggregate {
-                store: wiring.store::<KeyValueStore<K, A>>(&store_name),
+                kept: Kept::new(wiring, &store_name),
                 key: Arc::clone(&self.key),
                 aggregate: Arc::clone(&aggregate),
                 step: Arc::clone(&step),
-                cached: wiring.caches(&store_name),
-                send_old: wiring.node.send_old,
-                dirty: Vec::new(),
             }))
         });
         let role = NodeRole::Processor { make };
@@ -135,13 +131,10 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
 }
 
 struct TableAggregate<F, K: StoreKey, A: Data> {
-    store: StoreHandle<KeyValueStore<K, A>>,
+    kept: Kept<K, A>,
     key: SharedSerde<K>,
     aggregate: SharedSerde<A>,
     step: Arc<F>,
-    cached: bool,
-    send_old: bool,
-    dirty: Vec<Dirty<K, A>>,
 }
 
 impl<F, K, V, A> Processor<K, Change<V>, K, Change<A>> for TableAggregate<F, K, A>
@@ -152,7 +145,7 @@ where
     A: Data,
 {
     fn init(&mut self, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
-        cx.store(self.store).capture_old(self.send_old);
+        self.kept.init(cx);
         Ok(())
     }
 
@@ -165,31 +158,14 @@ where
             cx.drop_record(DropReason::NullKey);
             return Ok(());
         }
-        let (time, send_old, cached) = (record.timestamp, self.send_old, self.cached);
-        let (change, timestamp) = cx.store(self.store).update(&record.key, time, |slot| {
-            let old = if send_old && !cached { slot.as_ref().map(|entry| entry.value.clone()) } else { None };
-            let timestamp = slot.as_ref().map_or(time, |entry| entry.timestamp.max(time));
-            let mut value = slot.take().map(|entry| entry.value);
-            (self.step)(&record.key, &record.value, &mut value);
-            *slot =
-                value.filter(|value| !self.aggregate.is_null(value)).map(|value| Entry { value, timestamp });
-            let new = if cached { None } else { slot.as_ref().map(|entry| entry.value.clone()) };
-            (Change::new(old, new), timestamp)
-        })?;
-        if cached {
-            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
-        }
-        cx.forward(Record { key: record.key, value: change, timestamp, headers: record.headers })
+        let (time, serde) = (record.timestamp, &*self.aggregate);
+        self.kept.change_and_tell(record, cx, |key, change, slot, old_wanted| {
+            let step = |aggregate: &mut Option<A>| (self.step)(key, &change, aggregate);
+            apply(slot, time, old_wanted, &|| None, step, serde)
+        })
     }
 
     fn flush(&mut self, cx: &mut Context<'_, K, Change<A>>) -> Result<(), ProcessError> {
-        if !self.cached {
-            return Ok(());
-        }
-        cx.store(self.store).take_dirty(&mut self.dirty)?;
-        for dirty in self.dirty.drain(..) {
-            forward_dirty(dirty, self.send_old, cx)?;
-        }
-        Ok(())
+        self.kept.flush(cx)
     }
 }

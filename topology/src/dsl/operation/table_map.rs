@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::aggregate::forward_dirty;
+use super::kept::Kept;
 use crate::dsl::ktable::{KeptIn, TableInfo};
 use crate::dsl::options::SharedSerde;
 use crate::dsl::{Change, Data, KTable, StoreKey};
@@ -11,7 +11,7 @@ use crate::error::ProcessError;
 use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, Node, Processor, Typed};
 use crate::record::Record;
-use crate::state::{Dirty, Entry, KeyValueStore, StoreHandle};
+use crate::state::Entry;
 
 impl<'b, K: StoreKey, V: Data> KTable<'b, K, V> {
     /// Keeps the rows for which `predicate` holds. A change to a row that no longer matches is forwarded as a deletion;
@@ -88,29 +88,17 @@ where
     Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
         Box::new(Typed::<_, K, Change<V>, K, Change<W>>::new(TableMap {
             step: Arc::clone(&step),
-            kept: kept.as_ref().map(|kept| Kept {
-                store: wiring.store::<KeyValueStore<K, W>>(&kept.store),
-                value: Arc::clone(&kept.value),
-                cached: wiring.caches(&kept.store),
-                dirty: Vec::new(),
-            }),
+            kept: kept.as_ref().map(|kept| (Kept::new(wiring, &kept.store), Arc::clone(&kept.value))),
             send_old: wiring.node.send_old,
             quiet,
         }))
     })
 }
 
-/// The store of a table that was given one.
-struct Kept<K: StoreKey, W: Data> {
-    store: StoreHandle<KeyValueStore<K, W>>,
-    value: SharedSerde<W>,
-    cached: bool,
-    dirty: Vec<Dirty<K, W>>,
-}
-
 struct TableMap<F, K: StoreKey, W: Data> {
     step: Arc<F>,
-    kept: Option<Kept<K, W>>,
+    /// The store of a table that was given one, and how its values are written.
+    kept: Option<(Kept<K, W>, SharedSerde<W>)>,
     send_old: bool,
     quiet: bool,
 }
@@ -123,8 +111,8 @@ where
     W: Data,
 {
     fn init(&mut self, cx: &mut Context<'_, K, Change<W>>) -> Result<(), ProcessError> {
-        if let Some(kept) = &self.kept {
-            cx.store(kept.store).capture_old(self.send_old);
+        if let Some((kept, _)) = &self.kept {
+            kept.init(cx);
         }
         Ok(())
     }
@@ -135,38 +123,31 @@ where
         cx: &mut Context<'_, K, Change<W>>,
     ) -> Result<(), ProcessError> {
         let Record { key, value: Change { old, new, is_latest }, timestamp, headers } = record;
-        let mut new = new.and_then(|value| (self.step)(&key, value));
-        let old = match &self.kept {
-            None if self.send_old => old.and_then(|value| (self.step)(&key, value)),
-            None => None,
-            Some(kept) => {
-                new = new.filter(|value| !kept.value.is_null(value));
-                let entry = new.clone().map(|value| Entry { value, timestamp });
-                let old_wanted = self.send_old && !kept.cached;
-                cx.store(kept.store).update(&key, timestamp, |slot| {
+        let new = new.and_then(|value| (self.step)(&key, value));
+        let value = match &mut self.kept {
+            None => {
+                let old = old.filter(|_| self.send_old).and_then(|value| (self.step)(&key, value));
+                Change { old, new, is_latest }
+            }
+            Some((kept, serde)) => {
+                let entry = new.filter(|value| !serde.is_null(value)).map(|value| Entry { value, timestamp });
+                // What a store of one value a key holds is the latest.
+                let told = kept.change(&key, timestamp, cx, |slot, old_wanted| {
                     let before = std::mem::replace(slot, entry);
-                    if old_wanted { before.map(|entry| entry.value) } else { None }
-                })?
+                    let old = if old_wanted { before.map(|entry| entry.value) } else { None };
+                    (old, timestamp)
+                })?;
+                let Some((change, _)) = told else { return Ok(()) };
+                change
             }
         };
-        if self.kept.as_ref().is_some_and(|kept| kept.cached) {
-            let full = self.kept.as_ref().is_some_and(|kept| cx.store(kept.store).wants_flush());
-            return if full { Processor::<K, Change<V>, K, Change<W>>::flush(self, cx) } else { Ok(()) };
-        }
-        // What a store of one value a key holds is the latest.
-        let is_latest = is_latest || self.kept.is_some();
-        if self.quiet && old.is_none() && new.is_none() {
+        if self.quiet && value.old.is_none() && value.new.is_none() {
             return Ok(());
         }
-        cx.forward(Record { key, value: Change { old, new, is_latest }, timestamp, headers })
+        cx.forward(Record { key, value, timestamp, headers })
     }
 
     fn flush(&mut self, cx: &mut Context<'_, K, Change<W>>) -> Result<(), ProcessError> {
-        let Some(kept) = self.kept.as_mut().filter(|kept| kept.cached) else { return Ok(()) };
-        cx.store(kept.store).take_dirty(&mut kept.dirty)?;
-        for dirty in kept.dirty.drain(..) {
-            forward_dirty(dirty, self.send_old, cx)?;
-        }
-        Ok(())
+        self.kept.as_mut().map_or(Ok(()), |(kept, _)| kept.flush(cx))
     }
 }

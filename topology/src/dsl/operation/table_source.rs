@@ -10,9 +10,9 @@ use crate::error::ProcessError;
 use crate::plan::{NodeId, NodeRole, TopicRef, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::Record;
-use crate::state::{Dirty, Entry, KeyValueStore, StoreHandle};
+use crate::state::Entry;
 
-use super::aggregate::forward_dirty;
+use super::kept::Kept;
 use super::versioned_source;
 
 pub(in crate::dsl) fn table<'b, K: StoreKey, V: Data>(
@@ -42,13 +42,8 @@ pub(super) fn materialize<'b, K: StoreKey, V: Data>(
     builder.add_store(materialized.key_value_store(store));
     let (key, store_name) = (Arc::clone(&materialized.key), Arc::clone(store));
     let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
-        Box::new(Typed::new(TableSource {
-            store: wiring.store::<KeyValueStore<K, V>>(&store_name),
-            key: Arc::clone(&key),
-            cached: wiring.caches(&store_name),
-            send_old: wiring.node.send_old,
-            dirty: Vec::new(),
-        }))
+        let kept: Kept<K, V> = Kept::new(wiring, &store_name);
+        Box::new(Typed::new(TableSource { kept, key: Arc::clone(&key) }))
     });
     let node = builder.add_node::<Record<K, Option<V>>, Record<K, Change<V>>>(
         name,
@@ -65,16 +60,13 @@ pub(super) fn materialize<'b, K: StoreKey, V: Data>(
 }
 
 struct TableSource<K: StoreKey, V: Data> {
-    store: StoreHandle<KeyValueStore<K, V>>,
+    kept: Kept<K, V>,
     key: SharedSerde<K>,
-    cached: bool,
-    send_old: bool,
-    dirty: Vec<Dirty<K, V>>,
 }
 
 impl<K: StoreKey, V: Data> Processor<K, Option<V>, K, Change<V>> for TableSource<K, V> {
     fn init(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
-        cx.store(self.store).capture_old(self.send_old);
+        self.kept.init(cx);
         Ok(())
     }
 
@@ -83,32 +75,19 @@ impl<K: StoreKey, V: Data> Processor<K, Option<V>, K, Change<V>> for TableSource
         record: Record<K, Option<V>>,
         cx: &mut Context<'_, K, Change<V>>,
     ) -> Result<(), ProcessError> {
-        let Record { key, value, timestamp, headers } = record;
-        if self.key.is_null(&key) {
+        if self.key.is_null(&record.key) {
             cx.drop_record(DropReason::NullKey);
             return Ok(());
         }
-        let (send_old, cached) = (self.send_old, self.cached);
-        let new = if cached { None } else { value.clone() };
-        let old = cx.store(self.store).update(&key, timestamp, |slot| {
-            let before = slot.take();
-            *slot = value.map(|value| Entry { value, timestamp });
-            if send_old && !cached { before.map(|entry| entry.value) } else { None }
-        })?;
-        if cached {
-            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
-        }
-        cx.forward(Record { key, value: Change::new(old, new), timestamp, headers })
+        let timestamp = record.timestamp;
+        self.kept.change_and_tell(record, cx, |_, value, slot, old_wanted| {
+            let before = std::mem::replace(slot, value.map(|value| Entry { value, timestamp }));
+            let old = if old_wanted { before.map(|entry| entry.value) } else { None };
+            (old, timestamp)
+        })
     }
 
     fn flush(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
-        if !self.cached {
-            return Ok(());
-        }
-        cx.store(self.store).take_dirty(&mut self.dirty)?;
-        for dirty in self.dirty.drain(..) {
-            forward_dirty(dirty, self.send_old, cx)?;
-        }
-        Ok(())
+        self.kept.flush(cx)
     }
 }

@@ -4,9 +4,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::aggregate::apply;
 use super::closing::Closing;
 use super::keep::{self, Aggregation, Initial, Keep, Step};
+use super::kept::apply;
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::SharedSerde;
 use crate::dsl::value_getter::ValueGetter;

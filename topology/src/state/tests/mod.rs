@@ -3,6 +3,7 @@
 mod crash;
 mod key_value;
 mod suppress;
+mod versions;
 mod window;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,77 @@
+//! A table that every task has whole.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::options::{Consumed, Materialized, SharedSerde};
+use super::{Data, StoreKey, StreamsBuilder};
+use crate::plan::{GlobalDecl, TopicRef};
+
+/// A table whose topic every instance reads to its end, all partitions of it, before any task runs, and goes on reading
+/// beside them: a record looks up any key, not only one of its own partition. What is read is as new as the last poll;
+/// there is no order between it and the streams. Made by [`StreamsBuilder::global_table`].
+pub struct GlobalKTable<'b, K, V> {
+    pub(crate) builder: &'b StreamsBuilder,
+    /// Its place among the topology's global tables.
+    pub(crate) index: usize,
+    types: PhantomData<fn() -> (K, V)>,
+}
+
+impl<K, V> Clone for GlobalKTable<'_, K, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K, V> Copy for GlobalKTable<'_, K, V> {}
+
+/// How a global table is read.
+pub(crate) struct GlobalInfo<K, V> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) value: SharedSerde<V>,
+    pub(crate) topic: Arc<str>,
+    pub(crate) store: Arc<str>,
+}
+
+impl<K, V> Clone for GlobalInfo<K, V> {
+    fn clone(&self) -> Self {
+        Self {
+            key: Arc::clone(&self.key),
+            value: Arc::clone(&self.value),
+            topic: Arc::clone(&self.topic),
+            store: Arc::clone(&self.store),
+        }
+    }
+}
+
+pub(super) fn global_table<'b, K: StoreKey, V: Data>(
+    builder: &'b StreamsBuilder,
+    topic: &str,
+    consumed: Consumed<K, Option<V>>,
+    materialized: Materialized<K, V>,
+) -> GlobalKTable<'b, K, V> {
+    let store = materialized.store_name(builder, &format!("{topic}-"));
+    let source = consumed.name.unwrap_or_else(|| builder.next_name("KSTREAM-SOURCE-"));
+    let processor = builder.next_name("KTABLE-SOURCE-");
+    materialized.require_name(builder, &processor, &store);
+    // The topic is its own changelog.
+    let decl = materialized.key_value_store(&store).without_changelog().without_cache();
+    let topic: Arc<str> = topic.into();
+    let info =
+        GlobalInfo { key: materialized.key, value: materialized.value, topic: Arc::clone(&topic), store };
+    let mut graph = builder.graph.borrow_mut();
+    let (index, before) = (graph.globals.len(), graph.nodes.len());
+    let topic = TopicRef::External(topic);
+    graph.globals.push(GlobalDecl { source, processor, topic, store: decl.into(), before });
+    drop(graph);
+    builder.globals.borrow_mut().push(Box::new(info));
+    GlobalKTable { builder, index, types: PhantomData }
+}
+
+impl<K: StoreKey, V: Data> GlobalKTable<'_, K, V> {
+    pub(crate) fn info(&self) -> GlobalInfo<K, V> {
+        let globals = self.builder.globals.borrow();
+        let info = globals[self.index].downcast_ref::<GlobalInfo<K, V>>();
+        info.expect("the handle's types are those its information was stored with").clone()
+    }
+}
