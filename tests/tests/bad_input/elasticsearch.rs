@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use candlewick_operators::FeatureSet;
 use candlewick_tests::servers::{Door, Elasticsearch, Kafka, Missing, Registry};
-use candlewick_tests::shipped::Candlewick;
+use candlewick_tests::shipped::{Candlewick, Found, read};
 use candlewick_tests::{require, servers};
 
 use super::run::{PATIENCE, Run};
@@ -35,10 +35,10 @@ fn model() -> &'static Path {
     Box::leak(folder.path().join("model").into_boxed_path())
 }
 
-fn market(name: &str, (kafka, registry, _): &(&Kafka, &Registry, &Elasticsearch), door: &Door) -> Run {
+fn market(name: &str, (kafka, registry, _): &(&Kafka, &Registry, &Elasticsearch), url: &str) -> Run {
     Run::on_kafka(kafka.bootstrap(), registry.url(), name, MINUTES)
         .with_instead("--pipeline", "market")
-        .with(&["--model-dir", model().to_str().expect("UTF-8"), "--elasticsearch", door.url()])
+        .with(&["--model-dir", model().to_str().expect("UTF-8"), "--elasticsearch", url])
 }
 
 /// The ids of the predictions of a run: of every candle after the warm-up of its symbol.
@@ -55,8 +55,18 @@ fn expected_ids(run: &Run) -> BTreeSet<String> {
     ids
 }
 
-/// The index holds exactly the expected documents, each once, now: the run has ended.
+/// The index holds exactly the expected documents, each once, now: the run has ended. And nothing was refused.
 fn documents_are_exact(run: &Run, elasticsearch: &Elasticsearch) {
+    documents_are_there(run, elasticsearch);
+    assert_eq!(buried(run), [], "no document is blamed for Elasticsearch");
+}
+
+/// The dead letters of the sink.
+fn buried(run: &Run) -> Vec<Found> {
+    read(&*run.log(), &format!("{}-dlq", run.topic("predictions")))
+}
+
+fn documents_are_there(run: &Run, elasticsearch: &Elasticsearch) {
     let (url, index) = (elasticsearch.url(), run.topic("predictions"));
     let client = reqwest::blocking::Client::new();
     client.post(format!("{url}/{index}/_refresh")).send().expect("it answers");
@@ -69,8 +79,6 @@ fn documents_are_exact(run: &Run, elasticsearch: &Elasticsearch) {
     assert_eq!(ids.len(), expected_ids(run).len());
     run.candles_are_exact();
     assert_eq!(run.dead_letters(), []);
-    let buried = candlewick_tests::shipped::read(&*run.log(), &format!("{index}-dlq"));
-    assert_eq!(buried, [], "no document is blamed for Elasticsearch");
 }
 
 fn waits(process: &mut Candlewick, door: &Door) {
@@ -84,7 +92,7 @@ fn waits(process: &mut Candlewick, door: &Door) {
 fn an_elasticsearch_that_is_down_at_start_is_waited_for() {
     let servers = require!(all());
     let door = Door::shut_before(servers.2.url());
-    let run = market("lateindex", &servers, &door);
+    let run = market("lateindex", &servers, door.url());
     let mut process = run.start();
     waits(&mut process, &door);
     process.wait_for("state=Running", PATIENCE);
@@ -98,7 +106,7 @@ fn an_elasticsearch_that_is_down_at_start_is_waited_for() {
 fn an_elasticsearch_that_goes_away_and_comes_back_gets_every_document_once() {
     let servers = require!(all());
     let door = Door::before(servers.2.url());
-    let run = market("awayindex", &servers, &door).with(&["--speed", "x900"]);
+    let run = market("awayindex", &servers, door.url()).with(&["--speed", "x900"]);
     let mut process = run.start();
     process.wait_for("the sink runs", PATIENCE);
     process.wait_for("state=Running", PATIENCE);
@@ -116,7 +124,7 @@ fn an_elasticsearch_that_goes_away_and_comes_back_gets_every_document_once() {
 fn an_elasticsearch_that_stays_away_keeps_a_replay_waiting_and_the_next_start_writes_the_rest() {
     let servers = require!(all());
     let door = Door::before(servers.2.url());
-    let run = market("goneindex", &servers, &door).with(&["--speed", "x900"]);
+    let run = market("goneindex", &servers, door.url()).with(&["--speed", "x900"]);
     let mut process = run.start();
     process.wait_for("the sink runs", PATIENCE);
     process.wait_for("state=Running", PATIENCE);
@@ -131,4 +139,26 @@ fn an_elasticsearch_that_stays_away_keeps_a_replay_waiting_and_the_next_start_wr
     door.open();
     run.succeeds();
     documents_are_exact(&run, servers.2);
+}
+
+#[test]
+fn a_record_that_is_no_document_becomes_a_dead_letter_of_the_sink_and_every_prediction_is_a_document() {
+    let servers = require!(all());
+    let run = market("nodocument", &servers, servers.2.url());
+    let bad = [b"hello".to_vec(), vec![0, 0xff, 0xff, 0xff, 0xff, 1]];
+    run.make_topic(&run.topic("predictions"), 4);
+    run.write_values(&run.topic("predictions"), 1, &bad);
+    for _ in 0..2 {
+        run.succeeds();
+        documents_are_there(&run, servers.2);
+        let letters = buried(&run);
+        let values: Vec<Vec<u8>> =
+            letters.iter().map(|letter| letter.value.clone().unwrap_or_default()).collect();
+        assert_eq!(values, bad, "byte for byte, in order, once");
+        let said: Vec<String> = letters.iter().map(|letter| letter.header("candlewick.error")).collect();
+        assert!(
+            said[0].contains("begins with the byte 0x68") && said[1].contains("no schema with the id"),
+            "{said:?}"
+        );
+    }
 }

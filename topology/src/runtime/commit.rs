@@ -9,6 +9,8 @@
 //! So an engine never holds what its changelog does not, and a crash at any point replays a tail and wipes nothing.
 //! A commit that the group refuses is ordinary (another member joined): the thread goes back to its last commit.
 
+use std::time::Duration;
+
 use super::error::StreamsError;
 use super::thread::{Running, StreamThread};
 use crate::client::{ClientError, CommittedOffset, ProducerError, StartAt};
@@ -27,6 +29,9 @@ impl<E: Into<StreamsError>> From<E> for Refused {
         Self::Fatal(error.into())
     }
 }
+
+/// How long to wait with another try while the log is away.
+const AWAY: Duration = Duration::from_millis(500);
 
 type Offsets = Vec<(TopicPartition, CommittedOffset)>;
 
@@ -95,8 +100,31 @@ impl StreamThread {
         if offsets.is_empty() {
             return Ok(());
         }
-        let member = self.gate.metadata(self.losses()).map_err(current)?;
-        self.consumer.commit(offsets, &member).map_err(current)
+        loop {
+            let member = self.gate.metadata(self.losses()).map_err(current)?;
+            match self.consumer.commit(offsets, &member) {
+                Err(ClientError::Unavailable { reason, .. }) => self.wait_for_log(&reason),
+                outcome => return outcome.map_err(current),
+            }
+        }
+    }
+
+    fn wait_for_log(&self, reason: &str) {
+        tracing::warn!(thread = self.index, reason, "waiting for the log");
+        std::thread::sleep(AWAY);
+    }
+
+    /// What was committed, asked for until the log answers.
+    pub(super) fn committed(
+        &mut self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<Option<CommittedOffset>>, ClientError> {
+        loop {
+            match self.consumer.committed(partitions, self.application.request_timeout()) {
+                Err(ClientError::Unavailable { reason, .. }) => self.wait_for_log(&reason),
+                outcome => return outcome,
+            }
+        }
     }
 
     fn commit_transaction(&mut self, offsets: &Offsets) -> Result<(), Refused> {
@@ -111,9 +139,12 @@ impl StreamThread {
         if !offsets.is_empty() {
             match self.producer.send_offsets(offsets, &member, timeout) {
                 Ok(()) => {}
-                Err(ProducerError::NotCurrent { .. } | ProducerError::Abortable { .. }) => {
-                    return Err(Refused::NotCurrent);
-                }
+                // Whether they have arrived or not: without the end of the transaction they do not count.
+                Err(
+                    ProducerError::NotCurrent { .. }
+                    | ProducerError::Abortable { .. }
+                    | ProducerError::Timeout { .. },
+                ) => return Err(Refused::NotCurrent),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -146,7 +177,8 @@ impl StreamThread {
         self.tasks.iter().map(|running| running.grant.losses)
     }
 
-    /// Ends the open transaction without effect.
+    /// Ends the open transaction without effect. A producer that cannot any more is as good as fenced: its successor
+    /// ends the transaction when it registers.
     pub(super) fn abort(&mut self) -> Result<(), ProducerError> {
         let timeout = self.application.request_timeout();
         while self.in_transaction {
@@ -154,6 +186,14 @@ impl StreamThread {
                 Ok(()) => self.in_transaction = false,
                 Err(ProducerError::Timeout { operation }) => {
                     tracing::warn!(operation, "waiting for the log to abort a transaction");
+                }
+                Err(ProducerError::Fatal { reason }) => {
+                    tracing::warn!(
+                        thread = self.index,
+                        reason,
+                        "the producer could not abort: it is replaced"
+                    );
+                    return Err(ProducerError::Fenced);
                 }
                 Err(other) => return Err(other),
             }
@@ -165,7 +205,6 @@ impl StreamThread {
     /// anew, and reading starts again at the committed offsets. Nothing is wiped.
     pub(super) fn rewind(&mut self) -> Result<(), StreamsError> {
         self.abort()?;
-        let timeout = self.application.request_timeout();
         let wall = self.application.clock.wall();
         for index in 0..self.tasks.len() {
             let running = self.tasks.swap_remove(index);
@@ -176,17 +215,17 @@ impl StreamThread {
             let mut task = self.application.make_task(id, state);
             let partitions: Vec<TopicPartition> =
                 task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
-            for (partition, found) in partitions.iter().zip(self.consumer.committed(&partitions, timeout)?) {
-                let start = match found {
-                    Some(found) => {
-                        task.recall(partition, &found);
-                        StartAt::Offset(found.offset)
-                    }
-                    // Where it began: the end may have moved on since.
-                    None => match committed.get(partition) {
-                        Some(&offset) => StartAt::Offset(offset),
-                        None => self.reset(partition)?,
-                    },
+            for (partition, found) in partitions.iter().zip(self.committed(&partitions)?) {
+                // A commit whose answer was lost counts in the group, while the stores have gone back behind it.
+                let known = committed.get(partition).copied();
+                let found = found.filter(|found| known.is_none_or(|known| found.offset <= known));
+                if let Some(found) = &found {
+                    task.recall(partition, found);
+                }
+                // Where it began, if nothing was committed: the end may have moved on since.
+                let start = match known.or(found.map(|found| found.offset)) {
+                    Some(offset) => StartAt::Offset(offset),
+                    None => self.reset(partition)?,
                 };
                 self.consumer.seek(partition, start)?;
                 self.consumer.resume(std::slice::from_ref(partition))?;

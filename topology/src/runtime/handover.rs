@@ -46,14 +46,13 @@ impl StreamThread {
 
     /// Brings restored tasks to their committed offsets and lets them run.
     fn start(&mut self, tasks: Vec<(Task, Grant)>) -> Result<(), StreamsError> {
-        let timeout = self.application.request_timeout();
         let wall = self.application.clock.wall();
         let mut starts = self.continuing();
         for (mut task, grant) in tasks {
             let partitions: Vec<TopicPartition> =
                 task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
             let mut committed = BTreeMap::new();
-            for (partition, found) in partitions.iter().zip(self.consumer.committed(&partitions, timeout)?) {
+            for (partition, found) in partitions.iter().zip(self.committed(&partitions)?) {
                 let start = match found {
                     Some(found) => {
                         task.recall(partition, &found);

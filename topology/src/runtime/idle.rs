@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::StreamsError;
 use super::thread::{Running, StreamThread};
+use crate::client::ClientError;
 use crate::time::millis;
 
 /// Since when a task has had nothing to do.
@@ -12,6 +13,9 @@ use crate::time::millis;
 pub(super) struct Idle {
     since: Option<Duration>,
     processed: u64,
+    /// The log itself has said that there is nothing more: what a consumer knows of an end may be old, most of all while
+    /// the log is slow or away.
+    is_sure: bool,
 }
 
 impl StreamThread {
@@ -22,11 +26,17 @@ impl StreamThread {
             let quiet = self.is_quiet(index);
             let Running { task, idle, .. } = &mut self.tasks[index];
             if !quiet || idle.processed != task.processed {
-                *idle = Idle { since: quiet.then_some(now), processed: task.processed };
+                *idle = Idle { since: quiet.then_some(now), processed: task.processed, is_sure: false };
                 continue;
             }
             let since = *idle.since.get_or_insert(now);
             if now.saturating_sub(since) >= after {
+                if !idle.is_sure && !self.is_at_end(index)? {
+                    self.tasks[index].idle.since = None;
+                    continue;
+                }
+                let Running { task, idle, .. } = &mut self.tasks[index];
+                idle.is_sure = true;
                 task.env.wall = wall;
                 task.advance(wall.minus_millis(millis(after)))?;
                 self.send_outputs(index)?;
@@ -43,5 +53,22 @@ impl StreamThread {
             let end = self.consumer.known_end(&queue.partition);
             queue.len() == 0 && at.zip(end).is_some_and(|(at, end)| at >= end)
         })
+    }
+
+    /// Whether the log holds nothing that a task has not read. One that does not answer may hold something.
+    fn is_at_end(&self, index: usize) -> Result<bool, StreamsError> {
+        let timeout = self.application.request_timeout();
+        let mut admin = self.application.log.admin()?;
+        for queue in &self.tasks[index].task.group.queues {
+            let marks = match admin.watermarks(&queue.partition, timeout) {
+                Err(ClientError::Unavailable { .. }) => return Ok(false),
+                answer => answer?,
+            };
+            let end = if self.application.exactly_once() { marks.stable } else { marks.high };
+            if self.consumer.position(&queue.partition).is_none_or(|at| at < end) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
