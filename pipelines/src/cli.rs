@@ -8,6 +8,8 @@ use candlewick::Guarantee;
 use candlewick_operators::Interval;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::secret::Secret;
+
 /// Streams of trades to candles, indicators and predictions.
 #[derive(Debug, Parser)]
 #[command(name = "candlewick", version, about, propagate_version = true)]
@@ -45,12 +47,19 @@ pub struct LogOptions {
     /// Kafka's address, as host:port[,host:port]; without it an embedded log in the data folder is used.
     #[arg(long, env = "CANDLEWICK_BROKERS", value_name = "HOST:PORT")]
     pub brokers: Option<String>,
-    /// A property of librdkafka, such as consumer.fetch.wait.max.ms=50; may be repeated.
+    /// A property of librdkafka, such as consumer.fetch.wait.max.ms=50; may be repeated. What must not be seen goes into a
+    /// variable: CANDLEWICK_KAFKA_PROPERTY_SASL_PASSWORD is sasl.password.
     #[arg(long = "kafka-property", value_name = "KEY=VALUE")]
     pub kafka_properties: Vec<String>,
     /// The schema registry's address; without it schemas are kept in a file in the data folder.
     #[arg(long, env = "CANDLEWICK_REGISTRY", value_name = "URL")]
     pub registry: Option<String>,
+    /// Who logs in to the schema registry: a user, or a cloud's API key.
+    #[arg(long, env = "CANDLEWICK_REGISTRY_USER", value_name = "NAME", requires = "registry_password")]
+    pub registry_user: Option<String>,
+    /// The password of that user, or the API secret; rather by its variable, for a command line can be seen.
+    #[arg(long, env = "CANDLEWICK_REGISTRY_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub registry_password: Option<Secret>,
     /// Where the embedded log, local schemas and the model live.
     #[arg(long, env = "CANDLEWICK_DATA_DIR", default_value = "data", value_name = "FOLDER")]
     pub data_dir: PathBuf,
@@ -147,6 +156,26 @@ pub struct RunOptions {
     /// Elasticsearch's address: predictions are written there too.
     #[arg(long, env = "CANDLEWICK_ELASTICSEARCH", value_name = "URL")]
     pub elasticsearch: Option<String>,
+    /// Who logs in to Elasticsearch.
+    #[arg(
+        long,
+        env = "CANDLEWICK_ELASTICSEARCH_USER",
+        value_name = "NAME",
+        requires = "elasticsearch_password"
+    )]
+    pub elasticsearch_user: Option<String>,
+    /// The password of that user; rather by its variable, for a command line can be seen.
+    #[arg(long, env = "CANDLEWICK_ELASTICSEARCH_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub elasticsearch_password: Option<Secret>,
+    /// An API key as Elasticsearch shows it, encoded, instead of user and password; rather by its variable.
+    #[arg(
+        long,
+        env = "CANDLEWICK_ELASTICSEARCH_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        conflicts_with = "elasticsearch_user"
+    )]
+    pub elasticsearch_api_key: Option<Secret>,
     /// Where stores live; by default in the data folder.
     #[arg(long, env = "CANDLEWICK_STATE_DIR", value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,

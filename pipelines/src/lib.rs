@@ -16,6 +16,7 @@ pub mod market;
 pub mod notional;
 pub mod reset;
 pub mod run;
+pub mod secret;
 pub mod show;
 pub mod sink;
 pub mod source;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
 use candlewick::client::{EmbeddedLog, EmbeddedSettings, Log, NewTopic};
-use candlewick_connectors::avro::{ConfluentRegistry, MemoryRegistry, RegistrySettings, SchemaRegistry};
+use candlewick_connectors::avro::{
+    ConfluentRegistry, Credentials, MemoryRegistry, RegistrySettings, SchemaRegistry,
+};
 
 use crate::cli::LogOptions;
 use crate::error::CommandError;
@@ -26,13 +28,31 @@ pub fn open(options: &LogOptions, client_id: &str) -> Result<Arc<dyn Log>, Comma
         return Ok(EmbeddedLog::open(&options.data_dir.join("log"), EmbeddedSettings::default())?);
     };
     let mut settings = KafkaSettings::new(brokers, client_id);
-    for property in &options.kafka_properties {
-        let Some((key, value)) = property.split_once('=') else {
-            return Err(CommandError::Usage(format!("--kafka-property {property}: write KEY=VALUE")));
-        };
-        settings.properties.insert(key.trim().to_owned(), value.trim().to_owned());
-    }
+    settings.properties = kafka_properties(&options.kafka_properties, std::env::vars())?;
     Ok(Arc::new(KafkaLog::connect(settings)?))
+}
+
+/// Begins the variables that are properties of librdkafka: what follows is the name, with `_` for `.`.
+const PROPERTY: &str = "CANDLEWICK_KAFKA_PROPERTY_";
+
+/// The properties by variables and by flags; a flag is stronger.
+fn kafka_properties(
+    flags: &[String],
+    variables: impl Iterator<Item = (String, String)>,
+) -> Result<BTreeMap<String, String>, CommandError> {
+    let mut properties = BTreeMap::new();
+    for (name, value) in variables {
+        if let Some(key) = name.strip_prefix(PROPERTY) {
+            properties.insert(key.to_lowercase().replace('_', "."), value);
+        }
+    }
+    for flag in flags {
+        let Some((key, value)) = flag.split_once('=') else {
+            return Err(CommandError::Usage(format!("--kafka-property {flag}: write KEY=VALUE")));
+        };
+        properties.insert(key.trim().to_owned(), value.trim().to_owned());
+    }
+    Ok(properties)
 }
 
 /// Opens the schema registry: a local file, or the one at the address given.
@@ -41,7 +61,14 @@ pub fn open(options: &LogOptions, client_id: &str) -> Result<Arc<dyn Log>, Comma
 /// When the file or the address cannot be used.
 pub fn registry(options: &LogOptions) -> Result<Arc<dyn SchemaRegistry>, CommandError> {
     match &options.registry {
-        Some(url) => Ok(Arc::new(ConfluentRegistry::new(RegistrySettings::new(url))?)),
+        Some(url) => {
+            let mut settings = RegistrySettings::new(url);
+            if let (Some(user), Some(password)) = (&options.registry_user, &options.registry_password) {
+                let password = password.reveal().to_owned();
+                settings.credentials = Credentials::Basic { user: user.clone(), password };
+            }
+            Ok(Arc::new(ConfluentRegistry::new(settings)?))
+        }
         None if options.in_memory => Ok(Arc::new(MemoryRegistry::new())),
         None => {
             let folder = &options.data_dir;
@@ -84,4 +111,24 @@ pub fn create_topics(log: &Arc<dyn Log>, names: &[&str], partitions: i32) -> Res
         })
         .collect();
     Ok(admin.create(&missing, TIMEOUT)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_come_from_variables_and_a_flag_is_stronger() {
+        let variables = [
+            ("CANDLEWICK_KAFKA_PROPERTY_SASL_PASSWORD", "hush"),
+            ("CANDLEWICK_KAFKA_PROPERTY_CONSUMER_FETCH_WAIT_MAX_MS", "5"),
+            ("CANDLEWICK_BROKERS", "b:1"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let flags = ["consumer.fetch.wait.max.ms=50".to_owned()];
+        let found = kafka_properties(&flags, variables.into_iter()).expect("valid");
+        let expected = [("consumer.fetch.wait.max.ms", "50"), ("sasl.password", "hush")];
+        assert!(found.iter().map(|(key, value)| (key.as_str(), value.as_str())).eq(expected));
+        assert!(kafka_properties(&["x".to_owned()], std::iter::empty()).is_err());
+    }
 }

@@ -11,6 +11,7 @@ use candlewick::{
     ApplicationState, Clock, KafkaStreams, RunningStreams, StreamsConfig, SystemClock, Timestamp, Topology,
 };
 use candlewick_connectors::avro::{AvroRecord, CandleRecord, SchemaRegistry};
+use candlewick_connectors::elasticsearch::Login;
 use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSettings};
 use candlewick_connectors::{Pacer, Replay, ReplaySettings};
 use candlewick_models::Progress;
@@ -82,7 +83,7 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         Some(_) | None => None,
     };
     let sink = match &options.elasticsearch {
-        Some(url) => Some(PredictionSink::start(url, &topics.predictions, &registry, &log)?),
+        Some(url) => Some(PredictionSink::start(url, login(options), &topics.predictions, &registry, &log)?),
         None => None,
     };
     let parts = Parts { streams, source, sink, handler };
@@ -95,6 +96,17 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         server.stop();
     }
     ended
+}
+
+/// How Elasticsearch is logged in to.
+fn login(options: &RunOptions) -> Login {
+    match (&options.elasticsearch_api_key, &options.elasticsearch_user, &options.elasticsearch_password) {
+        (Some(key), _, _) => Login::ApiKey(key.reveal().to_owned()),
+        (None, Some(user), Some(password)) => {
+            Login::Basic { user: user.clone(), password: password.reveal().to_owned() }
+        }
+        (None, _, _) => Login::None,
+    }
 }
 
 /// What must be there before anything runs: the topics of ours, and the schemas of what is written into them. An input

@@ -184,6 +184,11 @@ fn every_variable_exists_in_the_binary_and_has_a_value_of_its_kind() {
             if let Some(key) = name.strip_prefix("CANDLEWICK_STREAMS_") {
                 let key = format!("\"{}\",", key.to_lowercase().replace('_', "-"));
                 assert!(text("topology/src/runtime/config.rs").contains(&key), "{place}: {name}");
+            } else if name.starts_with("CANDLEWICK_KAFKA_PROPERTY_") {
+                assert!(
+                    text("pipelines/src/log.rs").contains("\"CANDLEWICK_KAFKA_PROPERTY_\""),
+                    "{place}: {name}"
+                );
             } else if name != "CANDLEWICK_LOG" {
                 assert_eq!(line.variable_fault(name, value), None, "{place}");
             }

@@ -106,8 +106,24 @@ impl Delivery {
             return Ok(Attempt::Empty);
         }
         let items: Vec<BulkItem> = self.pending[..count].iter().map(|pending| pending.item.clone()).collect();
-        status.count_request();
-        match client.bulk(&config.index, &items, timeout) {
+        let began = Instant::now();
+        let answer = client.bulk(&config.index, &items, timeout);
+        let took = began.elapsed();
+        let outcome = self.judged(answer, count, config, log, status);
+        status.count_request(took, self.pending.len());
+        outcome
+    }
+
+    /// What follows from the answer to a request of the first `count` documents.
+    fn judged(
+        &mut self,
+        answer: Answer,
+        count: usize,
+        config: &ElasticsearchConfig,
+        log: &dyn Log,
+        status: &SharedStatus,
+    ) -> Result<Attempt, ElasticsearchError> {
+        match answer {
             Answer::Items(verdicts) => {
                 self.documents_max = (self.documents_max * 2).min(config.bulk_documents_max.max(1));
                 self.sort_out(verdicts, log, status)

@@ -2,6 +2,7 @@
 //! nothing of the work.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What the sink is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +52,10 @@ pub(super) struct SharedStatus {
     written: metrics::Counter,
     dead_letters: metrics::Counter,
     retries: metrics::Counter,
+    waiting: metrics::Gauge,
+    partitions: metrics::Gauge,
+    pending: metrics::Gauge,
+    request: metrics::Histogram,
 }
 
 impl SharedStatus {
@@ -61,6 +66,10 @@ impl SharedStatus {
             written: metrics::counter!("candlewick_sink_written_total", &labels),
             dead_letters: metrics::counter!("candlewick_sink_dead_letters_total", &labels),
             retries: metrics::counter!("candlewick_sink_retries_total", &labels),
+            waiting: metrics::gauge!("candlewick_sink_waiting", &labels),
+            partitions: metrics::gauge!("candlewick_sink_partitions", &labels),
+            pending: metrics::gauge!("candlewick_sink_pending_documents", &labels),
+            request: metrics::histogram!("candlewick_sink_request_seconds", &labels),
         }
     }
 
@@ -75,12 +84,15 @@ impl SharedStatus {
     /// Sets the state; whether it is another one than before.
     pub(super) fn set(&self, state: SinkState) -> bool {
         let mut held = self.lock();
+        self.waiting.set(if matches!(state, SinkState::Waiting { .. }) { 1.0 } else { 0.0 });
         let other = std::mem::discriminant(&held.state) != std::mem::discriminant(&state);
         held.state = state;
         other
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "few partitions")]
     pub(super) fn set_partitions(&self, count: usize) {
+        self.partitions.set(count as f64);
         self.lock().partitions = count;
     }
 
@@ -99,7 +111,11 @@ impl SharedStatus {
         self.lock().dead_letters += 1;
     }
 
-    pub(super) fn count_request(&self) {
+    /// One request was answered, or not, after this time; so many documents are on their way still.
+    #[expect(clippy::cast_precision_loss, reason = "few documents wait at once")]
+    pub(super) fn count_request(&self, took: Duration, pending: usize) {
+        self.request.record(took);
+        self.pending.set(pending as f64);
         self.lock().requests += 1;
     }
 

@@ -22,7 +22,7 @@ pub trait Log: Send + Sync + 'static {
     /// # Errors
     /// When the engine cannot make one.
     fn consumer(&self, group: &str, isolation: Isolation) -> Result<Box<dyn Consumer>, ClientError> {
-        self.consumer_with(&ConsumerSettings { group: group.to_owned(), isolation, gather: Duration::ZERO })
+        self.consumer_with(&ConsumerSettings::new(group, isolation))
     }
 
     /// A producer.
@@ -68,6 +68,16 @@ pub struct ConsumerSettings {
     /// How long the log may gather records, as long as they are few, before it hands them over: a reader whose results are
     /// seen at its next commit only loses nothing by it, and both sides are woken less often.
     pub gather: Duration,
+    /// Memory that fetched, not yet polled records may take, in bytes; the engine's default when not given.
+    pub fetch_bytes_max: Option<usize>,
+}
+
+impl ConsumerSettings {
+    /// A consumer that is told of records at once, with the engine's default of memory.
+    #[must_use]
+    pub fn new(group: &str, isolation: Isolation) -> Self {
+        Self { group: group.to_owned(), isolation, gather: Duration::ZERO, fetch_bytes_max: None }
+    }
 }
 
 /// Where reading of a partition starts.

@@ -65,7 +65,9 @@ impl Application {
             true => (self.config.commit_interval() / 2).min(GATHER_MAX),
             false => Duration::ZERO,
         };
-        ConsumerSettings { group: self.config.application_id.clone(), isolation: self.isolation(), gather }
+        let settings = ConsumerSettings::new(&self.config.application_id, self.isolation());
+        let fetch_bytes_max = Some(self.buffer_share() * 2 / 3);
+        ConsumerSettings { gather, fetch_bytes_max, ..settings }
     }
 
     /// The producer of a thread: transactional under exactly-once, by an id that is this instance's and thread's own.
@@ -76,8 +78,13 @@ impl Application {
             transactional_id,
             transaction_timeout: Some(Duration::from_millis(self.config.transaction_timeout_ms)),
             linger: None,
-            queue_bytes_max: None,
+            queue_bytes_max: Some(self.buffer_share() / 3),
         }
+    }
+
+    /// What the clients of one thread may hold, in bytes.
+    fn buffer_share(&self) -> usize {
+        self.config.buffer_bytes_max / self.config.threads.max(1)
     }
 
     /// The changelog partitions of a task, by store.

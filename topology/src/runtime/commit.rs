@@ -44,6 +44,8 @@ impl StreamThread {
         match self.try_commit() {
             Ok(()) => {
                 self.shared.count_commit();
+                let took = self.application.clock.monotonic().saturating_sub(self.last_commit);
+                self.meters.commit.record(took);
                 Ok(())
             }
             Err(Refused::NotCurrent) => {

@@ -41,6 +41,8 @@ pub struct StreamsConfig {
     pub commit_interval_ms: Option<u64>,
     /// Bytes of write-back cache for the whole instance; 0 forwards every update at once.
     pub cache_bytes_max: usize,
+    /// Bytes of fetched and of unsent records that the clients of all threads may hold together.
+    pub buffer_bytes_max: usize,
     /// Where stores live between runs; without it they are kept in memory and restored at every start.
     pub state_dir: Option<PathBuf>,
     /// Records that may wait per partition before it is paused.
@@ -84,6 +86,7 @@ impl Default for StreamsConfig {
             guarantee: Guarantee::AtLeastOnce,
             commit_interval_ms: None,
             cache_bytes_max: 10 << 20,
+            buffer_bytes_max: 32 << 20,
             state_dir: None,
             buffered_records_max: 1_000,
             poll_records_max: 1_000,
@@ -135,12 +138,13 @@ pub enum ConfigError {
     },
 }
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "application-id",
     "threads",
     "guarantee",
     "commit-interval-ms",
     "cache-bytes-max",
+    "buffer-bytes-max",
     "state-dir",
     "buffered-records-max",
     "poll-records-max",
@@ -227,6 +231,7 @@ impl StreamsConfig {
             "guarantee" => self.guarantee = one.guarantee,
             "commit-interval-ms" => self.commit_interval_ms = one.commit_interval_ms,
             "cache-bytes-max" => self.cache_bytes_max = one.cache_bytes_max,
+            "buffer-bytes-max" => self.buffer_bytes_max = one.buffer_bytes_max,
             "state-dir" => self.state_dir = one.state_dir,
             "buffered-records-max" => self.buffered_records_max = one.buffered_records_max,
             "poll-records-max" => self.poll_records_max = one.poll_records_max,

@@ -61,6 +61,7 @@ impl StreamThread {
             });
         }
         self.measure(&report);
+        self.measure_stores();
         self.shared.report(self.index, report);
     }
 
@@ -107,6 +108,44 @@ impl StreamThread {
             let labels = [("thread", thread.clone()), ("state", state.to_owned())];
             #[expect(clippy::cast_precision_loss, reason = "few tasks")]
             metrics::gauge!("candlewick_tasks", &labels).set(count as f64);
+        }
+    }
+
+    /// What the stores' caches were good for, and how much of each task is still to be restored: nothing, once it runs.
+    fn measure_stores(&self) {
+        for running in &self.tasks {
+            let task = running.task.id.to_string();
+            metrics::gauge!("candlewick_restore_remaining_records", "task" => task.clone()).set(0.0);
+            for (store, counts) in running.task.env.state.cache_counts() {
+                let labels = [("task", task.clone()), ("store", store.to_owned())];
+                metrics::counter!("candlewick_store_cache_hits_total", &labels).absolute(counts.hits);
+                metrics::counter!("candlewick_store_cache_misses_total", &labels).absolute(counts.misses);
+            }
+        }
+        for (id, Awaited { progress, .. }) in &self.restoring {
+            let (restored, total) =
+                (progress.restored.load(Ordering::Relaxed), progress.total.load(Ordering::Relaxed));
+            #[expect(clippy::cast_precision_loss, reason = "2^53 records are as good as exact")]
+            let left = (total - restored).max(0) as f64;
+            metrics::gauge!("candlewick_restore_remaining_records", "task" => id.to_string()).set(left);
+        }
+    }
+}
+
+/// The histograms of a thread, looked up once.
+pub(super) struct Meters {
+    /// How long one round of processing took, of all that the polls before it brought.
+    pub(super) process: metrics::Histogram,
+    /// How long one commit took, from the first flush to the engines.
+    pub(super) commit: metrics::Histogram,
+}
+
+impl Meters {
+    pub(super) fn new(thread: usize) -> Self {
+        let label = [("thread", thread.to_string())];
+        Self {
+            process: metrics::histogram!("candlewick_process_seconds", &label),
+            commit: metrics::histogram!("candlewick_commit_seconds", &label),
         }
     }
 }

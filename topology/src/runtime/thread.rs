@@ -12,6 +12,7 @@ use super::collector::Collector;
 use super::error::StreamsError;
 use super::idle::Idle;
 use super::membership::{Gate, Grant};
+use super::report::Meters;
 use super::restore::{RestoreProgress, RestoreRequest, Restored};
 use super::shared::Shared;
 use super::task::Task;
@@ -75,6 +76,7 @@ pub(crate) struct StreamThread {
     pub(super) given_up: Sender<Grant>,
     pub(super) updater: Sender<RestoreRequest>,
     pub(super) restored: (Sender<Restored>, Receiver<Restored>),
+    pub(super) meters: Meters,
     commands: Receiver<Command>,
     batch: PolledBatch,
 }
@@ -114,6 +116,7 @@ impl StreamThread {
             given_up,
             updater,
             restored: crossbeam_channel::unbounded(),
+            meters: Meters::new(index),
             commands,
             batch: PolledBatch::default(),
         })
@@ -251,7 +254,8 @@ impl StreamThread {
     }
 
     fn process(&mut self) -> Result<(), StreamsError> {
-        let wall = self.application.clock.wall();
+        let (wall, began) = (self.application.clock.wall(), self.application.clock.monotonic());
+        let mut is_idle = true;
         for index in 0..self.tasks.len() {
             let running = &mut self.tasks[index];
             running.task.env.wall = wall;
@@ -263,9 +267,13 @@ impl StreamThread {
                 }
             }
             if self.tasks[index].task.processed > before {
+                is_idle = false;
                 self.tasks[index].task.finish_batch()?;
             }
             self.send_outputs(index)?;
+        }
+        if !is_idle {
+            self.meters.process.record(self.application.clock.monotonic().saturating_sub(began));
         }
         self.producer.poll()?;
         self.pause_full()

@@ -5,6 +5,8 @@
 //! (a part of it: not yet serialized into the overlay). A slot knows its place in both, so when the table grows and the
 //! buckets move, one walk over the table puts the lists right; no key is ever cloned to be found again.
 
+use std::cell::Cell;
+
 use hashbrown::HashTable;
 
 use super::entry::Entry;
@@ -61,6 +63,13 @@ pub(crate) struct CacheLimits {
     pub(crate) write_through: bool,
 }
 
+/// How often what was asked for was in the cache, and how often it was not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CacheCounts {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+}
+
 pub(crate) struct Cache<Q, V> {
     table: HashTable<Slot<Q, V>>,
     hash: fn(&Q) -> u64,
@@ -72,6 +81,7 @@ pub(crate) struct Cache<Q, V> {
     limits: CacheLimits,
     slots_max: usize,
     hand: usize,
+    counts: Cell<CacheCounts>,
 }
 
 impl<Q, V: Clone> Cache<Q, V> {
@@ -86,6 +96,7 @@ impl<Q, V: Clone> Cache<Q, V> {
             limits,
             slots_max: 0,
             hand: 0,
+            counts: Cell::default(),
         };
         cache.expect_heap_bytes(48);
         cache
@@ -120,7 +131,20 @@ impl<Q, V: Clone> Cache<Q, V> {
 
     #[inline]
     pub(crate) fn find(&self, hash: u64, is_key: impl Fn(&Q) -> bool) -> Option<usize> {
-        self.table.find_bucket_index(hash, |slot| is_key(&slot.key))
+        let found = self.table.find_bucket_index(hash, |slot| is_key(&slot.key));
+        self.count(found.is_some());
+        found
+    }
+
+    #[inline]
+    fn count(&self, is_hit: bool) {
+        let CacheCounts { hits, misses } = self.counts.get();
+        self.counts.set(CacheCounts { hits: hits + u64::from(is_hit), misses: misses + u64::from(!is_hit) });
+    }
+
+    /// Since the store was opened.
+    pub(crate) fn counts(&self) -> CacheCounts {
+        self.counts.get()
     }
 
     #[inline]
@@ -152,6 +176,7 @@ impl<Q, V: Clone> Cache<Q, V> {
                 if slot.entry.is_none() {
                     slot.deleted_at = timestamp;
                 }
+                self.count(true);
                 Ok(answer)
             }
             _ => Err(f),
@@ -401,5 +426,15 @@ mod tests {
         let bucket = cache.insert_read(identity(&5), 5, None);
         cache.change(bucket, Timestamp(9), |entry| *entry = None);
         assert_eq!(cache.dirty_len(), 0);
+    }
+
+    #[test]
+    fn what_is_there_counts_as_a_hit_and_what_is_not_as_a_miss() {
+        let mut cache =
+            Cache::<u64, u64>::new(CacheLimits { bytes_max: 1 << 20, write_through: false }, identity);
+        assert_eq!(cache.find(5, |k| *k == 5), None);
+        cache.insert_read(5, 5, None);
+        assert!(cache.find(5, |k| *k == 5).is_some());
+        assert_eq!(cache.counts(), CacheCounts { hits: 1, misses: 1 });
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Bound;
 use foldhash::fast::FixedState;
 
 use super::StateStore;
-use super::cache::{Below, Cache, CacheLimits};
+use super::cache::{Below, Cache, CacheCounts, CacheLimits};
 use super::codec::{Codec, without_timestamp};
 use super::engine::Batch;
 use super::entry::{Dirty, Entry};
@@ -263,6 +263,10 @@ where
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
+    }
+
+    fn cache_counts(&self) -> Option<CacheCounts> {
+        Some(self.cache.counts())
     }
 
     fn settle(&mut self) -> Result<(), StoreError> {

@@ -36,6 +36,7 @@ use std::any::Any;
 
 pub use builder::{StoreBuilder, Stores};
 pub(crate) use builder::{StoreDecl, StoreKind};
+pub(crate) use cache::CacheCounts;
 pub use entry::{Dirty, Entry};
 pub use error::StoreError;
 pub use folder::StateFolder;
@@ -68,6 +69,11 @@ pub(crate) trait StateStore: Send {
     /// The store's name.
     fn name(&self) -> &str {
         &self.layer().store
+    }
+
+    /// How often its cache had what was asked for; nothing where there is no cache.
+    fn cache_counts(&self) -> Option<CacheCounts> {
+        None
     }
 
     /// Serializes what changed into the overlay and takes it for reported.

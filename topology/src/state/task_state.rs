@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::StateStore;
 use super::builder::{StoreDecl, StoreKind, StoreSettings};
-use super::cache::CacheLimits;
+use super::cache::{CacheCounts, CacheLimits};
 use super::engine::{Batch, Engine, MemoryEngine};
 use super::error::StoreError;
 use super::overlay::{Layer, mark_name};
@@ -188,6 +188,11 @@ impl TaskState {
     /// Bytes that wait for a commit.
     pub(crate) fn overlay_bytes(&self) -> usize {
         self.stores.iter().map(|store| store.layer().bytes()).sum()
+    }
+
+    /// The stores that have a cache, with what it was good for.
+    pub(crate) fn cache_counts(&self) -> impl Iterator<Item = (&str, CacheCounts)> {
+        self.stores.iter().filter_map(|store| Some((store.name(), store.cache_counts()?)))
     }
 
     /// The bytes of each store.

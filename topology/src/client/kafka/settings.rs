@@ -103,7 +103,7 @@ impl KafkaSettings {
     pub(super) fn consumer(&self, settings: &ConsumerSettings) -> ClientConfig {
         // The queue's limit counts keys and values alone. A queued record costs librdkafka some 250 bytes beside its own,
         // and a response is decompressed whole: measured, four times the limit and more, so it is an eighth.
-        let queue = (self.fetch_bytes_max / 8).max(256 << 10);
+        let queue = (settings.fetch_bytes_max.unwrap_or(self.fetch_bytes_max) / 8).max(256 << 10);
         let response = (queue / 2).max(64 << 10);
         // The end of a partition is known after at most the wait.
         let (least, wait) = match settings.gather.as_millis() {
@@ -202,8 +202,7 @@ impl KafkaSettings {
 
     /// A client of a group without members, to set its offsets.
     pub(super) fn outsider(&self, group: &str) -> ClientConfig {
-        let (group, isolation) = (group.to_owned(), Isolation::ReadUncommitted);
-        let mut config = self.consumer(&ConsumerSettings { group, isolation, gather: Duration::ZERO });
+        let mut config = self.consumer(&ConsumerSettings::new(group, Isolation::ReadUncommitted));
         config.set("enable.partition.eof", "false");
         config
     }

@@ -44,6 +44,13 @@ const LOOK_AFTER: Duration = Duration::from_millis(500);
 /// How long to wait with another try after the log was not reachable.
 const BACKOFF: Duration = Duration::from_millis(100);
 
+/// The clients of a time of leading. They are connected while the group is still being joined.
+struct Clients {
+    journal: Journal,
+    producer: Box<dyn Producer>,
+    admin: Box<dyn Admin>,
+}
+
 /// One time of leading.
 struct Reign<'a> {
     leader: &'a Leader,
@@ -60,11 +67,15 @@ struct Reign<'a> {
 impl Leader {
     /// Runs until the channel of orders is closed.
     pub(crate) fn run(self) {
+        // What cannot be connected now is connected when it is needed, and told then.
+        let mut ready = self.connect().ok();
         while let Ok(order) = self.orders.recv() {
             if order != Order::Lead {
+                // Somebody else leads: a reader of the control topic that nobody listens to is of no use.
+                ready = None;
                 continue;
             }
-            if let Err(error) = self.lead() {
+            if let Err(error) = self.lead(ready.take()) {
                 tracing::error!(%error, "leading the application failed");
                 self.shared.fail(format!("leading the application failed: {error}"));
                 return;
@@ -73,7 +84,7 @@ impl Leader {
     }
 
     /// Leads until told to rest, or until somebody else does.
-    fn lead(&self) -> Result<(), StreamsError> {
+    fn lead(&self, mut ready: Option<Clients>) -> Result<(), StreamsError> {
         let mut reign: Option<Reign<'_>> = None;
         let mut is_told_to_look = true;
         loop {
@@ -86,7 +97,7 @@ impl Leader {
             }
             let turn = match &mut reign {
                 Some(reign) => reign.turn(std::mem::take(&mut is_told_to_look)),
-                None => Reign::begin(self).map(|begun| reign = Some(begun)),
+                None => Reign::begin(self, ready.take()).map(|begun| reign = Some(begun)),
             };
             match turn {
                 Ok(()) => {}
@@ -112,36 +123,42 @@ impl Leader {
     fn timeout(&self) -> Duration {
         self.application.request_timeout()
     }
+
+    fn connect(&self) -> Result<Clients, StreamsError> {
+        let application = &self.application;
+        let id = &application.config.application_id;
+        let producer = application.log.producer(&ProducerSettings {
+            transactional_id: Some(format!("{id}-leader")),
+            transaction_timeout: Some(Duration::from_millis(application.config.transaction_timeout_ms)),
+            ..ProducerSettings::default()
+        })?;
+        let journal = Journal::open(&*application.log, id, &self.topic)?;
+        Ok(Clients { journal, producer, admin: application.log.admin()? })
+    }
 }
 
 impl<'a> Reign<'a> {
     /// Becomes the only writer of the table, and then reads all that was ever written: nothing of an earlier leader can
     /// follow.
-    fn begin(leader: &'a Leader) -> Result<Self, StreamsError> {
-        let application = &leader.application;
-        let id = &application.config.application_id;
-        let mut producer = leader.application.log.producer(&ProducerSettings {
-            transactional_id: Some(format!("{id}-leader")),
-            transaction_timeout: Some(Duration::from_millis(application.config.transaction_timeout_ms)),
-            ..ProducerSettings::default()
-        })?;
+    fn begin(leader: &'a Leader, ready: Option<Clients>) -> Result<Self, StreamsError> {
+        let Clients { mut journal, mut producer, mut admin } = ready.map_or_else(|| leader.connect(), Ok)?;
         producer.init_transactions(leader.timeout())?;
         let handle = producer.topic(&leader.topic)?;
-        let mut admin = application.log.admin()?;
-        let mut journal = Journal::open(&*application.log, id, &leader.topic)?;
         let end = admin.watermarks(journal.partition(), leader.timeout())?.high;
         while !journal.has_read_to(end) {
             journal.poll(POLL)?;
         }
         tracing::info!(instance = leader.instance, epoch = journal.view.epoch, "this instance leads");
-        let tasks = application.task_ids();
+        let tasks = leader.application.task_ids();
         let (memory, strangers) = (Memory::default(), BTreeSet::new());
         Ok(Self { leader, journal, producer, handle, admin, tasks, memory, looked: None, strangers })
     }
 
     /// Reads what is new and does what follows from it.
     fn turn(&mut self, is_told_to_look: bool) -> Result<(), StreamsError> {
-        let changes = self.journal.poll(POLL)?;
+        // Whoever has just begun has work to do.
+        let patience = if self.looked.is_none() { Duration::ZERO } else { POLL };
+        let changes = self.journal.poll(patience)?;
         let now = self.leader.application.clock.monotonic();
         let is_due = self.looked.is_none_or(|at| now.saturating_sub(at) >= LOOK_AFTER);
         if changes.is_empty() && !is_told_to_look && !is_due {

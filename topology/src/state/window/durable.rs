@@ -7,6 +7,7 @@ use std::hash::Hash;
 
 use super::{OBSERVED, SEQUENCE, WindowStore};
 use crate::record::RecordRun;
+use crate::state::CacheCounts;
 use crate::state::StateStore;
 use crate::state::codec::without_timestamp;
 use crate::state::engine::Batch;
@@ -26,6 +27,10 @@ where
 
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
+    }
+
+    fn cache_counts(&self) -> Option<CacheCounts> {
+        Some(self.cache.counts())
     }
 
     fn settle(&mut self) -> Result<(), StoreError> {
