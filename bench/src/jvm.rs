@@ -9,6 +9,9 @@ use serde::Deserialize;
 use crate::error::BenchError;
 use crate::workload::Workload;
 
+/// What the JVM's application runs with when it is not told.
+const DEFAULT_THREADS: usize = 4;
+
 /// The built application.
 pub(crate) struct Jvm {
     class_path: String,
@@ -22,7 +25,7 @@ pub(crate) struct JvmRun<'a> {
     pub(crate) application_id: &'a str,
     pub(crate) schema_id: u32,
     pub(crate) records: u64,
-    pub(crate) threads: usize,
+    pub(crate) threads: Option<usize>,
     pub(crate) state_dir: PathBuf,
 }
 
@@ -61,7 +64,8 @@ impl Jvm {
         java.arg(format!("brokers={}", run.brokers));
         java.arg(format!("in={}", run.input)).arg(format!("out={}", run.output));
         java.arg(format!("app={}", run.application_id)).arg(format!("schema={}", run.schema_id));
-        java.arg(format!("n={}", run.records)).arg(format!("threads={}", run.threads));
+        java.arg(format!("n={}", run.records))
+            .arg(format!("threads={}", run.threads.unwrap_or(DEFAULT_THREADS)));
         java.arg(format!("state={}", run.state_dir.display()));
         if let Some(interval) = workload.commit_interval {
             java.arg(format!("commit={}", interval.as_millis()));

@@ -4,6 +4,7 @@
 //! JVM's application in `java/`. Owns the workload, the recount that says what must come out, and the measuring; must
 //! not know how either application works inside.
 
+mod backtest;
 mod child;
 mod error;
 mod feed;
@@ -17,6 +18,7 @@ mod totals;
 mod trades;
 mod workload;
 
+pub use backtest::{BacktestFigures, backtest};
 pub use error::BenchError;
 pub use figures::{Case, Figures, Side};
 pub use report::Report;

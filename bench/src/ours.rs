@@ -12,7 +12,7 @@ pub(crate) struct OurRun<'a> {
     pub(crate) input: &'a str,
     pub(crate) prefix: &'a str,
     pub(crate) application_id: &'a str,
-    pub(crate) threads: usize,
+    pub(crate) threads: Option<usize>,
     pub(crate) data_dir: PathBuf,
 }
 
@@ -22,7 +22,10 @@ pub(crate) fn command(workload: &Workload, run: &OurRun<'_>) -> Command {
     command.arg("run").args(["--pipeline", workload.application.name()]);
     command.args(["--brokers", run.brokers, "--input", run.input, "--output-prefix", run.prefix]);
     command.args(["--application-id", run.application_id, "--intervals", "1m", "--grace", "5s"]);
-    command.args(["--no-source", "--no-server", "--threads", &run.threads.to_string()]);
+    command.args(["--no-source", "--no-server"]);
+    if let Some(threads) = run.threads {
+        command.args(["--threads", &threads.to_string()]);
+    }
     command.arg("--data-dir").arg(&run.data_dir).arg("--state-dir").arg(run.data_dir.join("state"));
     let guarantee = if workload.exactly_once { "exactly-once" } else { "at-least-once" };
     command.args(["--guarantee", guarantee]);

@@ -40,8 +40,8 @@ pub struct Options {
     pub paced_records: u64,
     /// The workloads.
     pub workloads: Vec<Workload>,
-    /// Stream threads of either application.
-    pub threads: usize,
+    /// Stream threads of either application; each one's default when not given.
+    pub threads: Option<usize>,
     /// The binary.
     pub candlewick: PathBuf,
     /// Where Maven builds the JVM's application; without it only our side can run.

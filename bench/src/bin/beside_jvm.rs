@@ -1,10 +1,10 @@
-//! `beside-jvm candles`: runs the bench beside the JVM, prints its table and writes its figures. Knows only the command
-//! line; fails when an output is not what it has to be.
+//! `beside-jvm candles`: runs the bench beside the JVM, prints its table and writes its figures; `beside-jvm backtest`
+//! measures a backtest. Knows only the command line; fails when an output is not what it has to be.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use candlewick_bench::{Bench, BenchError, Options, Side, Totals, Workload};
+use candlewick_bench::{Bench, BenchError, Options, Side, Totals, Workload, backtest};
 use clap::{Parser, Subcommand};
 
 /// Candlewick and Kafka Streams on the same broker.
@@ -24,9 +24,9 @@ enum Which {
         /// Trades of the case that is fed at a rate; as many as the others when not given.
         #[arg(long)]
         paced_records: Option<u64>,
-        /// Stream threads of either side.
-        #[arg(long, default_value_t = 4)]
-        threads: usize,
+        /// Stream threads of either side; when not given, each has its own default: one, and the JVM's application four.
+        #[arg(long)]
+        threads: Option<usize>,
         /// The cases to run; all of them when not given.
         #[arg(long, value_delimiter = ',', value_parser = workload)]
         only: Vec<Workload>,
@@ -39,6 +39,18 @@ enum Which {
         /// Runs our side only, without bars: for a profiler or a quick look.
         #[arg(long)]
         alone: bool,
+    },
+    /// A backtest over a large recording, alone.
+    Backtest {
+        /// Trades of the recording.
+        #[arg(long, default_value_t = 20_000_000)]
+        records: u64,
+        /// Where to write the figures as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// The candlewick binary; by default the one beside this program.
+        #[arg(long)]
+        candlewick: Option<PathBuf>,
     },
 }
 
@@ -60,16 +72,28 @@ fn main() -> ExitCode {
 }
 
 fn run(which: Which) -> Result<bool, BenchError> {
-    let Which::Candles { records, paced_records, threads, only, json, candlewick, alone } = which;
     let io = |source| BenchError::Io { path: "the folder of this program".into(), source };
     let here = std::env::current_exe().map_err(io)?;
     let folder = here.parent().map_or_else(PathBuf::new, PathBuf::from);
+    let binary = |given: Option<PathBuf>| given.unwrap_or_else(|| folder.join("candlewick"));
+    let (records, paced_records, threads, only, json, candlewick, alone) = match which {
+        Which::Candles { records, paced_records, threads, only, json, candlewick, alone } => {
+            (records, paced_records, threads, only, json, candlewick, alone)
+        }
+        Which::Backtest { records, json, candlewick } => {
+            let figures = backtest(&binary(candlewick), records)?;
+            let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");
+            println!("{text}");
+            write(json, text)?;
+            return Ok(figures.outputs_equal());
+        }
+    };
     let options = Options {
         records,
         paced_records: paced_records.unwrap_or(records),
         workloads: if only.is_empty() { Workload::ALL.to_vec() } else { only },
         threads,
-        candlewick: candlewick.unwrap_or_else(|| folder.join("candlewick")),
+        candlewick: binary(candlewick),
         jvm_build_dir: (!alone).then(|| folder.join("bench-jvm")),
     };
     let bench = Bench::start(options)?;
@@ -78,10 +102,13 @@ fn run(which: Which) -> Result<bool, BenchError> {
     }
     let report = bench.run()?;
     print!("{}", report.table());
-    if let Some(path) = json {
-        std::fs::write(&path, report.json() + "\n").map_err(|source| BenchError::Io { path, source })?;
-    }
+    write(json, report.json())?;
     Ok(report.outputs_equal())
+}
+
+fn write(json: Option<PathBuf>, text: String) -> Result<(), BenchError> {
+    let Some(path) = json else { return Ok(()) };
+    std::fs::write(&path, text + "\n").map_err(|source| BenchError::Io { path, source })
 }
 
 /// Prints our figures; whether all outputs are what had to come out.
