@@ -1,5 +1,7 @@
 //! Handlers of bytes that cannot be decoded, and the dead letters they can ask for.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::processor::ProcessResponse;
 use crate::record::{RawRecord, TopicPartition};
 use crate::serde::SerdeError;
@@ -42,7 +44,9 @@ impl DeserializationHandler for FailOnDecodeError {
 impl DeserializationHandler for SkipOnDecodeError {
     fn on_error(&self, failed: &FailedBytes<'_>) -> ProcessResponse {
         let FailedBytes { source, record, error } = failed;
-        tracing::warn!(%source, offset = record.offset, %error, "record skipped: it cannot be decoded");
+        if let Some(count) = worth_telling() {
+            tracing::warn!(%source, offset = record.offset, %error, count, "record skipped: it cannot be decoded");
+        }
         ProcessResponse::Continue
     }
 }
@@ -50,7 +54,18 @@ impl DeserializationHandler for SkipOnDecodeError {
 impl DeserializationHandler for DeadLetterOnDecodeError {
     fn on_error(&self, failed: &FailedBytes<'_>) -> ProcessResponse {
         let FailedBytes { source, record, error } = failed;
-        tracing::warn!(%source, offset = record.offset, %error, "dead letter: the record cannot be decoded");
+        if let Some(count) = worth_telling() {
+            tracing::warn!(%source, offset = record.offset, %error, count, "dead letter: the record cannot be decoded");
+        }
         ProcessResponse::DeadLetter
     }
+}
+
+/// Counts a record of this process that cannot be decoded; gives the count when it is to be told: the first ones, and then
+/// ever fewer. A topic full of them would otherwise fill the log with one line each; metrics count all.
+fn worth_telling() -> Option<u64> {
+    static SO_FAR: AtomicU64 = AtomicU64::new(0);
+    const ALL_UP_TO: u64 = 20;
+    let count = SO_FAR.fetch_add(1, Ordering::Relaxed) + 1;
+    (count <= ALL_UP_TO || count.is_power_of_two()).then_some(count)
 }
