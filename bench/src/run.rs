@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
+use candlewick::client::{Log, ProducerSettings};
 use candlewick::{Clock, SystemClock, Timestamp};
 use candlewick_connectors::avro::{MemoryRegistry, SchemaRegistry};
 use candlewick_tests::servers::Kafka;
@@ -85,6 +86,7 @@ impl Bench {
         eprintln!("bench: starting Kafka");
         let kafka = Kafka::start_new()?;
         let log = Arc::new(KafkaLog::connect(KafkaSettings::new(kafka.bootstrap(), "bench"))?);
+        warm_up(&*log)?;
         let folder =
             TempDir::with_prefix("candlewick-bench-").map_err(BenchError::io("a temporary folder"))?;
         let registry = MemoryRegistry::in_file(folder.path().join(SCHEMAS))?;
@@ -314,6 +316,15 @@ impl Bench {
             }
         }
     }
+}
+
+/// Has the broker make its own topics, of groups and of transactions: on a cluster that serves anybody they are there.
+fn warm_up(log: &dyn Log) -> Result<(), BenchError> {
+    let id = "bench-warm-up";
+    let settings = ProducerSettings { transactional_id: Some(id.to_owned()), ..ProducerSettings::default() };
+    log.producer(&settings)?.init_transactions(Duration::from_secs(60))?;
+    log.admin()?.group_offsets(id, Duration::from_secs(60))?;
+    Ok(())
 }
 
 /// The JVM's application ends by itself.

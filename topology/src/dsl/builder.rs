@@ -11,6 +11,7 @@ use super::options::{Consumed, Materialized};
 use super::{Data, StoreKey};
 use crate::error::TopologyErrors;
 use crate::plan::{BuildOptions, Graph, NodeDecl, NodeId, NodeRole, TopicRef, Topology, TypeInfo};
+use crate::processor::ProcessorWrapper;
 use crate::state::StoreBuilder;
 
 /// Declares a topology.
@@ -91,6 +92,27 @@ impl StreamsBuilder {
     /// Adds a store for processors to use, by the name it was built with.
     pub fn add_store<S: 'static>(&self, store: StoreBuilder<S>) {
         self.graph.borrow_mut().add_store(store.into());
+    }
+
+    /// Puts a wrapper around every processor and sink.
+    ///
+    /// ```
+    /// use candlewick::{ProcessError, ProcessorWrapper, StreamsBuilder};
+    /// struct Traced;
+    /// impl ProcessorWrapper for Traced {
+    ///     fn process(
+    ///         &self,
+    ///         node: &str,
+    ///         run: &mut dyn FnMut() -> Result<(), ProcessError>,
+    ///     ) -> Result<(), ProcessError> {
+    ///         println!("-> {node}");
+    ///         run()
+    ///     }
+    /// }
+    /// StreamsBuilder::new().wrap_processors(Traced);
+    /// ```
+    pub fn wrap_processors(&self, wrapper: impl ProcessorWrapper) {
+        self.graph.borrow_mut().wrapper = Some(Arc::new(wrapper));
     }
 
     /// Seals the topology.

@@ -129,7 +129,8 @@ impl<K: StoreKey, V: Data> KTable<'_, K, V> {
         let mut graph = self.builder.graph.borrow_mut();
         let node = graph.node_mut(self.node);
         node.role = NodeRole::Processor { make };
-        node.stores = vec![Arc::clone(&store)];
+        // In front of those the node was connected to.
+        node.stores.insert(0, Arc::clone(&store));
         node.old_from_parent = false;
         drop(graph);
         self.with_info(TableInfo {

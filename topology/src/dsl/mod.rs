@@ -34,6 +34,7 @@ pub use ktable::KTable;
 pub use operation::process::ProcessorStores;
 pub use operation::split::{Branches, SplitStream};
 pub use operation::suppress::{Suppressed, Windowable};
+pub use operation::table_transform::TableContext;
 pub use options::{
     Consumed, Grouped, Joined, Materialized, Produced, Repartitioned, StreamJoined, TableJoined,
 };

@@ -7,7 +7,7 @@ use super::{StoreKey, Windowed};
 use crate::error::ProcessError;
 use crate::plan::Wiring;
 use crate::processor::Env;
-use crate::state::{Entry, KeyValueStore, VersionedStore, WindowStore};
+use crate::state::{Entry, KeyValueStore, Session, SessionStore, VersionedStore, WindowStore};
 use crate::time::Timestamp;
 
 /// Reads the value of a key: as of a time where one is given and the table keeps versions, else the current one.
@@ -98,6 +98,19 @@ impl<K: StoreKey, V: super::Data> ValueGetter<K, V> {
 }
 
 impl<K: StoreKey, V: super::Data> ValueGetter<Windowed<K>, V> {
+    /// Reads a session store.
+    pub(crate) fn of_sessions(store: Arc<str>) -> Self {
+        let stores = vec![Arc::clone(&store)];
+        let make: MakeGetter<Windowed<K>, V> = Arc::new(move |wiring: &Wiring<'_>| {
+            let handle = wiring.store::<SessionStore<K, V>>(&store);
+            Box::new(move |env, Windowed { key, window }: &Windowed<K>, _| {
+                let session = Session { start: window.start, end: window.end };
+                Ok(env.store(handle).get(key, session)?.cloned())
+            })
+        });
+        Self { stores, versioned: false, make }
+    }
+
     /// Reads a window store.
     pub(crate) fn of_windows(store: Arc<str>) -> Self {
         let stores = vec![Arc::clone(&store)];

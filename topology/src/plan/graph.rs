@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::config::AutoOffsetReset;
 use super::wiring::Wiring;
 use crate::error::TopologyError;
-use crate::processor::{Node, SourceNode};
+use crate::processor::{Node, ProcessorWrapper, SourceNode};
 use crate::state::StoreDecl;
 
 /// A declared node.
@@ -111,6 +111,8 @@ pub(crate) struct Graph {
     pub(crate) stores: Vec<StoreDecl>,
     pub(crate) repartitions: Vec<RepartitionDecl>,
     pub(crate) globals: Vec<GlobalDecl>,
+    /// What stands around every node.
+    pub(crate) wrapper: Option<Arc<dyn ProcessorWrapper>>,
     /// Sources that must have the same number of partitions, with the node that wants it.
     pub(crate) co_partitioned: Vec<(NodeId, Vec<NodeId>)>,
     pub(crate) errors: Vec<TopologyError>,

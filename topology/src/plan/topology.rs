@@ -7,6 +7,7 @@ use super::config::BuildOptions;
 use super::graph::{GlobalDecl, Graph, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef};
 use super::sub_topology::{SubTopology, split};
 use crate::error::{TopologyError, TopologyErrors};
+use crate::processor::ProcessorWrapper;
 
 /// A checked topology. Made by [`StreamsBuilder::build`](crate::StreamsBuilder::build); runs on any log, unchanged.
 pub struct Topology {
@@ -15,6 +16,7 @@ pub struct Topology {
     sub_topologies: Vec<SubTopology>,
     repartitions: Vec<RepartitionDecl>,
     globals: Vec<GlobalDecl>,
+    wrapper: Option<Arc<dyn ProcessorWrapper>>,
     co_partitioned: Vec<(NodeId, Vec<NodeId>)>,
 }
 
@@ -43,8 +45,8 @@ impl Topology {
                 children[parent.index()].push(NodeId(index));
             }
         }
-        let Graph { nodes, repartitions, globals, co_partitioned, .. } = graph;
-        Ok(Self { nodes, children, sub_topologies, repartitions, globals, co_partitioned })
+        let Graph { nodes, repartitions, globals, wrapper, co_partitioned, .. } = graph;
+        Ok(Self { nodes, children, sub_topologies, repartitions, globals, wrapper, co_partitioned })
     }
 
     pub(crate) fn node(&self, id: NodeId) -> &NodeDecl {
@@ -61,6 +63,10 @@ impl Topology {
 
     pub(crate) fn repartitions(&self) -> &[RepartitionDecl] {
         &self.repartitions
+    }
+
+    pub(crate) fn wrapper(&self) -> Option<&Arc<dyn ProcessorWrapper>> {
+        self.wrapper.as_ref()
     }
 
     pub(crate) fn globals(&self) -> &[GlobalDecl] {

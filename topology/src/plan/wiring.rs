@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::graph::{NodeDecl, NodeRole, TopicRef};
 use super::sub_topology::SubTopology;
 use super::topology::Topology;
-use crate::processor::{Cell, NodeArena, SourceNode};
+use crate::processor::{Cell, NodeArena, SourceNode, Wrapped};
 use crate::state::StoreHandle;
 
 /// What a maker may ask while it makes a node of one task.
@@ -101,12 +101,15 @@ impl Topology {
                     processed: 0,
                 }),
                 NodeRole::Processor { make } | NodeRole::Sink { make, .. } => {
-                    cells.push(Cell {
-                        name: Arc::clone(&node.name),
-                        node: make(&wiring),
-                        children,
-                        processed: 0,
-                    });
+                    let name = Arc::clone(&node.name);
+                    let made = match self.wrapper() {
+                        Some(wrapper) => {
+                            let (name, wrapper) = (Arc::clone(&name), Arc::clone(wrapper));
+                            Box::new(Wrapped { name, node: make(&wiring), wrapper })
+                        }
+                        None => make(&wiring),
+                    };
+                    cells.push(Cell { name, node: made, children, processed: 0 });
                 }
             }
         }

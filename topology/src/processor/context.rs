@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::arena::Hop;
-use super::env::DropReason;
+use super::env::{DropReason, Env};
 use super::punctuation::{PunctuationType, PunctuatorId};
 use crate::error::ProcessError;
 use crate::record::{Record, RecordMetadata, TaskId};
@@ -63,6 +63,11 @@ impl<'a, K: Clone + 'static, V: Clone + 'static> Context<'a, K, V> {
 }
 
 impl<K, V> Context<'_, K, V> {
+    /// What the task's nodes share.
+    pub(crate) fn env(&mut self) -> &mut Env {
+        self.hop.env
+    }
+
     /// A store that was connected to this processor when it was declared.
     ///
     /// # Panics

@@ -7,6 +7,7 @@ mod env;
 mod node;
 mod output;
 mod punctuation;
+mod wrapper;
 
 pub(crate) use arena::{Cell, Hop, NodeArena};
 pub use context::{ChildHandle, Context};
@@ -17,3 +18,5 @@ pub(crate) use env::{Env, OutputTopic};
 pub use node::Processor;
 pub(crate) use node::{InPlace, MapNode, Node, SourceError, SourceNode, Typed, take};
 pub use punctuation::{Punctuation, PunctuationType, PunctuatorId};
+pub use wrapper::ProcessorWrapper;
+pub(crate) use wrapper::Wrapped;

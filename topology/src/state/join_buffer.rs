@@ -55,6 +55,8 @@ type Place = (Timestamp, Side, Arc<[u8]>);
 struct Held<K, L, R> {
     key: K,
     values: Vec<Sided<L, R>>,
+    /// Whether the layers below may hold it: what comes and goes between two commits never gets there.
+    is_below: bool,
 }
 
 /// A record that is let go: its key, its time and its value.
@@ -133,7 +135,11 @@ where
         self.load()?;
         let place = (time, value.side(), self.key_bytes(key)?);
         self.dirty.insert(place.clone());
-        let held = self.rows.entry(place).or_insert_with(|| Held { key: key.clone(), values: Vec::new() });
+        let held = self.rows.entry(place).or_insert_with(|| Held {
+            key: key.clone(),
+            values: Vec::new(),
+            is_below: false,
+        });
         held.values.push(value);
         Ok(())
     }
@@ -153,10 +159,16 @@ where
             return Ok(());
         }
         let place = (time, side, self.key_bytes(key)?);
-        if self.rows.remove(&place).is_some() {
-            self.dirty.insert(place);
-        }
+        self.forget(place);
         Ok(())
+    }
+
+    fn forget(&mut self, place: Place) {
+        match self.rows.remove(&place) {
+            Some(held) if held.is_below => drop(self.dirty.insert(place)),
+            Some(_) => drop(self.dirty.remove(&place)),
+            None => {}
+        }
     }
 
     /// Walks what is held in order and lets go what `is_open` does not hold back, until something of both sides is held
@@ -186,10 +198,7 @@ where
             out.extend(held.values.iter().map(|value| (held.key.clone(), *time, value.clone())));
             gone.push(place.clone());
         }
-        for place in gone {
-            self.rows.remove(&place);
-            self.dirty.insert(place);
-        }
+        gone.into_iter().for_each(|place| self.forget(place));
         Ok(())
     }
 
@@ -217,7 +226,7 @@ where
             .ok_or_else(malformed)?;
             let values = values.into_iter().collect::<Result<_, _>>().map_err(fault)?;
             let typed = keys.deserialize(topic, key).map_err(fault)?;
-            rows.insert((time, side, Arc::from(key)), Held { key: typed, values });
+            rows.insert((time, side, Arc::from(key)), Held { key: typed, values, is_below: true });
             Ok(())
         })?;
         self.loaded = true;
@@ -235,9 +244,10 @@ where
         let mut row = Vec::with_capacity(place.2.len() + 9);
         join::put_prefix(place.0, place.1, &mut row);
         row.extend_from_slice(&place.2);
-        let Some(held) = self.rows.get(place) else {
+        let Some(held) = self.rows.get_mut(place) else {
             return self.layer.stage(WHOLE, &row, None, self.now);
         };
+        held.is_below = true;
         self.scratch.clear();
         join::put_list(held.values.len(), &mut self.scratch);
         for value in &held.values {

@@ -23,6 +23,14 @@ const TIME_FIRST: u8 = 0;
 const PREFIX_BYTES: usize = 9;
 const SEQUENCE_BYTES: usize = 4;
 
+/// Buffers that are used again.
+#[derive(Default)]
+struct Scratch {
+    row: Vec<u8>,
+    value: Vec<u8>,
+    bytes: Vec<u8>,
+}
+
 /// Held-back records. A row's key holds the order: time, key bytes, number of arrival.
 pub(crate) struct RecordBuffer<K, V> {
     key: Arc<dyn Serde<K>>,
@@ -32,6 +40,7 @@ pub(crate) struct RecordBuffer<K, V> {
     rows: BTreeMap<Arc<[u8]>, Record<K, V>>,
     sequence: i32,
     loaded: bool,
+    scratch: Scratch,
 }
 
 impl<K, V> RecordBuffer<K, V>
@@ -45,7 +54,16 @@ where
         topic: Arc<str>,
         layer: Layer,
     ) -> Self {
-        Self { key, value, topic, layer, rows: BTreeMap::new(), sequence: 0, loaded: false }
+        Self {
+            key,
+            value,
+            topic,
+            layer,
+            rows: BTreeMap::new(),
+            sequence: 0,
+            loaded: false,
+            scratch: Scratch::default(),
+        }
     }
 
     fn fault(&self, source: SerdeError) -> StoreError {
@@ -56,11 +74,14 @@ where
     pub(crate) fn put(&mut self, record: Record<K, V>, metadata: RecordMetadata) -> Result<(), StoreError> {
         self.load()?;
         self.sequence = self.sequence.checked_add(1).unwrap_or(0);
-        let mut row = vec![TIME_FIRST];
+        let Scratch { mut row, mut value, mut bytes } = std::mem::take(&mut self.scratch);
+        row.clear();
+        value.clear();
+        bytes.clear();
+        row.push(TIME_FIRST);
         row.extend_from_slice(&record.timestamp.0.to_be_bytes());
         self.key.serialize(&self.topic, &record.key, &mut row).map_err(|source| self.fault(source))?;
         row.extend_from_slice(&self.sequence.to_be_bytes());
-        let (mut value, mut bytes) = (Vec::new(), Vec::new());
         let written = self.value.serialize(&self.topic, &record.value, &mut value);
         written.map_err(|source| self.fault(source))?;
         let context = BufferRow {
@@ -74,7 +95,8 @@ where
         };
         context.write(&mut bytes);
         self.layer.stage(WHOLE, &row, Some(&bytes), record.timestamp)?;
-        self.rows.insert(row.into(), record);
+        self.rows.insert(row.as_slice().into(), record);
+        self.scratch = Scratch { row, value, bytes };
         Ok(())
     }
 

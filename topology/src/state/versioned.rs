@@ -48,7 +48,8 @@ pub struct VersionedStore<K, V> {
     committed: Timestamp,
     log: Vec<u8>,
     unlogged: Vec<Unlogged>,
-    row: Vec<u8>,
+    /// Scratch: both ends of a range of rows. The first one begins with the key in question.
+    range: (Vec<u8>, Vec<u8>),
     types: PhantomData<fn(K, V)>,
 }
 
@@ -66,7 +67,7 @@ where
             committed: Timestamp::UNKNOWN,
             log: Vec::new(),
             unlogged: Vec::new(),
-            row: Vec::new(),
+            range: (Vec::new(), Vec::new()),
             types: PhantomData,
         };
         store.read_marks()?;
@@ -102,8 +103,8 @@ where
         let entry = value.map(|value| Entry { value, timestamp: time });
         let (row, value) = self.codec.row(key, &time.0.to_be_bytes(), entry.as_ref())?;
         let key_len = row.len() - SUFFIX_BYTES;
-        self.row.clear();
-        self.row.extend_from_slice(row);
+        self.range.0.clear();
+        self.range.0.extend_from_slice(&row[..key_len]);
         let (value_at, bytes) = (self.log.len() + key_len, value.map(|value| &value[SUFFIX_BYTES..]));
         let unlogged = Unlogged { key: self.log.len(), value: bytes.map(|_| value_at), time };
         self.log.extend_from_slice(&row[..key_len]);
@@ -112,58 +113,67 @@ where
         // A deletion is a version too: a row without value behind its time.
         let gone = time.0.to_be_bytes();
         self.layer.stage(WHOLE, row, Some(value.unwrap_or(&gone[..0])), time)?;
-        let until = self.next_version(key_len, time)?;
-        self.forget(key_len)?;
+        let until = self.next_version(time)?;
+        self.forget()?;
         Ok(until.map_or(Put::Latest, Put::Until))
     }
 
-    /// The time of the first version behind `time` of the key in the scratch row.
-    fn next_version(&mut self, key_len: usize, time: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    /// Visits the versions of the key in the scratch range that begin in `from..=to`, or the latest first, until `visit`
+    /// answers `false`: the row, the time since when it holds, and its value's bytes.
+    fn scan(
+        &mut self,
+        (from, to): (Timestamp, Timestamp),
+        reverse: bool,
+        mut visit: impl FnMut(&Codec<K, V>, &[u8], Timestamp, &[u8]) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        let (mut first, mut last) = std::mem::take(&mut self.range);
+        let key_len = first.len();
+        last.clear();
+        last.extend_from_slice(&first);
+        first.extend_from_slice(&from.0.to_be_bytes());
+        last.extend_from_slice(&to.0.to_be_bytes());
+        let (codec, key) = (&self.codec, &first[..key_len]);
+        let bounds = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+        let visited = self.layer.scan_while(WHOLE, bounds, reverse, &mut |row, value| {
+            version(row, key).map_or(Ok(true), |time| visit(codec, row, time, value))
+        });
+        first.truncate(key_len);
+        self.range = (first, last);
+        visited
+    }
+
+    /// Puts a key's bytes into the scratch range.
+    fn begin(&mut self, key: &K) -> Result<(), StoreError> {
+        self.range.0.clear();
+        self.codec.append_key(key, &mut self.range.0)
+    }
+
+    /// The time of the first version behind `time` of the key in the scratch range.
+    fn next_version(&mut self, time: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let mut next = None;
-        let (from, to) = self.bounds(key_len, time.plus_millis(1), Timestamp(i64::MAX));
-        self.layer.scan_while(
-            WHOLE,
-            (Bound::Included(&from), Bound::Included(&to)),
-            false,
-            &mut |row, _| {
-                next = version(row, &from[..key_len]);
-                Ok(next.is_none())
-            },
-        )?;
+        self.scan((time.plus_millis(1), Timestamp(i64::MAX)), false, |_, _, time, _| {
+            next = Some(time);
+            Ok(false)
+        })?;
         Ok(next)
     }
 
-    /// Removes the versions of the key in the scratch row that ended before the history begins.
-    fn forget(&mut self, key_len: usize) -> Result<(), StoreError> {
+    /// Removes the versions of the key in the scratch range that ended before the history begins.
+    fn forget(&mut self) -> Result<(), StoreError> {
         let horizon = self.horizon();
         if horizon.0 < 0 {
             return Ok(());
         }
         let (mut gone, mut held) = (Vec::new(), false);
-        let (from, to) = self.bounds(key_len, Timestamp(0), horizon);
-        self.layer.scan_while(
-            WHOLE,
-            (Bound::Included(&from), Bound::Included(&to)),
-            true,
-            &mut |row, _| {
-                if version(row, &from[..key_len]).is_some() {
-                    // The first one still held when the history begins.
-                    if held {
-                        gone.push(row.to_vec());
-                    }
-                    held = true;
-                }
-                Ok(true)
-            },
-        )?;
+        self.scan((Timestamp(0), horizon), true, |_, row, _, _| {
+            // The first one still holds when the history begins.
+            if held {
+                gone.push(row.to_vec());
+            }
+            held = true;
+            Ok(true)
+        })?;
         gone.iter().try_for_each(|row| self.layer.stage(WHOLE, row, None, horizon))
-    }
-
-    /// The rows of the key in the scratch row between two times.
-    fn bounds(&self, key_len: usize, from: Timestamp, to: Timestamp) -> (Vec<u8>, Vec<u8>) {
-        let key = &self.row[..key_len];
-        let bound = |time: Timestamp| [key, &time.0.to_be_bytes()].concat();
-        (bound(from), bound(to))
     }
 
     /// The latest version of a key; `None` when it was deleted.
@@ -189,23 +199,14 @@ where
         if time.0 < 0 {
             return Ok(None);
         }
-        self.row.clear();
-        self.codec.append_key(key, &mut self.row)?;
-        let key_len = self.row.len();
-        let (from, to) = self.bounds(key_len, Timestamp(0), time);
-        let (codec, mut found, mut entry) = (&self.codec, false, None);
-        self.layer.scan_while(
-            WHOLE,
-            (Bound::Included(&from), Bound::Included(&to)),
-            true,
-            &mut |row, value| {
-                found = version(row, &from[..key_len]).is_some();
-                if found && !value.is_empty() {
-                    entry = Some(codec.read(value)?);
-                }
-                Ok(!found)
-            },
-        )?;
+        self.begin(key)?;
+        let mut entry = None;
+        self.scan((Timestamp(0), time), true, |codec, _, _, value| {
+            if !value.is_empty() {
+                entry = Some(codec.read(value)?);
+            }
+            Ok(false)
+        })?;
         Ok(entry)
     }
 
@@ -222,23 +223,11 @@ where
         out: &mut Vec<(Timestamp, Option<V>)>,
     ) -> Result<(), StoreError> {
         let first = self.get_as_of(key, from)?.map_or(from, |entry| entry.timestamp);
-        self.row.clear();
-        self.codec.append_key(key, &mut self.row)?;
-        let key_len = self.row.len();
-        let (first, last) = self.bounds(key_len, first.max(Timestamp(0)), to);
-        let codec = &self.codec;
-        self.layer.scan_while(
-            WHOLE,
-            (Bound::Included(&first), Bound::Included(&last)),
-            false,
-            &mut |row, value| {
-                if let Some(time) = version(row, &first[..key_len]) {
-                    let value = if value.is_empty() { None } else { Some(codec.read(value)?.value) };
-                    out.push((time, value));
-                }
-                Ok(true)
-            },
-        )
+        self.begin(key)?;
+        self.scan((first.max(Timestamp(0)), to), false, |codec, _, time, value| {
+            out.push((time, if value.is_empty() { None } else { Some(codec.read(value)?.value) }));
+            Ok(true)
+        })
     }
 }
 

@@ -31,6 +31,7 @@ mod table_group_by;
 mod table_join;
 mod table_map;
 pub(super) mod table_source;
+pub(super) mod table_transform;
 mod to_stream;
 mod to_table;
 mod versioned_source;

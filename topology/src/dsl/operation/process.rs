@@ -11,6 +11,12 @@ pub struct ProcessorStores<'a> {
     wiring: &'a crate::plan::Wiring<'a>,
 }
 
+impl<'a> ProcessorStores<'a> {
+    pub(super) fn new(wiring: &'a crate::plan::Wiring<'a>) -> Self {
+        Self { wiring }
+    }
+}
+
 impl ProcessorStores<'_> {
     /// The handle of a connected store. `S` must be the type it was built with.
     ///
@@ -58,7 +64,7 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             prefix,
             stores,
             Box::new(move |wiring| {
-                Box::new(Typed::<P, K, V, K2, V2>::new(supplier(&ProcessorStores { wiring })))
+                Box::new(Typed::<P, K, V, K2, V2>::new(supplier(&ProcessorStores::new(wiring))))
             }),
         )
     }

@@ -9,6 +9,7 @@ use super::keep::{self, Aggregation, Initial, Keep, Step};
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::SharedSerde;
 use crate::dsl::session_windows::window_of;
+use crate::dsl::value_getter::ValueGetter;
 use crate::dsl::{
     Change, Data, KTable, Materialized, SessionWindowedKStream, SessionWindowedSerde, SessionWindows,
     StoreKey, StreamsBuilder, Windowed,
@@ -142,9 +143,10 @@ where
         Some(self.windows.inactivity_gap_ms() + self.windows.grace_ms())
     }
 
-    fn info(&self, _: &Arc<str>, materialized: Materialized<K, A>) -> TableInfo<Windowed<K>, A> {
+    fn info(&self, store: &Arc<str>, materialized: Materialized<K, A>) -> TableInfo<Windowed<K>, A> {
         let key: SharedSerde<_> = Arc::new(SessionWindowedSerde::new(materialized.key));
-        TableInfo { getter: None, key: Some(key), value: Some(materialized.value), keep: None }
+        let getter = Some(ValueGetter::of_sessions(Arc::clone(store)));
+        TableInfo { getter, key: Some(key), value: Some(materialized.value), keep: None }
     }
 }
 

@@ -1,0 +1,178 @@
+//! `transform_values` of tables: a value for a value, by a function of its own state that may read and write stores.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use super::kept::Kept;
+use super::process::ProcessorStores;
+use crate::dsl::ktable::{KeptIn, TableInfo};
+use crate::dsl::options::SharedSerde;
+use crate::dsl::value_getter::ValueGetter;
+use crate::dsl::{Change, Data, KTable, StoreKey};
+use crate::error::ProcessError;
+use crate::plan::{MakeNode, Wiring};
+use crate::processor::{Context, Env, Node, Processor, Typed};
+use crate::record::Record;
+use crate::state::{Entry, StoreHandle};
+use crate::time::Timestamp;
+
+/// What a table's transformer sees of its task.
+pub struct TableContext<'a> {
+    env: &'a mut Env,
+}
+
+impl TableContext<'_> {
+    /// A store that was connected when the transformer was declared.
+    pub fn store<S: 'static>(&mut self, handle: StoreHandle<S>) -> &mut S {
+        self.env.store(handle)
+    }
+
+    /// The greatest record time this task has seen.
+    #[must_use]
+    pub fn stream_time(&self) -> Timestamp {
+        self.env.stream_time
+    }
+}
+
+/// A transformer: of a key and its value, or of a deletion, to another value, or to none.
+trait Transform<K, V, W>:
+    FnMut(&K, Option<V>, &mut TableContext<'_>) -> Result<Option<W>, ProcessError> + Send + 'static
+{
+}
+
+impl<K, V, W, T> Transform<K, V, W> for T where
+    T: FnMut(&K, Option<V>, &mut TableContext<'_>) -> Result<Option<W>, ProcessError> + Send + 'static
+{
+}
+
+impl<'b, K: StoreKey, V: Data> KTable<'b, K, V> {
+    /// Makes a new value of each value, and of each deletion, by a function that may keep state in the `stores` named.
+    /// `supplier` is called once per task, and once for each node that looks this table up; give the table a store with
+    /// [`materialized`](Self::materialized) if a look-up must not run the function again.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, KeyValueStore, Materialized, Stores, StreamsBuilder, I64Serde, StringSerde};
+    /// let builder = StreamsBuilder::new();
+    /// builder.add_store(Stores::key_value::<String, i64>("factors", StringSerde, I64Serde));
+    /// let prices = builder.table("prices", Consumed::<String, Option<i64>>::default(), Materialized::named("prices"));
+    /// let scaled = prices.transform_values(&["factors"], |stores| {
+    ///     let factors = stores.get::<KeyValueStore<String, i64>>("factors");
+    ///     move |key: &String, price: Option<i64>, cx: &mut candlewick::TableContext<'_>| {
+    ///         let factor = cx.store(factors).get(key)?.map_or(1, |entry| entry.value);
+    ///         Ok(price.map(|price| price * factor))
+    ///     }
+    /// });
+    /// # let _ = scaled;
+    /// # builder.build().expect("valid");
+    /// ```
+    pub fn transform_values<W: Data, T>(
+        self,
+        stores: &[&str],
+        supplier: impl Fn(&ProcessorStores<'_>) -> T + Send + Sync + 'static,
+    ) -> KTable<'b, K, W>
+    where
+        T: FnMut(&K, Option<V>, &mut TableContext<'_>) -> Result<Option<W>, ProcessError> + Send + 'static,
+    {
+        let (info, supplier) = (self.info(), Arc::new(supplier));
+        let stores: Vec<Arc<str>> = stores.iter().map(|store| (*store).into()).collect();
+        let getter = info.getter.map(|getter| looked_up(&getter, &stores, Arc::clone(&supplier)));
+        let name = self.builder.next_name("KTABLE-TRANSFORMVALUES-");
+        let bare = make::<_, T, K, V, W>(Arc::clone(&supplier), None);
+        let below: KTable<'b, K, W> = self.then(name, stores, bare);
+        below.builder.graph.borrow_mut().node_mut(below.node).old_from_parent = true;
+        let keep = Arc::new(move |kept| make::<_, T, K, V, W>(Arc::clone(&supplier), Some(kept)));
+        below.with_info(TableInfo { getter, key: info.key, value: None, keep: Some(keep) })
+    }
+}
+
+/// Looks a row up in the table above and transforms it.
+fn looked_up<K: StoreKey, V: Data, W: Data, T: Transform<K, V, W>>(
+    above: &ValueGetter<K, V>,
+    stores: &[Arc<str>],
+    supplier: Arc<impl Fn(&ProcessorStores<'_>) -> T + Send + Sync + 'static>,
+) -> ValueGetter<K, W> {
+    let make_above = Arc::clone(&above.make);
+    let mut all = above.stores.clone();
+    all.extend(stores.iter().filter(|store| !above.stores.contains(store)).cloned());
+    ValueGetter {
+        stores: all,
+        versioned: above.versioned,
+        make: Arc::new(move |wiring: &Wiring<'_>| {
+            let (mut get, mut transform) = (make_above(wiring), supplier(&ProcessorStores::new(wiring)));
+            Box::new(move |env, key, at| {
+                let Some(Entry { value, timestamp }) = get(env, key, at)? else { return Ok(None) };
+                let value = transform(key, Some(value), &mut TableContext { env })?;
+                Ok(value.map(|value| Entry { value, timestamp }))
+            })
+        }),
+    }
+}
+
+fn make<S, T, K: StoreKey, V: Data, W: Data>(supplier: Arc<S>, kept: Option<KeptIn<W>>) -> MakeNode
+where
+    S: Fn(&ProcessorStores<'_>) -> T + Send + Sync + 'static,
+    T: Transform<K, V, W>,
+{
+    Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
+        Box::new(Typed::<_, K, Change<V>, K, Change<W>>::new(TableTransform {
+            transform: supplier(&ProcessorStores::new(wiring)),
+            kept: kept.as_ref().map(|kept| (Kept::new(wiring, &kept.store), Arc::clone(&kept.value))),
+            send_old: wiring.node.send_old,
+            types: PhantomData,
+        }))
+    })
+}
+
+struct TableTransform<T, K: StoreKey, V, W: Data> {
+    transform: T,
+    /// The store of a table that was given one, and how its values are written.
+    kept: Option<(Kept<K, W>, SharedSerde<W>)>,
+    send_old: bool,
+    types: PhantomData<fn(V)>,
+}
+
+impl<T, K, V, W> Processor<K, Change<V>, K, Change<W>> for TableTransform<T, K, V, W>
+where
+    T: Transform<K, V, W>,
+    K: StoreKey,
+    V: Data,
+    W: Data,
+{
+    fn init(&mut self, cx: &mut Context<'_, K, Change<W>>) -> Result<(), ProcessError> {
+        if let Some((kept, _)) = &self.kept {
+            kept.init(cx);
+        }
+        Ok(())
+    }
+
+    fn process(
+        &mut self,
+        record: Record<K, Change<V>>,
+        cx: &mut Context<'_, K, Change<W>>,
+    ) -> Result<(), ProcessError> {
+        let Record { key, value: Change { old, new, is_latest }, timestamp, headers } = record;
+        let new = (self.transform)(&key, new, &mut TableContext { env: cx.env() })?;
+        let value = match &mut self.kept {
+            None if self.send_old => {
+                let old = (self.transform)(&key, old, &mut TableContext { env: cx.env() })?;
+                Change { old, new, is_latest }
+            }
+            None => Change { old: None, new, is_latest },
+            Some((kept, serde)) => {
+                let entry = new.filter(|value| !serde.is_null(value)).map(|value| Entry { value, timestamp });
+                let told = kept.change(&key, timestamp, cx, |slot, old_wanted| {
+                    let before = std::mem::replace(slot, entry);
+                    let old = if old_wanted { before.map(|entry| entry.value) } else { None };
+                    (old, timestamp)
+                })?;
+                let Some((change, _)) = told else { return Ok(()) };
+                change
+            }
+        };
+        cx.forward(Record { key, value, timestamp, headers })
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_, K, Change<W>>) -> Result<(), ProcessError> {
+        self.kept.as_mut().map_or(Ok(()), |(kept, _)| kept.flush(cx))
+    }
+}
