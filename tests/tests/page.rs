@@ -1,7 +1,8 @@
 //! What somebody sees who runs the binary for the first time, with nothing said: how soon there are candles, readiness and
 //! predictions, and what the page in a browser draws.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use candlewick_tests::browser::Browser;
@@ -20,12 +21,22 @@ const PREDICTION_MAX: Duration = Duration::from_secs(90);
 /// One at a time: the first run is timed, and needs the machine for itself.
 static ALONE: Mutex<()> = Mutex::new(());
 
+/// What the timed run has trained, for the other test: the same seed makes the same model.
+static MODEL: OnceLock<PathBuf> = OnceLock::new();
+
+/// Which model a run begins with.
+enum Model {
+    None,
+    /// That of an earlier run, if there was one.
+    OfAnother,
+}
+
 /// A first run with nothing said but its port.
 struct FirstRun {
     url: String,
     started: Instant,
     process: Candlewick,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -42,15 +53,19 @@ fn events(url: &str, kind: &str) -> usize {
 }
 
 impl FirstRun {
-    fn start() -> Self {
+    fn start(model: Model) -> Self {
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let model = match model {
+            Model::OfAnother => MODEL.get().map_or("data/model", |folder| folder.to_str().expect("UTF-8")),
+            Model::None => "data/model",
+        };
         let folder = tempfile::tempdir().expect("a folder");
         let listen = format!("127.0.0.1:{}", servers::free_port());
         // Building it is not part of the run.
         candlewick_tests::shipped::binary();
         let started = Instant::now();
-        let process = Candlewick::start(folder.path(), &["run", "--listen", &listen]);
-        Self { url: format!("http://{listen}"), started, process, _folder: folder, _alone: alone }
+        let process = Candlewick::start(folder.path(), &["run", "--listen", &listen, "--model-dir", model]);
+        Self { url: format!("http://{listen}"), started, process, folder, _alone: alone }
     }
 
     /// How long after the start of the process this was there.
@@ -66,7 +81,7 @@ impl FirstRun {
 
 #[test]
 fn a_first_run_shows_candles_at_once_and_predicts_soon() {
-    let run = FirstRun::start();
+    let run = FirstRun::start(Model::None);
     let candle = run.seen("candle", || events(&run.url, "candle") > 0);
     let ready = run.seen("readiness", || get(&format!("{}/health/ready", run.url)).is_some());
     let prediction = run.seen("prediction", || events(&run.url, "prediction") > 0);
@@ -74,12 +89,17 @@ fn a_first_run_shows_candles_at_once_and_predicts_soon() {
     assert!(candle <= CANDLE_MAX, "the first candle after {candle:?}");
     assert!(ready <= READY_MAX, "ready after {ready:?}");
     assert!(prediction <= PREDICTION_MAX, "the first prediction after {prediction:?}");
+    let kept = servers::data_folder("model").expect("a folder");
+    for file in std::fs::read_dir(run.folder.path().join("data/model")).expect("the model").flatten() {
+        std::fs::copy(file.path(), kept.join(file.file_name())).expect("copied");
+    }
+    MODEL.get_or_init(|| kept);
 }
 
 #[test]
 fn the_page_draws_candles_and_a_prediction_band_that_change_and_complains_of_nothing() {
     let mut browser = require!(Browser::start());
-    let run = FirstRun::start();
+    let run = FirstRun::start(Model::OfAnother);
     run.seen("prediction", || events(&run.url, "prediction") > 0);
     browser.open(&run.url);
     // Until somebody chooses, it shows the interval that is predicted.

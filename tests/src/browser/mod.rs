@@ -157,12 +157,12 @@ impl Browser {
         });
         let picture = self.ask("Page.captureScreenshot", &json!({ "format": "png", "clip": clip }));
         let data = picture["data"].as_str().expect("a picture");
-        // The page itself may not load pictures from anywhere: a blank one reads it.
+        // The page itself may not load pictures from anywhere: a blank one reads it. It is not in front, and must not
+        // need to draw for that.
         let count = format!(
             "(async () => {{
-                const image = new Image();
-                image.src = 'data:image/png;base64,{data}';
-                await image.decode();
+                const bytes = Uint8Array.from(atob('{data}'), letter => letter.charCodeAt(0));
+                const image = await createImageBitmap(new Blob([bytes], {{ type: 'image/png' }}));
                 const canvas = document.createElement('canvas');
                 [canvas.width, canvas.height] = [image.width, image.height];
                 const context = canvas.getContext('2d');

@@ -26,6 +26,6 @@ pub use door::Door;
 pub use elasticsearch::{Elasticsearch, elasticsearch};
 pub use kafka::{Kafka, kafka};
 pub use missing::{Missing, required};
-pub use process::free_port;
+pub use process::{data_folder, free_port};
 pub use prometheus::{Prometheus, prometheus};
 pub use registry::{Registry, registry};

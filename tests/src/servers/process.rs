@@ -129,8 +129,12 @@ pub(super) fn answers(url: &str) -> bool {
     client.and_then(|client| client.get(url).send()).is_ok_and(|response| response.status().is_success())
 }
 
-/// A new folder for a server's data. Folders of test processes that have ended are removed first.
-pub(super) fn data_folder(server: &str) -> std::io::Result<PathBuf> {
+/// A new folder for what lives as long as the test process, such as a server's data. Folders of test processes that have
+/// ended are removed first.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn data_folder(server: &str) -> std::io::Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let root = std::env::temp_dir().join("candlewick-servers");
     std::fs::create_dir_all(&root)?;

@@ -1,7 +1,7 @@
 //! An Elasticsearch that is down at the start, goes away, or stays away: every prediction is a document once.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -24,15 +24,13 @@ fn all() -> Result<(&'static Kafka, &'static Registry, &'static Elasticsearch), 
 
 /// A model that all tests here share: the first replay trains one.
 fn model() -> &'static Path {
-    static MODEL: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let folder = MODEL.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a folder");
+    static MODEL: OnceLock<PathBuf> = OnceLock::new();
+    MODEL.get_or_init(|| {
+        let model = servers::data_folder("model").expect("a folder");
         let run = Run::embedded(1, 15).with_instead("--pipeline", "market");
-        let model = folder.path().join("model");
         run.with(&["--model-dir", model.to_str().expect("UTF-8")]).succeeds();
-        folder
-    });
-    Box::leak(folder.path().join("model").into_boxed_path())
+        model
+    })
 }
 
 fn market(name: &str, (kafka, registry, _): &(&Kafka, &Registry, &Elasticsearch), url: &str) -> Run {

@@ -173,7 +173,16 @@ impl StateUpdater {
         let clock = Arc::clone(&self.application.clock);
         let mut warn_at = clock.monotonic() + timeout;
         loop {
-            let marks = self.admin.watermarks(partition, timeout)?;
+            let marks = match self.admin.watermarks(partition, timeout) {
+                Err(ClientError::Unavailable { reason, .. })
+                    if !progress.is_unwanted.load(Ordering::Relaxed) =>
+                {
+                    tracing::warn!(reason, "restoration waits for the log");
+                    std::thread::sleep(Duration::from_millis(500));
+                    continue;
+                }
+                answer => answer?,
+            };
             if marks.stable >= marks.high || progress.is_unwanted.load(Ordering::Relaxed) {
                 return Ok(marks);
             }
