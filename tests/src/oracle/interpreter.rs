@@ -49,13 +49,14 @@ pub(super) enum Refused {
 
 pub(super) type Built<T> = Result<T, Refused>;
 
-/// Builds the topology of a spec.
-pub(super) fn interpret(spec: &Json) -> Built<Plan> {
+/// Builds the topology of a spec; `cached`: with a cache on every store.
+pub(super) fn interpret(spec: &Json, cached: bool) -> Built<Plan> {
     let builder = StreamsBuilder::with_options(BuildOptions { generated_names: true });
     let nodes = spec["nodes"].as_array().ok_or_else(|| Refused::Malformed("the spec has no nodes".into()))?;
     let mut reading = Reading {
         builder: &builder,
         spec,
+        cached,
         handles: BTreeMap::new(),
         sinks: BTreeSet::new(),
         stores: Vec::new(),
@@ -104,6 +105,7 @@ impl Fields<'_> {
 pub(super) struct Reading<'b> {
     pub(super) builder: &'b StreamsBuilder,
     spec: &'b Json,
+    pub(super) cached: bool,
     pub(super) handles: BTreeMap<String, Handle<'b>>,
     pub(super) sinks: BTreeSet<String>,
     pub(super) stores: Vec<(String, Contents)>,

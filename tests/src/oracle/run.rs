@@ -29,17 +29,28 @@ pub enum Variant {
     Restarted,
     /// The same, with stores on disk.
     OnDisk,
+    /// From start to end, with caches. Only what waits for windows to close is the same then: the rest is told otherwise.
+    Cached,
+}
+
+impl Variant {
+    fn restarts(self) -> bool {
+        matches!(self, Self::Restarted | Self::OnDisk)
+    }
 }
 
 /// What becomes of each case of a golden file, with its name.
 #[must_use]
 pub fn judge(file: &GoldenFile, known: &KnownDifferences, variant: Variant) -> Vec<(String, Outcome)> {
-    let plan = interpret(&file.spec);
+    let plan = interpret(&file.spec, variant == Variant::Cached);
     let judged = file.cases.iter().map(|case| {
         let outcome = match &plan {
             Err(Refused::NotBuilt(what)) => Outcome::NotBuilt(what.clone()),
             Err(refused) => Outcome::Failed(format!("the spec could not be built: {refused}")),
-            Ok(_) if variant != Variant::Plain && forgets(&file.spec) => {
+            Ok(_) if variant == Variant::Cached && !waits_for_close(&file.spec) => {
+                Outcome::NotBuilt("what does not wait for windows to close".into())
+            }
+            Ok(_) if variant.restarts() && forgets(&file.spec) => {
                 Outcome::NotBuilt("what operators keep outside of their stores".into())
             }
             Ok(plan) => judge_case(file, plan, case, known, variant),
@@ -47,6 +58,13 @@ pub fn judge(file: &GoldenFile, known: &KnownDifferences, variant: Variant) -> V
         (format!("{} {}", file.name, case.name), outcome)
     });
     judged.collect()
+}
+
+/// Whether nothing of a spec is told before its window has closed.
+fn waits_for_close(spec: &Json) -> bool {
+    let nodes = || spec["nodes"].as_array().into_iter().flatten();
+    let waits = |node: &Json| node["until"] == "close" && node.get("max_records").is_none();
+    nodes().any(|node| waits(node) || node["emit"] == "close") && !nodes().any(|node| node["op"] == "join")
 }
 
 /// Whether a spec has something that no restart brings back, with Kafka Streams neither: when punctuators are due and how
@@ -99,7 +117,7 @@ fn judge_case(
 /// # Errors
 /// When the spec cannot be built or one of its cases fails.
 pub fn ours(file: &GoldenFile) -> Result<Json, String> {
-    let plan = interpret(&file.spec).map_err(|refused| refused.to_string())?;
+    let plan = interpret(&file.spec, false).map_err(|refused| refused.to_string())?;
     let mut cases = Vec::new();
     for case in &file.cases {
         if Run::start(file, &plan, Variant::Plain).compare(case, 0).is_err() {
@@ -152,6 +170,9 @@ impl<'p> Run<'p> {
         let mut options = options(&file.spec);
         let on_disk = variant == Variant::OnDisk;
         let folder = on_disk.then(|| tempfile::tempdir().expect("a temporary folder can be made"));
+        if variant == Variant::Cached {
+            options.cache_bytes_max = 1 << 20;
+        }
         options.state_dir = folder.as_ref().map(|folder| folder.path().to_owned());
         let driver = TopologyTestDriver::with_options(&plan.topology, &options);
         let driver = driver.expect("the processors of the suite start");
@@ -176,7 +197,7 @@ impl<'p> Run<'p> {
                 Ok(()) | Err(_) => {}
             }
             self.compare_step(step).map_err(|difference| format!("{at}{difference}"))?;
-            if index == restart_after && self.variant != Variant::Plain && !fails {
+            if index == restart_after && self.variant.restarts() && !fails {
                 let again = self.driver.restart(&self.plan.topology, &self.options);
                 again.map_err(|error| format!("the restart after {at} failed: {error}"))?;
                 self.dropped = 0;

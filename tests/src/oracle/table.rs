@@ -29,7 +29,7 @@ impl<'b> Reading<'b> {
         if node.has("versioned") {
             return materialized.versioned(ms(node, "versioned"));
         }
-        if node.flag("cache") { materialized } else { materialized.without_cache() }
+        if node.flag("cache") || self.cached { materialized } else { materialized.without_cache() }
     }
 
     pub(super) fn filter_table(

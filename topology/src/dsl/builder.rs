@@ -148,6 +148,7 @@ impl StreamsBuilder {
             flush_on_close: false,
             waits_for_close: false,
             final_only: false,
+            can_wait: false,
             grace_ms: None,
         })
     }

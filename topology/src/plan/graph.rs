@@ -83,6 +83,8 @@ pub(crate) struct NodeDecl {
     /// A windowed aggregation whose children all wait for windows to close, or such a child: nobody sees a result that is
     /// not final.
     pub(crate) final_only: bool,
+    /// A windowed aggregation that can keep its results to itself until their windows close.
+    pub(crate) can_wait: bool,
     /// The grace of a windowed aggregation, in milliseconds.
     pub(crate) grace_ms: Option<i64>,
 }
@@ -180,7 +182,7 @@ impl Graph {
     /// Finds the windowed aggregations of which only final results are seen, and tells them and their children.
     pub(crate) fn mark_final_only(&mut self) {
         for index in 0..self.nodes.len() {
-            if !self.nodes[index].flush_on_close {
+            if !(self.nodes[index].flush_on_close && self.nodes[index].can_wait) {
                 continue;
             }
             let is_child = |node: &NodeDecl| node.parents.iter().any(|parent| parent.index() == index);

@@ -46,6 +46,11 @@ pub(in crate::dsl) trait Keep<K: StoreKey, A: Data> {
         aggregation: Aggregation<K, V, A, I, F>,
     ) -> MakeNode;
 
+    /// Whether the node can keep results to itself until their windows close, for a suppression that shows no others.
+    fn can_wait(&self) -> bool {
+        false
+    }
+
     /// How long windows wait for late records, in milliseconds; `None` where there are no windows.
     fn grace_ms(&self) -> Option<i64>;
 
@@ -87,10 +92,12 @@ pub(super) fn add_node<K: StoreKey, V: Data, A: Data, W: Keep<K, A>>(
     windows: &W,
     aggregation: Aggregation<K, V, A, impl Initial<A>, impl Step<K, V, A>>,
 ) -> NodeId {
-    let store = Arc::clone(&aggregation.store);
+    let (store, can_wait) = (Arc::clone(&aggregation.store), windows.can_wait() && !aggregation.on_close);
     let role = NodeRole::Processor { make: windows.make(aggregation) };
     let node =
         builder.add_node::<Record<K, V>, Record<W::Key, Change<A>>>(name, vec![parent], role, vec![store]);
-    builder.graph.borrow_mut().node_mut(node).grace_ms = windows.grace_ms();
+    let mut graph = builder.graph.borrow_mut();
+    let decl = graph.node_mut(node);
+    (decl.grace_ms, decl.can_wait) = (windows.grace_ms(), can_wait);
     node
 }

@@ -111,6 +111,10 @@ impl<K: StoreKey, A: Data> Keep<K, A> for TimeWindows {
         })
     }
 
+    fn can_wait(&self) -> bool {
+        true
+    }
+
     fn grace_ms(&self) -> Option<i64> {
         Some(Self::grace_ms(self))
     }
