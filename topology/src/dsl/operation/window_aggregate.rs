@@ -197,12 +197,14 @@ where
         cx: &mut Context<'_, Windowed<K>, Change<A>>,
     ) -> Result<(), ProcessError> {
         let close = self.observed.minus_millis(self.windows.grace_ms());
-        let Some(closing) = self.closing.as_mut().filter(|closing| closing.is_due(close)) else {
-            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
-        };
         let last = close.minus_millis(self.windows.size_ms());
+        let Some(closing) = &mut self.closing else { return Ok(()) };
+        // At the first record, whether anything is due or not: what closes later is this program's to tell.
         if std::mem::take(&mut self.takes_over) {
             while closing.next(last).is_some() {}
+        }
+        if !closing.is_due(close) {
+            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
         }
         while let Some(((start, _), key)) = closing.next(last) {
             let Some(entry) = cx.store(self.store).get_closing(&key, start)?.cloned() else { continue };
