@@ -111,13 +111,15 @@ fn short_decimal(text: &[u8]) -> Option<Decimal> {
     let (mut number, mut digits, mut point) = (0_i64, 0_usize, None);
     for byte in text {
         match byte {
-            b'0'..=b'9' => (number, digits) = (number * 10 + i64::from(byte - b'0'), digits + 1),
+            b'0'..=b'9' if digits < 18 => {
+                (number, digits) = (number * 10 + i64::from(byte - b'0'), digits + 1)
+            }
             b'.' if point.is_none() => point = Some(digits),
             _ => return None,
         }
     }
     let places = digits - point.unwrap_or(digits);
-    if digits == 0 || digits > 18 || places > 12 {
+    if digits == 0 || places > 12 {
         return None;
     }
     Some(Decimal::from_units(i128::from(number) * i128::from(POWERS[12 - places])))
@@ -185,6 +187,12 @@ mod tests {
                 prop_assert_eq!(Ok(number), text.parse::<Decimal>());
             }
         }
+    }
+
+    #[test]
+    fn numbers_beyond_64_bits_are_left_to_the_complete_parser() {
+        assert_eq!(short_decimal(b"9300000000000000000"), None);
+        assert_eq!(short_decimal(b"999999999999999999"), "999999999999999999".parse().ok());
     }
 
     #[test]

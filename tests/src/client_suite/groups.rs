@@ -62,10 +62,14 @@ fn settle(first: &mut Member, second: &mut Member, counts: (usize, usize)) {
     }
 }
 
+/// Polls a member until it owns all partitions and no further generation is on its way.
 fn settle_alone(member: &mut Member, count: usize) {
+    let mut calm = 0;
     eventually("one member owns all partitions", || {
         member.poll(&[]);
-        (member.owned.len() == count && member.group.metadata().is_ok()).then_some(())
+        let is_settled = member.owned.len() == count && member.group.metadata().is_ok();
+        calm = if is_settled { calm + 1 } else { 0 };
+        (calm == 3).then_some(())
     });
 }
 
