@@ -77,18 +77,23 @@ impl StreamThread {
 
     /// Where reading starts without a committed offset. The end is told as an offset, so that it stays where it is.
     pub(super) fn reset(&self, partition: &TopicPartition) -> Result<StartAt, StreamsError> {
-        let timeout = self.application.request_timeout();
-        let mut admin = self.application.log.admin()?;
-        let found = match self.application.offset_reset(&partition.topic) {
+        let since = match self.application.offset_reset(&partition.topic) {
+            // Asks nobody: a client made for a question costs a tenth of a second.
             AutoOffsetReset::Earliest => return Ok(StartAt::Beginning),
             AutoOffsetReset::None => {
                 return Err(StreamsError::NoOffset { partition: partition.to_string() });
             }
             AutoOffsetReset::Latest => None,
-            AutoOffsetReset::ByDuration(ago) => {
+            AutoOffsetReset::ByDuration(ago) => Some(ago),
+        };
+        let timeout = self.application.request_timeout();
+        let mut admin = self.application.log.admin()?;
+        let found = match since {
+            Some(ago) => {
                 let since = self.application.clock.wall().minus_millis(crate::time::millis(ago));
                 admin.offset_for_time(partition, since, timeout)?
             }
+            None => None,
         };
         match found {
             Some(offset) => Ok(StartAt::Offset(offset)),

@@ -230,6 +230,10 @@ impl StreamThread {
         let config = &self.application.config;
         let since = self.application.clock.monotonic().saturating_sub(self.last_commit);
         let left = config.commit_interval().saturating_sub(since);
+        if !self.restoring.is_empty() {
+            // The next task may be whole at any moment.
+            return Duration::from_millis(2);
+        }
         Duration::from_millis(config.poll_ms).min(left.max(Duration::from_millis(1)))
     }
 
