@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
-use candlewick::client::{Log, ProducerSettings};
+use candlewick::client::{ClientError, Log, ProducerSettings};
 use candlewick::{Clock, SystemClock, Timestamp};
 use candlewick_connectors::avro::{MemoryRegistry, SchemaRegistry};
 use candlewick_tests::servers::Kafka;
@@ -323,8 +323,16 @@ fn warm_up(log: &dyn Log) -> Result<(), BenchError> {
     let id = "bench-warm-up";
     let settings = ProducerSettings { transactional_id: Some(id.to_owned()), ..ProducerSettings::default() };
     log.producer(&settings)?.init_transactions(Duration::from_secs(60))?;
-    log.admin()?.group_offsets(id, Duration::from_secs(60))?;
-    Ok(())
+    let (mut admin, until) = (log.admin()?, Instant::now() + Duration::from_secs(60));
+    loop {
+        match admin.group_offsets(id, Duration::from_secs(60)) {
+            // A coordinator that was elected a moment ago loads first.
+            Err(ClientError::Unavailable { .. }) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            outcome => return Ok(outcome.map(drop)?),
+        }
+    }
 }
 
 /// The JVM's application ends by itself.

@@ -20,9 +20,16 @@ use crate::client::traits::{Admin, Consumer, ConsumerSettings, Group, Log, Produ
 /// let admin = log.admin()?;
 /// # Ok::<(), candlewick::client::ClientError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KafkaLog {
     settings: Arc<KafkaSettings>,
+    admin: KafkaAdmin,
+}
+
+impl std::fmt::Debug for KafkaLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KafkaLog({})", self.settings.bootstrap)
+    }
 }
 
 impl KafkaLog {
@@ -33,8 +40,9 @@ impl KafkaLog {
     /// settings ask for what this build cannot do.
     pub fn connect(settings: KafkaSettings) -> Result<Self, ClientError> {
         settings.check()?;
-        KafkaAdmin::new(&settings)?.reach(settings.connect_timeout)?;
-        Ok(Self { settings: Arc::new(settings) })
+        let mut admin = KafkaAdmin::new(&settings)?;
+        admin.reach(settings.connect_timeout)?;
+        Ok(Self { settings: Arc::new(settings), admin })
     }
 }
 
@@ -48,7 +56,7 @@ impl Log for KafkaLog {
     }
 
     fn admin(&self) -> Result<Box<dyn Admin>, ClientError> {
-        Ok(Box::new(KafkaAdmin::new(&self.settings)?))
+        Ok(Box::new(self.admin.clone()))
     }
 
     fn group(
