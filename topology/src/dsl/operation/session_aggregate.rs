@@ -18,7 +18,7 @@ use crate::error::ProcessError;
 use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::{Headers, Record};
-use crate::state::{Dirty, Entry, Session, SessionStore, StoreHandle, Stores};
+use crate::state::{Dirty, Entry, Session, SessionStore, StateStore as _, StoreHandle, Stores};
 use crate::time::{Timestamp, millis};
 
 impl<'b, K: StoreKey, V: Data> SessionWindowedKStream<'b, K, V> {
@@ -261,7 +261,11 @@ where
     }
 
     fn flush_when_full(&mut self, cx: &mut Context<'_, Windowed<K>, Change<A>>) -> Result<(), ProcessError> {
-        if self.tells_updates() || !cx.store(self.store).wants_flush() { Ok(()) } else { self.flush(cx) }
+        if self.tells_updates() || !cx.store(self.store).wants_flush() {
+            return Ok(());
+        }
+        // Where each session is told once, nothing below waits for what the cache gathers.
+        if self.cached { self.flush(cx) } else { Ok(cx.store(self.store).settle()?) }
     }
 }
 
@@ -331,12 +335,11 @@ where
         if let Some(closing) = &self.closing {
             closing.remember(cx);
         }
-        if self.tells_updates() {
+        if !self.cached {
             return Ok(());
         }
         cx.store(self.store).take_dirty(&mut self.dirty)?;
-        let cached = self.cached;
-        for Dirty { key, old, new, .. } in self.dirty.drain(..).filter(|_| cached) {
+        for Dirty { key, old, new, .. } in self.dirty.drain(..) {
             if self.send_old && old.is_none() && new.is_none() {
                 continue;
             }

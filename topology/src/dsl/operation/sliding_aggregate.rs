@@ -17,7 +17,7 @@ use crate::error::ProcessError;
 use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::{Headers, Record};
-use crate::state::{Dirty, Entry, StoreHandle, Stores, WindowStore};
+use crate::state::{Dirty, Entry, StateStore as _, StoreHandle, Stores, WindowStore};
 use crate::time::{Timestamp, millis};
 
 impl<'b, K: StoreKey, V: Data> SlidingWindowedKStream<'b, K, V> {
@@ -381,8 +381,11 @@ where
             self.emit(&record.headers, cx)?;
         }
         self.found = found;
-        let gathers = self.cached || self.closing.is_some();
-        if gathers && cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) }
+        if !(self.cached || self.closing.is_some()) || !cx.store(self.store).wants_flush() {
+            return Ok(());
+        }
+        // Where each window is told once, nothing below waits for what the cache gathers.
+        if self.cached { self.flush(cx) } else { Ok(cx.store(self.store).settle()?) }
     }
 
     fn advance(&mut self, time: Timestamp, cx: &mut Cx<'_, K, A>) -> Result<(), ProcessError> {
@@ -394,12 +397,12 @@ where
         cx.remember(&self.observed_key, self.observed.0);
         if let Some(closing) = &self.closing {
             closing.remember(cx);
-        } else if !self.cached {
+        }
+        if !self.cached {
             return Ok(());
         }
         cx.store(self.store).take_dirty(&mut self.dirty)?;
-        let cached = self.cached;
-        for Dirty { key: (key, start), old, new, timestamp } in self.dirty.drain(..).filter(|_| cached) {
+        for Dirty { key: (key, start), old, new, timestamp } in self.dirty.drain(..) {
             if self.send_old && old.is_none() && new.is_none() {
                 continue;
             }

@@ -18,7 +18,7 @@ use crate::error::ProcessError;
 use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::{Headers, Record};
-use crate::state::{Dirty, Entry, StoreHandle, Stores, WindowStore};
+use crate::state::{Dirty, Entry, StateStore as _, StoreHandle, Stores, WindowStore};
 use crate::time::{Timestamp, millis};
 
 impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
@@ -203,17 +203,17 @@ where
         if std::mem::take(&mut self.takes_over) {
             while closing.next(last).is_some() {}
         }
-        if !closing.is_due(close) {
-            return if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) };
+        if closing.is_due(close) {
+            while let Some(((start, _), key)) = closing.next(last) {
+                let Some(entry) = cx.store(self.store).get_closing(&key, start)?.cloned() else { continue };
+                let (key, headers) = (Windowed { key, window: self.windows.window(start) }, headers.clone());
+                let value = Change::new(None, Some(entry.value));
+                cx.forward(Record { key, value, timestamp: entry.timestamp, headers })?;
+            }
+            closing.told(close);
         }
-        while let Some(((start, _), key)) = closing.next(last) {
-            let Some(entry) = cx.store(self.store).get_closing(&key, start)?.cloned() else { continue };
-            let (key, headers) = (Windowed { key, window: self.windows.window(start) }, headers.clone());
-            let value = Change::new(None, Some(entry.value));
-            cx.forward(Record { key, value, timestamp: entry.timestamp, headers })?;
-        }
-        closing.told(close);
-        if cx.store(self.store).wants_flush() { self.flush(cx) } else { Ok(()) }
+        // Nothing below waits for what the cache gathers.
+        if cx.store(self.store).wants_flush() { Ok(cx.store(self.store).settle()?) } else { Ok(()) }
     }
 
     /// Tells the windows that an earlier run has left for later.
@@ -320,8 +320,6 @@ where
             if self.final_only {
                 cx.remember(&self.untold_key, UNTOLD);
             }
-            cx.store(self.store).take_dirty(&mut self.dirty)?;
-            self.dirty.clear();
             return Ok(());
         }
         if self.flush_on_close && !self.owes {
