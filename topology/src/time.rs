@@ -55,6 +55,12 @@ pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Whole milliseconds as a duration; nothing for negative ones.
+#[must_use]
+pub(crate) fn duration(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
 /// Where the runtime reads the time: the wall clock for punctuators and records, a monotonic one for intervals.
 ///
 /// The simulator and the test driver bring their own; the rest of the framework never asks the operating system.
@@ -121,6 +127,6 @@ impl Clock for ManualClock {
     }
 
     fn monotonic(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.now.load(Ordering::SeqCst)).unwrap_or(0))
+        duration(self.now.load(Ordering::SeqCst))
     }
 }

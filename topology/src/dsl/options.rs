@@ -10,6 +10,7 @@ use super::source::{FailOnInvalidTimestamp, TimestampExtractor};
 use crate::plan::AutoOffsetReset;
 use crate::record::Partition;
 use crate::serde::{DefaultSerde, Serde};
+use crate::time::duration;
 
 pub(crate) type SharedSerde<T> = Arc<dyn Serde<T>>;
 
@@ -220,6 +221,12 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
         self
+    }
+
+    /// How long windows are kept that are needed for `needed_ms`.
+    pub(crate) fn retention_of_at_least(&self, needed_ms: i64) -> Duration {
+        let needed = duration(needed_ms);
+        self.retention.map_or(needed, |retention| retention.max(needed))
     }
 
     /// Keeps every version of each value for this long, for joins that ask what held at a record's time: for tables of

@@ -36,11 +36,7 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
         add: impl Fn(&K, &V, &mut A) + Send + Sync + 'static,
         materialized: Materialized<K, A>,
     ) -> KTable<'b, K, A> {
-        let step = move |key: &K, value: &V, slot: &mut Option<A>| {
-            if let Some(aggregate) = slot {
-                add(key, value, aggregate);
-            }
-        };
+        let step = keep::adding(add);
         let initial = move || Some(initialize());
         keep::aggregate((self, "KSTREAM-AGGREGATE-"), (&AllTime, false), initial, step, materialized)
     }
@@ -48,8 +44,13 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
     /// Counts the records of each key.
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, K, i64> {
         materialized.burn_number(self.stream.builder);
-        let step = |_: &K, _: &V, slot: &mut Option<i64>| *slot.get_or_insert(0) += 1;
-        keep::aggregate((self, "KSTREAM-AGGREGATE-"), (&AllTime, false), || Some(0), step, materialized)
+        keep::aggregate(
+            (self, "KSTREAM-AGGREGATE-"),
+            (&AllTime, false),
+            || Some(0),
+            keep::counting,
+            materialized,
+        )
     }
 
     /// Keeps one value per key: the first one, then what `reducer` makes of it and each next one.
@@ -58,12 +59,7 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
         reducer: impl Fn(&V, &V) -> V + Send + Sync + 'static,
         materialized: Materialized<K, V>,
     ) -> KTable<'b, K, V> {
-        let step = move |_: &K, value: &V, slot: &mut Option<V>| {
-            *slot = Some(match slot.as_ref() {
-                Some(before) => reducer(before, value),
-                None => value.clone(),
-            });
-        };
+        let step = keep::reducing(reducer);
         keep::aggregate((self, "KSTREAM-REDUCE-"), (&AllTime, false), || None, step, materialized)
     }
 }

@@ -84,11 +84,7 @@ where
         gathering: &Gathering<K, A>,
     ) -> NodeId {
         let (add, initial) = (Arc::clone(&self.add), Arc::clone(&gathering.initial));
-        let step = move |key: &K, value: &V, slot: &mut Option<A>| {
-            if let Some(aggregate) = slot {
-                add(key, value, aggregate);
-            }
-        };
+        let step = keep::adding(move |key: &K, value: &V, aggregate: &mut A| add(key, value, aggregate));
         let aggregation = Aggregation {
             store: Arc::clone(&gathering.store),
             key: Arc::clone(&self.grouped.key),

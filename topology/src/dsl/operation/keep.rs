@@ -32,6 +32,32 @@ pub(in crate::dsl) trait Step<K, V, A>:
 }
 impl<K, V, A, T: Fn(&K, &V, &mut Option<A>) + Send + Sync + 'static> Step<K, V, A> for T {}
 
+/// The step of `aggregate`: `add` changes what is there.
+pub(super) fn adding<K, V, A>(add: impl Fn(&K, &V, &mut A) + Send + Sync + 'static) -> impl Step<K, V, A> {
+    move |key: &K, value: &V, slot: &mut Option<A>| {
+        if let Some(aggregate) = slot {
+            add(key, value, aggregate);
+        }
+    }
+}
+
+/// The step of `count`.
+pub(super) fn counting<K, V>(_: &K, _: &V, slot: &mut Option<i64>) {
+    *slot.get_or_insert(0) += 1;
+}
+
+/// The step of `reduce`: the first value, then what `reducer` makes of it and each next one.
+pub(super) fn reducing<K, V: Clone>(
+    reducer: impl Fn(&V, &V) -> V + Send + Sync + 'static,
+) -> impl Step<K, V, V> {
+    move |_: &K, value: &V, slot: &mut Option<V>| {
+        *slot = Some(match slot.as_ref() {
+            Some(before) => reducer(before, value),
+            None => value.clone(),
+        });
+    }
+}
+
 /// A way to keep aggregates.
 pub(in crate::dsl) trait Keep<K: StoreKey, A: Data> {
     /// What they are keyed by.

@@ -53,6 +53,22 @@ impl<K: StoreKey, A: Data> Kept<K, A> {
         Ok(told)
     }
 
+    /// Puts a value in the place of what a key had.
+    #[inline]
+    pub(super) fn replace(
+        &mut self,
+        key: &K,
+        value: Option<A>,
+        time: Timestamp,
+        cx: &mut Context<'_, K, Change<A>>,
+    ) -> Result<Told<A>, ProcessError> {
+        let entry = value.map(|value| Entry { value, timestamp: time });
+        self.change(key, time, cx, |slot, old_wanted| {
+            let before = std::mem::replace(slot, entry);
+            (if old_wanted { before.map(|entry| entry.value) } else { None }, time)
+        })
+    }
+
     /// As [`change`](Self::change), and forwards what is to be told now.
     #[inline]
     pub(super) fn change_and_tell<V>(

@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::closing::Closing;
 use super::keep::{self, Aggregation, Initial, Keep, Step};
@@ -19,7 +18,7 @@ use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::{Headers, Record};
 use crate::state::{Dirty, Entry, Session, SessionStore, StateStore as _, StoreHandle, Stores};
-use crate::time::{Timestamp, millis};
+use crate::time::Timestamp;
 
 impl<'b, K: StoreKey, V: Data> SessionWindowedKStream<'b, K, V> {
     /// Keeps an aggregate per key and session; `merge` makes one of the aggregates of two sessions. What was told of a
@@ -45,11 +44,7 @@ impl<'b, K: StoreKey, V: Data> SessionWindowedKStream<'b, K, V> {
         merge: impl Fn(&K, &A, &A) -> A + Send + Sync + 'static,
         materialized: Materialized<K, A>,
     ) -> KTable<'b, Windowed<K>, A> {
-        let step = move |key: &K, value: &V, slot: &mut Option<A>| {
-            if let Some(aggregate) = slot {
-                add(key, value, aggregate);
-            }
-        };
+        let step = keep::adding(add);
         let sessions = Sessions::new(self.windows, merge);
         let from = (self.grouped, "KSTREAM-AGGREGATE-");
         keep::aggregate(from, (&sessions, self.on_close), move || Some(initialize()), step, materialized)
@@ -58,10 +53,9 @@ impl<'b, K: StoreKey, V: Data> SessionWindowedKStream<'b, K, V> {
     /// Counts the records of each key and session.
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, Windowed<K>, i64> {
         materialized.burn_number(self.grouped.stream.builder);
-        let step = |_: &K, _: &V, slot: &mut Option<i64>| *slot.get_or_insert(0) += 1;
         let sessions = Sessions::new(self.windows, |_: &K, one: &i64, other: &i64| one + other);
         let from = (self.grouped, "KSTREAM-AGGREGATE-");
-        keep::aggregate(from, (&sessions, self.on_close), || Some(0), step, materialized)
+        keep::aggregate(from, (&sessions, self.on_close), || Some(0), keep::counting, materialized)
     }
 
     /// Keeps one value per key and session; sessions that become one are reduced too.
@@ -72,12 +66,7 @@ impl<'b, K: StoreKey, V: Data> SessionWindowedKStream<'b, K, V> {
     ) -> KTable<'b, Windowed<K>, V> {
         let reducer = Arc::new(reducer);
         let merger = Arc::clone(&reducer);
-        let step = move |_: &K, value: &V, slot: &mut Option<V>| {
-            *slot = Some(match slot.as_ref() {
-                Some(before) => reducer(before, value),
-                None => value.clone(),
-            });
-        };
+        let step = keep::reducing(move |one: &V, other: &V| reducer(one, other));
         let sessions = Sessions::new(self.windows, move |_: &K, one: &V, other: &V| merger(one, other));
         let from = (self.grouped, "KSTREAM-REDUCE-");
         keep::aggregate(from, (&sessions, self.on_close), || None, step, materialized)
@@ -104,8 +93,7 @@ where
 
     fn add_store(&self, builder: &StreamsBuilder, store: &Arc<str>, materialized: &Materialized<K, A>) {
         let needed = self.windows.inactivity_gap_ms() + self.windows.grace_ms();
-        let retention = materialized.retention.map_or(needed, |retention| millis(retention).max(needed));
-        let retention = Duration::from_millis(u64::try_from(retention).unwrap_or(0));
+        let retention = materialized.retention_of_at_least(needed);
         let (key, value) = (Arc::clone(&materialized.key), Arc::clone(&materialized.value));
         builder.add_store(materialized.configure(Stores::session(store, key, value, retention)));
     }

@@ -12,7 +12,7 @@ use crate::plan::{MakeNode, NodeId, NodeRole, Wiring};
 use crate::processor::{InPlace, Node, Typed};
 use crate::record::Record;
 use crate::state::{StoreBuilder, Stores, WindowStore};
-use crate::time::millis;
+use crate::time::{duration, millis};
 
 /// Which sides are told without a match.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -159,8 +159,7 @@ pub(super) fn side_store<K: StoreKey, V: Data, A, B, C>(
     windows: JoinWindows,
     joined: &StreamJoined<A, B, C>,
 ) -> StoreBuilder<WindowStore<K, V>> {
-    let length = |ms: i64| std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-    let (size, retention) = (length(windows.size_ms()), length(windows.size_ms() + windows.grace));
+    let (size, retention) = (duration(windows.size_ms()), duration(windows.size_ms() + windows.grace));
     let store = Stores::window(name, Arc::clone(key), Arc::clone(value), size, retention).without_cache();
     configure(store, joined)
 }

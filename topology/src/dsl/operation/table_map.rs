@@ -11,7 +11,6 @@ use crate::error::ProcessError;
 use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, Node, Processor, Typed};
 use crate::record::Record;
-use crate::state::Entry;
 
 impl<'b, K: StoreKey, V: Data> KTable<'b, K, V> {
     /// Keeps the rows for which `predicate` holds. A change to a row that no longer matches is forwarded as a deletion;
@@ -130,13 +129,9 @@ where
                 Change { old, new, is_latest }
             }
             Some((kept, serde)) => {
-                let entry = new.filter(|value| !serde.is_null(value)).map(|value| Entry { value, timestamp });
                 // What a store of one value a key holds is the latest.
-                let told = kept.change(&key, timestamp, cx, |slot, old_wanted| {
-                    let before = std::mem::replace(slot, entry);
-                    let old = if old_wanted { before.map(|entry| entry.value) } else { None };
-                    (old, timestamp)
-                })?;
+                let new = new.filter(|value| !serde.is_null(value));
+                let told = kept.replace(&key, new, timestamp, cx)?;
                 let Some((change, _)) = told else { return Ok(()) };
                 change
             }

@@ -10,7 +10,6 @@ use crate::error::ProcessError;
 use crate::plan::{NodeId, NodeRole, TopicRef, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::Record;
-use crate::state::Entry;
 
 use super::kept::Kept;
 use super::versioned_source;
@@ -79,12 +78,11 @@ impl<K: StoreKey, V: Data> Processor<K, Option<V>, K, Change<V>> for TableSource
             cx.drop_record(DropReason::NullKey);
             return Ok(());
         }
-        let timestamp = record.timestamp;
-        self.kept.change_and_tell(record, cx, |_, value, slot, old_wanted| {
-            let before = std::mem::replace(slot, value.map(|value| Entry { value, timestamp }));
-            let old = if old_wanted { before.map(|entry| entry.value) } else { None };
-            (old, timestamp)
-        })
+        let Record { key, value, timestamp, headers } = record;
+        match self.kept.replace(&key, value, timestamp, cx)? {
+            Some((value, timestamp)) => cx.forward(Record { key, value, timestamp, headers }),
+            None => Ok(()),
+        }
     }
 
     fn flush(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {

@@ -159,12 +159,8 @@ where
             }
             None => Change { old: None, new, is_latest },
             Some((kept, serde)) => {
-                let entry = new.filter(|value| !serde.is_null(value)).map(|value| Entry { value, timestamp });
-                let told = kept.change(&key, timestamp, cx, |slot, old_wanted| {
-                    let before = std::mem::replace(slot, entry);
-                    let old = if old_wanted { before.map(|entry| entry.value) } else { None };
-                    (old, timestamp)
-                })?;
+                let new = new.filter(|value| !serde.is_null(value));
+                let told = kept.replace(&key, new, timestamp, cx)?;
                 let Some((change, _)) = told else { return Ok(()) };
                 change
             }

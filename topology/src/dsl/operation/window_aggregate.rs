@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::closing::Closing;
 use super::keep::{self, Aggregation, Initial, Keep, Step};
@@ -19,7 +18,7 @@ use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::{Headers, Record};
 use crate::state::{Dirty, Entry, StateStore as _, StoreHandle, Stores, WindowStore};
-use crate::time::{Timestamp, millis};
+use crate::time::{Timestamp, duration};
 
 impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
     /// Keeps an aggregate per key and window; see
@@ -32,11 +31,7 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
         add: impl Fn(&K, &V, &mut A) + Send + Sync + 'static,
         materialized: Materialized<K, A>,
     ) -> KTable<'b, Windowed<K>, A> {
-        let step = move |key: &K, value: &V, slot: &mut Option<A>| {
-            if let Some(aggregate) = slot {
-                add(key, value, aggregate);
-            }
-        };
+        let step = keep::adding(add);
         let from = (self.grouped, "KSTREAM-AGGREGATE-");
         keep::aggregate(from, (&self.windows, self.on_close), move || Some(initialize()), step, materialized)
     }
@@ -44,9 +39,8 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
     /// Counts the records of each key and window.
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, Windowed<K>, i64> {
         materialized.burn_number(self.grouped.stream.builder);
-        let step = |_: &K, _: &V, slot: &mut Option<i64>| *slot.get_or_insert(0) += 1;
         let from = (self.grouped, "KSTREAM-AGGREGATE-");
-        keep::aggregate(from, (&self.windows, self.on_close), || Some(0), step, materialized)
+        keep::aggregate(from, (&self.windows, self.on_close), || Some(0), keep::counting, materialized)
     }
 
     /// Keeps one value per key and window.
@@ -55,12 +49,7 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
         reducer: impl Fn(&V, &V) -> V + Send + Sync + 'static,
         materialized: Materialized<K, V>,
     ) -> KTable<'b, Windowed<K>, V> {
-        let step = move |_: &K, value: &V, slot: &mut Option<V>| {
-            *slot = Some(match slot.as_ref() {
-                Some(before) => reducer(before, value),
-                None => value.clone(),
-            });
-        };
+        let step = keep::reducing(reducer);
         let from = (self.grouped, "KSTREAM-REDUCE-");
         keep::aggregate(from, (&self.windows, self.on_close), || None, step, materialized)
     }
@@ -71,9 +60,9 @@ impl<K: StoreKey, A: Data> Keep<K, A> for TimeWindows {
 
     fn add_store(&self, builder: &StreamsBuilder, store: &Arc<str>, materialized: &Materialized<K, A>) {
         let needed = self.size_ms().saturating_add(self.grace_ms());
-        let retention = materialized.retention.map_or(needed, |retention| millis(retention).max(needed));
+        let retention = materialized.retention_of_at_least(needed);
         let (key, value) = (Arc::clone(&materialized.key), Arc::clone(&materialized.value));
-        let windows = Stores::window(store, key, value, length(self.size_ms()), length(retention));
+        let windows = Stores::window(store, key, value, duration(self.size_ms()), retention);
         builder.add_store(materialized.configure(windows));
     }
 
@@ -354,7 +343,3 @@ where
 const UNTOLD: i64 = 1;
 /// They are known below.
 const TOLD: i64 = 0;
-
-fn length(ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
-}
