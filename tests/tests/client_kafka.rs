@@ -7,8 +7,8 @@ use candlewick::TopicPartition;
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
 use candlewick::client::{ClientError, Isolation, Log, PolledBatch, ProducerError};
 use candlewick_tests::client_suite::fixture::{
-    PATIENCE, Writer, at, eventually, expect_silence, read, read_all, reader, texts, topic, unique,
-    watermarks,
+    PATIENCE, Writer, at, eventually, expect_silence, now_ms, read, read_all, reader, texts, topic,
+    topic_with, unique, watermarks,
 };
 use candlewick_tests::{client_suite, servers};
 
@@ -21,6 +21,16 @@ fn kafka() -> Option<Arc<dyn Log>> {
 }
 
 client_suite!(on_kafka, kafka);
+
+/// The same broker, read through librdkafka as encrypted connections are.
+fn kafka_by_librdkafka() -> Option<Arc<dyn Log>> {
+    let kafka = servers::required(servers::kafka())?;
+    let mut settings = KafkaSettings::new(kafka.bootstrap(), "client-suite");
+    settings.properties.insert("fetcher".to_owned(), "librdkafka".to_owned());
+    Some(Arc::new(KafkaLog::connect(settings).expect("the broker answers")))
+}
+
+client_suite!(on_kafka_by_librdkafka, kafka_by_librdkafka);
 
 /// A broker of one's own, to be killed, and a log on it.
 fn own_kafka() -> Option<(servers::Kafka, Arc<dyn Log>)> {
@@ -192,4 +202,54 @@ fn paused_at_the_end_it_misses_nothing_that_comes_meanwhile() {
         consumer.resume(std::slice::from_ref(&id)).expect("it is assigned");
         assert_eq!(texts(&read(&mut *consumer, 1)), [&*second]);
     }
+}
+
+#[test]
+fn batches_of_every_compression_are_read() {
+    let Some(log) = kafka() else { return };
+    for codec in ["uncompressed", "gzip", "snappy", "lz4", "zstd"] {
+        // The broker packs what it is sent as the topic says.
+        let topic = topic_with(&log, codec, 1, &[("compression.type", codec)]);
+        let mut writer = Writer::plain(&log);
+        let values: Vec<String> = (0..3_000).map(|n| format!("{n} {}", "ab".repeat(n % 50))).collect();
+        for value in &values {
+            writer.send(&topic, 0, "k", value);
+        }
+        writer.flush();
+        let mut consumer = reader(&log, &topic, &[0], Isolation::ReadUncommitted);
+        assert_eq!(texts(&read(&mut *consumer, values.len())), values, "{codec}");
+    }
+}
+
+#[test]
+fn times_of_arrival_are_read_where_the_topic_keeps_these() {
+    let Some(log) = kafka() else { return };
+    let topic = topic_with(&log, "arrival", 1, &[("message.timestamp.type", "LogAppendTime")]);
+    let before = now_ms();
+    let mut writer = Writer::plain(&log);
+    for value in ["a", "b"] {
+        writer.send(&topic, 0, "k", value);
+    }
+    writer.flush();
+    let after = now_ms();
+    let mut consumer = reader(&log, &topic, &[0], Isolation::ReadCommitted);
+    for seen in read(&mut *consumer, 2) {
+        assert!((before..=after).contains(&seen.time), "{before} <= {} <= {after}", seen.time);
+    }
+}
+
+#[test]
+fn fetcher_that_does_not_fit_is_refused_in_one_sentence() {
+    let Some(kafka) = servers::required(servers::kafka()) else { return };
+    let refused = |properties: &[(&str, &str)]| {
+        let mut settings = KafkaSettings::new(kafka.bootstrap(), "client-suite");
+        settings.properties =
+            properties.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        let log = KafkaLog::connect(settings).expect("the broker answers");
+        log.consumer("group", Isolation::ReadCommitted).err().expect("it is refused").to_string()
+    };
+    let unknown = refused(&[("fetcher", "quick")]);
+    assert!(unknown.contains("`plain` or `librdkafka`"), "{unknown}");
+    let both = refused(&[("fetcher", "plain"), ("consumer.client.rack", "a")]);
+    assert!(both.contains("consumer.client.rack") && both.contains("remove one"), "{both}");
 }

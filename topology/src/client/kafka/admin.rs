@@ -19,7 +19,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::consumer::offsets_list;
 use super::errors::{client_error, from_native, from_rdkafka};
-use super::ffi::{OffsetSpec, describe_members, drain_main_queue, group_offsets, list_offsets};
+use super::ffi::{AsHandle, OffsetSpec, describe_members, drain_main_queue, group_offsets, list_offsets};
 use super::settings::KafkaSettings;
 use super::signals::{SignalContext, Signals};
 use crate::client::error::ClientError;
@@ -78,6 +78,32 @@ impl KafkaAdmin {
         Ok(Self { client, signals, settings: settings.clone(), clock: SystemClock::default() })
     }
 
+    /// How the cluster is reached.
+    pub(super) fn settings(&self) -> &KafkaSettings {
+        &self.settings
+    }
+
+    /// The client itself.
+    pub(super) fn handle(&self) -> &impl AsHandle {
+        self.client.inner()
+    }
+
+    /// A client of a group without members, to set its offsets.
+    pub(super) fn outsider(
+        &self,
+        operation: &'static str,
+        group: &str,
+        timeout: Option<Duration>,
+    ) -> Result<BaseConsumer<SignalContext>, ClientError> {
+        let mut config = self.settings.outsider(group);
+        if let Some(timeout) = timeout {
+            config.set("socket.timeout.ms", timeout.as_millis().clamp(10, 60_000).to_string());
+        }
+        config
+            .create_with_context(SignalContext(Arc::clone(&self.signals)))
+            .map_err(|error| self.rdkafka(operation, &error))
+    }
+
     /// Waits for a first answer of the cluster.
     pub(super) fn reach(&mut self, timeout: Duration) -> Result<(), ClientError> {
         if self.client.inner().fetch_cluster_id(timeout).is_some() {
@@ -93,12 +119,12 @@ impl KafkaAdmin {
         drain_main_queue(self.client.inner(), |code, reason| self.signals.failed(code, reason));
     }
 
-    fn native(&self, operation: &'static str, error: &super::ffi::NativeError) -> ClientError {
+    pub(super) fn native(&self, operation: &'static str, error: &super::ffi::NativeError) -> ClientError {
         self.listen();
         from_native(operation, error, &self.signals)
     }
 
-    fn rdkafka(&self, operation: &'static str, error: &rdkafka::error::KafkaError) -> ClientError {
+    pub(super) fn rdkafka(&self, operation: &'static str, error: &rdkafka::error::KafkaError) -> ClientError {
         self.listen();
         from_rdkafka(operation, error, &self.signals)
     }
@@ -362,11 +388,7 @@ impl Admin for KafkaAdmin {
         timeout: Duration,
     ) -> Result<(), ClientError> {
         let operation = "setting a group's offsets";
-        let mut config = self.settings.outsider(group);
-        config.set("socket.timeout.ms", timeout.as_millis().clamp(10, 60_000).to_string());
-        let outsider: BaseConsumer<super::signals::SignalContext> = config
-            .create_with_context(SignalContext(Arc::clone(&self.signals)))
-            .map_err(|error| self.rdkafka(operation, &error))?;
+        let outsider = self.outsider(operation, group, Some(timeout))?;
         let whole = |(partition, offset): &(TopicPartition, i64)| {
             (partition.clone(), CommittedOffset { offset: *offset, metadata: String::new() })
         };

@@ -13,8 +13,9 @@ use std::time::Duration;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::errors::{client_error, from_native, from_rdkafka, unknown_topic};
-use super::ffi::{FetchQueue, Fetched, OffsetSpec, group_offsets, list_offsets};
+use super::commits::committed;
+use super::errors::{client_error, from_native, from_rdkafka};
+use super::ffi::{FetchQueue, Fetched, OffsetSpec, list_offsets};
 use super::group::Membership;
 use super::settings::KafkaSettings;
 use super::signals::Signals;
@@ -252,7 +253,7 @@ impl KafkaConsumer {
     }
 }
 
-fn c_name(operation: &'static str, name: &str) -> Result<CString, ClientError> {
+pub(super) fn c_name(operation: &'static str, name: &str) -> Result<CString, ClientError> {
     let refused =
         |_| ClientError::Fatal { operation, reason: format!("{name:?} holds a zero byte: use another name") };
     CString::new(name).map_err(refused)
@@ -439,28 +440,8 @@ impl Consumer for KafkaConsumer {
         partitions: &[TopicPartition],
         timeout: Duration,
     ) -> Result<Vec<Option<CommittedOffset>>, ClientError> {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(&partition.topic, partition.partition.0);
-        }
-        let until = self.clock.monotonic() + timeout;
-        loop {
-            let left = until.saturating_sub(self.clock.monotonic());
-            match group_offsets(self.fetch.client(), &self.group, Some(&list), true, left) {
-                Ok(found) => {
-                    let mut found: BTreeMap<_, _> = found.into_iter().collect();
-                    return Ok(partitions.iter().map(|partition| found.remove(partition)).collect());
-                }
-                // A transaction that carries offsets is open: its end decides.
-                Err(error) if error.code == Code::UnstableOffsetCommit && !left.is_zero() => {
-                    std::thread::sleep(Duration::from_millis(20).min(left));
-                }
-                Err(error) if unknown_topic(error.code) => {
-                    return Ok(partitions.iter().map(|_| None).collect());
-                }
-                Err(error) => return Err(self.failed("reading committed offsets", &error)),
-            }
-        }
+        committed(self.fetch.client(), &self.group, partitions, timeout)
+            .map_err(|error| self.failed("reading committed offsets", &error))
     }
 
     fn commit(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::admin::KafkaAdmin;
 use super::consumer::KafkaConsumer;
+use super::fetch::{FetchConsumer, FetchSettings};
 use super::group::KafkaGroup;
 use super::producer::KafkaProducer;
 use super::settings::KafkaSettings;
@@ -48,7 +49,10 @@ impl KafkaLog {
 
 impl Log for KafkaLog {
     fn consumer_with(&self, settings: &ConsumerSettings) -> Result<Box<dyn Consumer>, ClientError> {
-        Ok(Box::new(KafkaConsumer::new(&self.settings, settings)?))
+        match FetchSettings::of(&self.settings, settings)? {
+            Some(fetch) => Ok(Box::new(FetchConsumer::new(self.admin.clone(), fetch, &settings.group)?)),
+            None => Ok(Box::new(KafkaConsumer::new(&self.settings, settings)?)),
+        }
     }
 
     fn producer(&self, settings: &ProducerSettings) -> Result<Box<dyn Producer>, ClientError> {

@@ -2,8 +2,10 @@
 //! its unsafe code lies in `ffi`. Must not know tasks, stores, processors or serdes.
 
 mod admin;
+mod commits;
 mod consumer;
 mod errors;
+mod fetch;
 mod ffi;
 mod group;
 mod log;

@@ -15,7 +15,10 @@ const GATHER_BYTES: usize = 256 << 10;
 /// How to reach a Kafka cluster.
 ///
 /// `properties` are librdkafka's. A plain key goes to all clients; one with a prefix (`consumer.`, `producer.`,
-/// `admin.` or `control.`, the group's own member) goes to that kind alone and is stronger.
+/// `admin.` or `control.`, the group's own member) goes to that kind alone and is stronger. One is candlewick's own:
+/// `fetcher` says what reads records, `plain` (connections of our own, a fraction of the cost) or `librdkafka`. When it is
+/// not given, `plain` is taken unless the connections are encrypted or authenticated, or a consumer was given one of
+/// librdkafka's properties.
 ///
 /// ```
 /// use candlewick::client::kafka::KafkaSettings;
@@ -90,7 +93,7 @@ impl KafkaSettings {
         for strong in [false, true] {
             for (key, value) in &self.properties {
                 let (kind, plain) = split(key);
-                if kind == strong.then_some(prefix) {
+                if kind == strong.then_some(prefix) && plain != "fetcher" {
                     config.set(plain, value);
                 }
             }
@@ -205,6 +208,14 @@ impl KafkaSettings {
         let mut config = self.consumer(&ConsumerSettings::new(group, Isolation::ReadUncommitted));
         config.set("enable.partition.eof", "false");
         config
+    }
+}
+
+/// A property's plain key, if it is meant for consumers of assigned partitions.
+pub(super) fn consumer_property(key: &str) -> Option<&str> {
+    match split(key) {
+        (None | Some("consumer"), plain) => Some(plain),
+        _ => None,
     }
 }
 

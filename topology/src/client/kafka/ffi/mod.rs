@@ -9,7 +9,9 @@ mod consume;
 mod member;
 mod produce;
 
-pub(super) use admin::{OffsetSpec, describe_members, drain_main_queue, group_offsets, list_offsets};
+pub(super) use admin::{
+    AsHandle, OffsetSpec, describe_members, drain_main_queue, group_offsets, list_offsets,
+};
 pub(super) use client::{Client, NativeError};
 pub(super) use consume::{FetchQueue, Fetched};
 pub(super) use member::{MemberSnapshot, pending};

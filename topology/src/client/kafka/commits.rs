@@ -1,0 +1,98 @@
+//! A group's committed offsets as a consumer reads and writes them. Must not know how records are fetched.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::admin::KafkaAdmin;
+use super::consumer::{c_name, offsets_list};
+use super::errors::unknown_topic;
+use super::ffi::{AsHandle, NativeError, group_offsets};
+use super::group::Membership;
+use super::signals::SignalContext;
+use crate::client::error::ClientError;
+use crate::client::traits::{CommittedOffset, GroupMetadata};
+use crate::record::TopicPartition;
+use crate::time::{Clock, SystemClock};
+
+/// The offsets of these partitions, once no open transaction can change them.
+pub(super) fn committed(
+    client: &impl AsHandle,
+    group: &CString,
+    partitions: &[TopicPartition],
+    timeout: Duration,
+) -> Result<Vec<Option<CommittedOffset>>, NativeError> {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.partition.0);
+    }
+    let clock = SystemClock::default();
+    let until = clock.monotonic() + timeout;
+    loop {
+        let left = until.saturating_sub(clock.monotonic());
+        match group_offsets(client, group, Some(&list), true, left) {
+            Ok(found) => {
+                let mut found: BTreeMap<_, _> = found.into_iter().collect();
+                return Ok(partitions.iter().map(|partition| found.remove(partition)).collect());
+            }
+            // A transaction that carries offsets is open: its end decides.
+            Err(error) if error.code == Code::UnstableOffsetCommit && !left.is_zero() => {
+                std::thread::sleep(Duration::from_millis(20).min(left));
+            }
+            Err(error) if unknown_topic(error.code) => return Ok(partitions.iter().map(|_| None).collect()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A group's offsets, through the administrator's connections; commits go through the member, or through a client of
+/// this group's own where there is none.
+pub(super) struct GroupOffsets {
+    admin: KafkaAdmin,
+    group: String,
+    name: CString,
+    outsider: Option<BaseConsumer<SignalContext>>,
+}
+
+impl GroupOffsets {
+    pub(super) fn new(admin: KafkaAdmin, group: &str) -> Result<Self, ClientError> {
+        let name = c_name("making a consumer", group)?;
+        Ok(Self { admin, group: group.to_owned(), name, outsider: None })
+    }
+
+    pub(super) fn committed(
+        &self,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+    ) -> Result<Vec<Option<CommittedOffset>>, ClientError> {
+        committed(self.admin.handle(), &self.name, partitions, timeout)
+            .map_err(|error| self.admin.native("reading committed offsets", &error))
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        offsets: &[(TopicPartition, CommittedOffset)],
+        member: &GroupMetadata,
+    ) -> Result<(), ClientError> {
+        if offsets.is_empty() {
+            return Ok(());
+        }
+        let list = offsets_list(offsets);
+        if !Membership::is_outsider(member) {
+            let membership = Membership::of(member).map_err(|reason| ClientError::NotCurrent { reason })?;
+            return membership.commit(&list);
+        }
+        let operation = "committing offsets";
+        let outsider = match self.outsider.take() {
+            Some(outsider) => outsider,
+            None => self.admin.outsider(operation, &self.group, None)?,
+        };
+        let outcome = outsider.commit(&list, CommitMode::Sync);
+        self.outsider = Some(outsider);
+        outcome.map_err(|error| self.admin.rdkafka(operation, &error))
+    }
+}
