@@ -266,6 +266,7 @@ impl Control {
             let value = encode(&news);
             let wall = self.application.clock.wall();
             let sent = write(&mut *self.producer, self.handle, &key, Some(&value), wall);
+            tracing::debug!("announced");
             self.said = Some((news, now, false));
             self.mend(sent)?;
         }

@@ -19,6 +19,7 @@ use crate::record::TopicPartition;
 impl StreamThread {
     /// Opens a task's stores and sends them to be restored.
     pub(super) fn begin(&mut self, grant: Grant) -> Result<(), StreamsError> {
+        tracing::debug!(task = %grant.task, "task granted");
         let state = self.application.open_state(grant.task)?;
         let progress = Arc::new(RestoreProgress::default());
         self.restoring.insert(grant.task, Awaited { progress: Arc::clone(&progress), grant });
@@ -34,6 +35,7 @@ impl StreamThread {
         while let Ok(restored) = self.restored.1.try_recv() {
             let Some(Awaited { progress, grant }) = self.restoring.remove(&restored.task) else { continue };
             let state = restored.state?;
+            tracing::debug!(task = %restored.task, "task restored");
             if progress.is_unwanted.load(Ordering::Relaxed) {
                 state.close()?;
                 self.say_given_up(grant);

@@ -109,6 +109,7 @@ impl StateUpdater {
     fn begin(&mut self, mut request: RestoreRequest) {
         match self.checked_plan(&mut request) {
             Ok((streams, total)) => {
+                tracing::debug!(task = %request.task, total, "task restores");
                 request.progress.total.store(total, Ordering::Relaxed);
                 self.restoring.push(Restoring { request, streams });
                 if let Err(error) = self.assign().and_then(|()| self.finish_done()) {

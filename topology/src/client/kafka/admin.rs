@@ -186,7 +186,7 @@ impl KafkaAdmin {
             match self.offset_once(partition, spec, stable, left.min(ANSWER_MAX)) {
                 Err(error @ ClientError::Unavailable { .. }) if self.clock.monotonic() < until => {
                     tracing::debug!(%error, %partition, "asking again");
-                    std::thread::sleep(Duration::from_millis(50));
+                    std::thread::sleep(Duration::from_millis(10));
                     if left > ANSWER_MAX {
                         *self = Self::new(&self.settings)?;
                     }

@@ -20,12 +20,17 @@ use crate::client::traits::{
 };
 use crate::record::{Partition, TopicPartition};
 
+/// How long a producer is given to connect; later its records do the same.
+const WAKE_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// A producer over librdkafka.
 pub(super) struct KafkaProducer {
     client: ProducerClient,
     names: Vec<String>,
     by_name: BTreeMap<String, u32>,
     transactional: bool,
+    /// Its producer id is there or asked for.
+    is_awake: bool,
 }
 
 impl KafkaProducer {
@@ -34,7 +39,22 @@ impl KafkaProducer {
         let client = ProducerClient::new(&settings.producer(producer), Arc::clone(&signals))
             .map_err(|error| from_rdkafka("making a producer", &error, &signals))?;
         let transactional = producer.transactional_id.is_some();
-        Ok(Self { client, names: Vec::new(), by_name: BTreeMap::new(), transactional })
+        Ok(Self {
+            client,
+            names: Vec::new(),
+            by_name: BTreeMap::new(),
+            transactional,
+            is_awake: transactional,
+        })
+    }
+
+    /// Lets librdkafka ask for a producer id now. Without a connection at the time it is made, it looks again after half a
+    /// second, and the first records wait for that.
+    fn wake(&self, topic: usize) {
+        // The first answer may come over the connection to a named address, which ends with it.
+        for _ in 0..2 {
+            self.client.ask_for(topic, WAKE_TIMEOUT);
+        }
     }
 
     fn failed(&self, operation: &'static str, error: &NativeError) -> ProducerError {
@@ -61,6 +81,9 @@ impl Producer for KafkaProducer {
         let refused = |reason: String| ProducerError::Rejected { topic: name.to_owned(), reason };
         let c_name = CString::new(name).map_err(|_| refused("a topic's name has no zero byte".to_owned()))?;
         let number = self.client.topic(&c_name).map_err(|error| refused(error.text))?;
+        if !std::mem::replace(&mut self.is_awake, true) {
+            self.wake(number);
+        }
         let handle = u32::try_from(number).expect("a producer writes fewer than four billion topics");
         self.names.push(name.to_owned());
         self.by_name.insert(name.to_owned(), handle);

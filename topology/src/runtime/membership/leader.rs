@@ -242,6 +242,7 @@ impl<'a> Reign<'a> {
             return Ok(());
         }
         let records: Vec<(Key, Option<Vec<u8>>)> = records.into_values().collect();
+        tracing::debug!(records = records.len(), "writing the task table");
         if let Err(error) = self.commit(&records) {
             // Unless somebody else leads, nothing was written, and it is decided again.
             if matches!(error, ProducerError::Abortable { .. }) {
@@ -249,6 +250,7 @@ impl<'a> Reign<'a> {
             }
             return Err(error.into());
         }
+        tracing::debug!("the task table is written");
         for (key, value) in &records {
             self.journal.view.take(key.encode().as_bytes(), value.as_deref());
         }

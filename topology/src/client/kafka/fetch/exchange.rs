@@ -73,7 +73,12 @@ impl FetchConsumer {
             return;
         }
         let all = self.slots.iter().filter(of_broker).count();
-        let wait = if slots.len() < all { self.settings.wait.min(SHORT_WAIT) } else { self.settings.wait };
+        let wait = match slots.len() < all {
+            // Where a partition ends is told by its first answer, which may be what somebody waits for.
+            _ if slots.iter().any(|slot| slot.end.is_none()) => Duration::ZERO,
+            true => self.settings.wait.min(SHORT_WAIT),
+            false => self.settings.wait,
+        };
         let limits = FetchLimits {
             isolation: self.settings.isolation,
             wait_ms: count(wait.as_millis()),

@@ -96,6 +96,20 @@ impl ProducerClient {
         Ok(self.topics.len() - 1)
     }
 
+    /// Asks a broker for a topic, waiting at most `timeout` for the answer, which is not looked at. Every answer about
+    /// topics makes librdkafka ask for its producer id again, if it has none.
+    pub(in super::super) fn ask_for(&self, topic: usize, timeout: Duration) {
+        let mut answer = ptr::null();
+        // SAFETY: client and topic are live; the answer is destroyed here when there is one.
+        unsafe {
+            let (client, topic) = (self.client.ptr(), self.topics[topic].0);
+            rd::rd_kafka_metadata(client, 0, topic, &raw mut answer, millis(timeout));
+            if !answer.is_null() {
+                rd::rd_kafka_metadata_destroy(answer);
+            }
+        }
+    }
+
     /// Puts a record into the queue; key, value and headers are copied.
     pub(in super::super) fn send(
         &mut self,
