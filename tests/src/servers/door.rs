@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,6 +15,8 @@ pub struct Door {
     own: SocketAddr,
     server: SocketAddr,
     passage: Mutex<Option<Passage>>,
+    /// Milliseconds that everything waits on its way.
+    delay: Arc<AtomicU64>,
 }
 
 /// An open door: the thread that lets connections in, and the connections.
@@ -36,7 +38,13 @@ impl Door {
         let (host, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
         let server = host.parse().expect("a numeric address and a port");
         let own = SocketAddr::from(([127, 0, 0, 1], super::free_port()));
-        Self { url: format!("http://{own}{path}"), own, server, passage: Mutex::new(None) }
+        Self {
+            url: format!("http://{own}{path}"),
+            own,
+            server,
+            passage: Mutex::new(None),
+            delay: Arc::default(),
+        }
     }
 
     /// A door before the server at `url`, open.
@@ -56,6 +64,17 @@ impl Door {
         &self.url
     }
 
+    /// The door's port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.own.port()
+    }
+
+    /// Makes everything wait this long on its way; each piece of up to 16 KiB waits by itself, so it is a narrow door too.
+    pub fn slow_down(&self, delay: Duration) {
+        self.delay.store(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     /// Lets connections through.
     ///
     /// # Panics
@@ -69,10 +88,11 @@ impl Door {
         listener.set_nonblocking(true).expect("a listener can be asked without waiting");
         let (shut, streams) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let (seen, held, server) = (Arc::clone(&shut), Arc::clone(&streams), self.server);
+        let delay = Arc::clone(&self.delay);
         let thread = std::thread::spawn(move || {
             while !seen.load(Ordering::SeqCst) {
                 match listener.accept() {
-                    Ok((visitor, _)) => let_in(&visitor, server, &held),
+                    Ok((visitor, _)) => let_in(&visitor, server, &held, &delay),
                     Err(_) => std::thread::sleep(Duration::from_millis(5)),
                 }
             }
@@ -99,20 +119,25 @@ impl Drop for Door {
     }
 }
 
-fn let_in(visitor: &TcpStream, server: SocketAddr, held: &Mutex<Vec<TcpStream>>) {
+fn let_in(visitor: &TcpStream, server: SocketAddr, held: &Mutex<Vec<TcpStream>>, delay: &Arc<AtomicU64>) {
     let Ok(host) = TcpStream::connect(server) else { return };
     let _ = visitor.set_nonblocking(false);
     let copies = [visitor, &host].map(|stream| [stream.try_clone(), stream.try_clone(), stream.try_clone()]);
     let [[Ok(v1), Ok(v2), Ok(v3)], [Ok(h1), Ok(h2), Ok(h3)]] = copies else { return };
     held.lock().unwrap_or_else(PoisonError::into_inner).extend([v3, h3]);
-    std::thread::spawn(move || pass(v1, h1));
-    std::thread::spawn(move || pass(h2, v2));
+    let (there, back) = (Arc::clone(delay), Arc::clone(delay));
+    std::thread::spawn(move || pass(v1, h1, &there));
+    std::thread::spawn(move || pass(h2, v2, &back));
 }
 
 /// Passes bytes on until one side has ended.
-fn pass(mut from: TcpStream, mut to: TcpStream) {
+fn pass(mut from: TcpStream, mut to: TcpStream, delay: &AtomicU64) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let wait = delay.load(Ordering::Relaxed);
+        if wait > 0 {
+            std::thread::sleep(Duration::from_millis(wait));
+        }
         if to.write_all(&buffer[..count]).is_err() {
             break;
         }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::cache::{Parts, done, jars, java, recipe};
+use super::door::Door;
 use super::missing::Missing;
 use super::process::{Process, data_folder, free_port, listens};
 
@@ -49,12 +50,29 @@ impl Kafka {
     /// # Errors
     /// When there is no Java or Maven here, or the broker does not start.
     pub fn start_new() -> Result<Self, Missing> {
+        let port = free_port();
+        Self::start_told(port, port)
+    }
+
+    /// A broker of one's own behind a door, through which all its clients go: it tells them the door's port as its own.
+    ///
+    /// # Errors
+    /// As [`start_new`](Self::start_new).
+    pub fn start_behind_a_door() -> Result<(Self, Door), Missing> {
+        let port = free_port();
+        let door = Door::before(&format!("http://127.0.0.1:{port}"));
+        let mut kafka = Self::start_told(port, door.port())?;
+        kafka.bootstrap = format!("127.0.0.1:{}", door.port());
+        Ok((kafka, door))
+    }
+
+    /// A broker on `port` that tells its clients `told`.
+    fn start_told(port: u16, told: u16) -> Result<Self, Missing> {
         let parts = PARTS.folder()?;
         let missing = |why: String| Missing::new(SERVER, why);
         let folder = data_folder(SERVER).map_err(|error| missing(error.to_string()))?;
         copy_folder(&parts.join("formatted"), &folder.join("logs")).map_err(|e| missing(e.to_string()))?;
-        let (port, controller) = (free_port(), free_port());
-        let properties = properties(port, controller, &folder.join("logs"));
+        let properties = properties(port, told, free_port(), &folder.join("logs"));
         std::fs::write(folder.join("server.properties"), properties).map_err(|e| missing(e.to_string()))?;
         let process = start(&parts, &folder, port)?;
         let own = Own { port, folder, process: Mutex::new(Some(process)) };
@@ -117,21 +135,21 @@ fn make(folder: &Path) -> Result<(), String> {
     // A formatted folder knows no port: made once and copied, it saves every broker two starts of a JVM.
     let file = folder.join("format.properties");
     let formatted = folder.join("formatted");
-    std::fs::write(&file, properties(9092, 9093, &formatted)).map_err(|error| error.to_string())?;
+    std::fs::write(&file, properties(9092, 9092, 9093, &formatted)).map_err(|error| error.to_string())?;
     let mut tool = Command::new(java(17)?);
     tool.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn").arg("-cp").arg(format!("{}/*", libs.display()));
     tool.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]).arg(&file);
     done("kafka.tools.StorageTool", &mut tool)
 }
 
-fn properties(port: u16, controller: u16, logs: &Path) -> String {
-    let listener = format!("PLAINTEXT://127.0.0.1:{port}");
+fn properties(port: u16, told: u16, controller: u16, logs: &Path) -> String {
+    let listener = |port| format!("PLAINTEXT://127.0.0.1:{port}");
     let lines = [
         "process.roles=broker,controller".to_owned(),
         "node.id=1".to_owned(),
         format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
-        format!("listeners={listener},CONTROLLER://127.0.0.1:{controller}"),
-        format!("advertised.listeners={listener}"),
+        format!("listeners={},CONTROLLER://127.0.0.1:{controller}", listener(port)),
+        format!("advertised.listeners={}", listener(told)),
         "controller.listener.names=CONTROLLER".to_owned(),
         "inter.broker.listener.name=PLAINTEXT".to_owned(),
         format!("log.dirs={}", logs.display()),

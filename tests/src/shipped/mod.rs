@@ -7,4 +7,4 @@ mod recording;
 
 pub use process::{Candlewick, binary};
 pub use reading::{Found, candles, read};
-pub use recording::{ExpectedCandle, Recording};
+pub use recording::{ExpectedCandle, RecordedTrade, Recording};

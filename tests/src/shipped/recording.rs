@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Prices have two places, sizes four.
 const PRICE_UNITS: i64 = 100;
@@ -25,7 +26,7 @@ pub struct ExpectedCandle {
 
 struct Trade {
     time: i64,
-    symbol: &'static str,
+    symbol: Arc<str>,
     price: i64,
     size: i64,
     buy: bool,
@@ -52,21 +53,46 @@ impl Chance {
     }
 }
 
+/// A trade of a recording, as an exchange tells it.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the fields carry the columns' names")]
+pub struct RecordedTrade<'a> {
+    pub id: i64,
+    pub time: i64,
+    pub symbol: &'a str,
+    pub price: String,
+    pub size: String,
+    pub buy: bool,
+}
+
 impl Recording {
     /// `minutes` of `per_minute` trades of three symbols, from `start` on.
     #[must_use]
     pub fn new(seed: u64, start: i64, minutes: i64, per_minute: i64) -> Self {
+        let symbols = [("BTC-USD", 4_200_000), ("ETH-USD", 310_000), ("XRP-USD", 5_800)];
+        let symbols = symbols.map(|(symbol, price)| (symbol.into(), price));
+        Self::of(symbols.to_vec(), seed, start, minutes, per_minute)
+    }
+
+    /// The same of as many symbols as are asked for.
+    #[must_use]
+    pub fn of_many(symbols: i64, seed: u64, start: i64, minutes: i64, per_minute: i64) -> Self {
+        let symbols = (0..symbols).map(|n| (format!("S{n:03}-USD").into(), 5_000 + 1_000 * n)).collect();
+        Self::of(symbols, seed, start, minutes, per_minute)
+    }
+
+    fn of(mut prices: Vec<(Arc<str>, i64)>, seed: u64, start: i64, minutes: i64, per_minute: i64) -> Self {
         let mut chance = Chance(seed);
-        let mut prices = [("BTC-USD", 4_200_000), ("ETH-USD", 310_000), ("XRP-USD", 5_800)];
+        let count = i64::try_from(prices.len()).expect("few symbols");
         let step = 60_000 / per_minute;
         let mut trades = Vec::new();
         for n in 0..minutes * per_minute {
-            let (symbol, price) = &mut prices[usize::try_from(chance.below(3)).expect("small")];
+            let (symbol, price) = &mut prices[usize::try_from(chance.below(count)).expect("small")];
             *price = (*price + chance.below(21) - 10).max(100);
             let late = if chance.below(10) == 0 { chance.below(2_000) } else { 0 };
             trades.push(Trade {
                 time: (start + n * step - late).max(start),
-                symbol,
+                symbol: Arc::clone(symbol),
                 price: *price,
                 size: chance.below(50_000) + 1,
                 buy: chance.below(2) == 0,
@@ -87,16 +113,27 @@ impl Recording {
         self.trades.is_empty()
     }
 
+    /// The trades in order of arrival.
+    pub fn trades(&self) -> impl Iterator<Item = RecordedTrade<'_>> {
+        self.trades.iter().zip(1..).map(|(trade, id)| RecordedTrade {
+            id,
+            time: trade.time,
+            symbol: &trade.symbol,
+            price: decimal(trade.price, PRICE_UNITS),
+            size: decimal(trade.size, SIZE_UNITS),
+            buy: trade.buy,
+        })
+    }
+
     /// Writes the recording as CSV.
     ///
     /// # Panics
     /// When the file cannot be written.
     pub fn write(&self, folder: &Path) -> PathBuf {
         let mut text = String::from("ts_ms,symbol,price,size,side,trade_id\n");
-        for (id, trade) in self.trades.iter().enumerate() {
-            let side = if trade.buy { "buy" } else { "sell" };
-            let (price, size) = (decimal(trade.price, PRICE_UNITS), decimal(trade.size, SIZE_UNITS));
-            let _ = writeln!(text, "{},{},{price},{size},{side},{}", trade.time, trade.symbol, id + 1);
+        for RecordedTrade { id, time, symbol, price, size, buy } in self.trades() {
+            let side = if buy { "buy" } else { "sell" };
+            let _ = writeln!(text, "{time},{symbol},{price},{size},{side},{id}");
         }
         let path = folder.join("trades.csv");
         std::fs::write(&path, text).expect("the recording is written");
@@ -109,7 +146,7 @@ impl Recording {
         let mut windows: BTreeMap<(String, i64), Vec<&Trade>> = BTreeMap::new();
         for trade in &self.trades {
             let start = trade.time - trade.time.rem_euclid(interval_ms);
-            windows.entry((trade.symbol.to_owned(), start)).or_default().push(trade);
+            windows.entry((trade.symbol.to_string(), start)).or_default().push(trade);
         }
         windows.into_iter().map(|(place, trades)| (place, candle(&trades))).collect()
     }

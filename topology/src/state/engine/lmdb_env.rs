@@ -1,6 +1,8 @@
 //! The two calls of LMDB that Rust cannot check, with the argument why each is safe. Owns nothing else.
 #![allow(unsafe_code)]
 
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 
 use heed::{Env, EnvFlags, EnvOpenOptions, WithoutTls};
@@ -13,6 +15,7 @@ pub(super) struct EnvSize {
 
 /// Opens the environment in `folder`, with commits that reach the operating system and are not forced to disk.
 pub(super) fn open(folder: &Path, size: &EnvSize) -> Result<Env<WithoutTls>, heed::Error> {
+    reserve_lock_file(folder).map_err(heed::Error::Io)?;
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
     options.map_size(size.map_bytes).max_dbs(size.databases_max).max_readers(64);
     // SAFETY: the file is mapped, so nobody else may change it: the state folder is locked by this process before any
@@ -20,6 +23,17 @@ pub(super) fn open(folder: &Path, size: &EnvSize) -> Result<Env<WithoutTls>, hee
     // mark beside it says so, and such an environment is never opened again.
     unsafe { options.flags(EnvFlags::NO_SYNC).open(folder) }
 }
+
+/// LMDB makes its table of readers as a file without contents and writes to it through a map, where a full disk is no
+/// error but a signal that ends the process: so that it has its room before.
+fn reserve_lock_file(folder: &Path) -> std::io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(folder.join("lock.mdb"))?;
+    let held = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    file.write_all(&vec![0; LOCK_BYTES.saturating_sub(held)])
+}
+
+/// Room for the table's head and 64 readers of a cache line each, in whole pages.
+const LOCK_BYTES: usize = 8_192;
 
 /// How much shorter the file is than what was committed to it, if it is: a page beyond the end would be read as a bus
 /// error, which ends the process.
