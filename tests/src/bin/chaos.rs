@@ -13,13 +13,20 @@ struct Options {
     records: u64,
     json: Option<PathBuf>,
     elasticsearch: bool,
+    spared: Vec<String>,
 }
 
-const USAGE: &str =
-    "cargo xtask chaos [--rounds N] [--seed S] [--records PER_ROUND] [--no-elasticsearch] [--json FILE]";
+const USAGE: &str = "cargo xtask chaos [--rounds N] [--seed S] [--records PER_ROUND] [--no-elasticsearch] [--spare WORD] [--json FILE]";
 
 fn options() -> Result<Options, String> {
-    let mut options = Options { rounds: 20, seed: 1, records: 100_000, json: None, elasticsearch: true };
+    let mut options = Options {
+        rounds: 20,
+        seed: 1,
+        records: 100_000,
+        json: None,
+        elasticsearch: true,
+        spared: Vec::new(),
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{name} needs a value: {USAGE}"));
@@ -29,7 +36,11 @@ fn options() -> Result<Options, String> {
             "--seed" => options.seed = number()?,
             "--records" => options.records = number()?,
             "--json" => options.json = Some(value()?.into()),
-            "--no-elasticsearch" => options.elasticsearch = false,
+            "--no-elasticsearch" => {
+                options.elasticsearch = false;
+                options.spared.push("Elasticsearch".to_owned());
+            }
+            "--spare" => options.spared.push(value()?),
             other => return Err(format!("there is no option {other}: {USAGE}")),
         }
     }
@@ -58,7 +69,8 @@ fn main() -> ExitCode {
     let (mut records, mut lost, mut duplicated) = (0, 0, 0);
     let mut faults: BTreeMap<&str, u64> = BTreeMap::new();
     for seed in options.seed..options.seed + options.rounds {
-        let outcome = play(&world, seed, options.records, &mut |line| eprintln!("chaos: {line}"));
+        let outcome =
+            play(&world, seed, options.records, &options.spared, &mut |line| eprintln!("chaos: {line}"));
         let verdict = &outcome.verdict;
         println!(
             "seed {seed}: {} records, {} lost, {} duplicated, whole {:.1} s after the last fault",

@@ -39,11 +39,21 @@ impl Fault {
         }
     }
 
-    pub(super) fn draw(chance: &mut Chance, instances: usize, has_sink: bool) -> Self {
+    /// Draws one; `spared` are the names of those that may not happen.
+    pub(super) fn draw(chance: &mut Chance, instances: usize, spared: &[String]) -> Self {
+        loop {
+            let fault = Self::draw_any(chance, instances);
+            if !spared.iter().any(|spared| fault.name().contains(spared.as_str())) {
+                return fault;
+            }
+        }
+    }
+
+    fn draw_any(chance: &mut Chance, instances: usize) -> Self {
         let who = usize::try_from(chance.between(0, instances as u64)).expect("a small number");
         let mut for_ms = |low, high| Duration::from_millis(chance.between(low, high));
         let (short, long) = (for_ms(100, 3_000), for_ms(1_000, 14_000));
-        match chance.between(0, if has_sink { 14 } else { 13 }) {
+        match chance.between(0, 14) {
             0..5 => Self::Kill(who, short),
             5..7 => Self::Freeze(who, long),
             7..9 => Self::Leave(who, short),

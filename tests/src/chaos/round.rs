@@ -44,11 +44,17 @@ pub struct Outcome {
     pub healing: Duration,
 }
 
-/// Plays a round of `records` trades with the faults of `seed`.
+/// Plays a round of `records` trades with the faults of `seed`, without those whose names contain a word that is spared.
 ///
 /// # Panics
 /// When the harness itself fails: topics that cannot be made, an input that cannot be written.
-pub fn play(world: &World, seed: u64, records: u64, tell: &mut dyn FnMut(String)) -> Outcome {
+pub fn play(
+    world: &World,
+    seed: u64,
+    records: u64,
+    spared: &[String],
+    tell: &mut dyn FnMut(String),
+) -> Outcome {
     let name = format!("chaos{seed}-{}", std::process::id());
     let topics = Topics::make(world, &name);
     let minutes = 100;
@@ -72,7 +78,7 @@ pub fn play(world: &World, seed: u64, records: u64, tell: &mut dyn FnMut(String)
         let mut count = 0;
         while count < FAULTS_MIN || !is_fed.load(Ordering::Acquire) {
             std::thread::sleep(Duration::from_millis(chance.between(500, 4_000)));
-            let fault = Fault::draw(&mut chance, INSTANCES, world.elasticsearch.is_some());
+            let fault = Fault::draw(&mut chance, INSTANCES, spared);
             tell(format!("seed {seed}: {fault}"));
             happen(world, fault, &mut instances);
             *faults.entry(fault.name()).or_default() += 1;

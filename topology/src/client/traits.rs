@@ -364,6 +364,30 @@ pub trait Admin: Send {
         timeout: Duration,
     ) -> Result<Watermarks, ClientError>;
 
+    /// Ends transactions of this partition that hang: open in it for ever, because their coordinator takes them for ended.
+    /// Gives how many were ended. Those that a live producer may still write in are left alone. A log that has no such
+    /// transactions ends none.
+    ///
+    /// # Errors
+    /// [`ClientError::Denied`] when this user may not end them; [`ClientError::Fatal`] when this client cannot.
+    fn end_hanging_transactions(
+        &mut self,
+        partition: &TopicPartition,
+        timeout: Duration,
+    ) -> Result<usize, ClientError> {
+        let _ = (partition, timeout);
+        Ok(0)
+    }
+
+    /// The same of the transactions that carry offsets of a group.
+    ///
+    /// # Errors
+    /// As [`end_hanging_transactions`](Self::end_hanging_transactions).
+    fn end_hanging_offsets(&mut self, group: &str, timeout: Duration) -> Result<usize, ClientError> {
+        let _ = (group, timeout);
+        Ok(0)
+    }
+
     /// The first offset whose record has this time or a later one; `None` when there is none.
     ///
     /// # Errors

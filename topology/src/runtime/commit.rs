@@ -11,7 +11,9 @@
 
 use std::time::Duration;
 
+use super::application::Application;
 use super::error::StreamsError;
+use super::hanging::Hanging;
 use super::thread::{Running, StreamThread};
 use crate::client::{ClientError, CommittedOffset, ProducerError, StartAt};
 use crate::record::TopicPartition;
@@ -119,9 +121,17 @@ impl StreamThread {
         &mut self,
         partitions: &[TopicPartition],
     ) -> Result<Vec<Option<CommittedOffset>>, ClientError> {
+        let mut hanging = Hanging::new(&self.application);
+        let timeout = self.application.request_timeout().min(Hanging::patience(&self.application));
         loop {
-            match self.consumer.committed(partitions, self.application.request_timeout()) {
-                Err(ClientError::Unavailable { reason, .. }) => self.wait_for_log(&reason),
+            match self.consumer.committed(partitions, timeout) {
+                Err(ClientError::Unavailable { reason, .. }) => {
+                    let Application { log, config, .. } = &*self.application;
+                    hanging.end_when_due(&"the group's offsets", |limit| {
+                        log.admin()?.end_hanging_offsets(&config.application_id, limit)
+                    });
+                    self.wait_for_log(&reason);
+                }
                 outcome => return outcome,
             }
         }

@@ -11,6 +11,7 @@ mod error;
 mod global;
 mod handlers;
 mod handover;
+mod hanging;
 mod idle;
 mod membership;
 mod offset_metadata;

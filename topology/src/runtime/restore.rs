@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::application::Application;
 use super::error::StreamsError;
+use super::hanging::Hanging;
 use crate::client::{Admin, ClientError, Consumer, Isolation, PolledBatch, StartAt, Watermarks};
 use crate::record::{TaskId, TopicPartition};
 use crate::state::{EngineChoice, TaskSettings, TaskState};
@@ -173,6 +174,7 @@ impl StateUpdater {
         let timeout = self.application.request_timeout();
         let clock = Arc::clone(&self.application.clock);
         let mut warn_at = clock.monotonic() + timeout;
+        let mut hanging = Hanging::new(&self.application);
         loop {
             let marks = match self.admin.watermarks(partition, timeout) {
                 Err(ClientError::Unavailable { reason, .. })
@@ -191,6 +193,8 @@ impl StateUpdater {
                 warn_at = clock.monotonic() + timeout;
                 tracing::warn!(%partition, stable = marks.stable, high = marks.high, "restoration waits for an open transaction of a former owner to end");
             }
+            let admin = &mut *self.admin;
+            hanging.end_when_due(partition, |limit| admin.end_hanging_transactions(partition, limit));
             std::thread::sleep(Duration::from_millis(10));
         }
     }

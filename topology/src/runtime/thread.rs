@@ -140,6 +140,14 @@ impl StreamThread {
                 Ok(Next::Go) => {}
                 Ok(Next::Stop) => return Ok(()),
                 Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
+                // The log lost the transaction between two commits: its records are processed again.
+                Err(StreamsError::Producer(ProducerError::Abortable { reason })) => {
+                    tracing::warn!(thread = self.index, reason, "the transaction is aborted and repeated");
+                    match self.rewind() {
+                        Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
+                        outcome => outcome?,
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -19,6 +19,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::consumer::offsets_list;
 use super::errors::{client_error, from_native, from_rdkafka};
+use super::fetch::{FetchSettings, end_hanging, offsets_partition};
 use super::ffi::{AsHandle, OffsetSpec, describe_members, drain_main_queue, group_offsets, list_offsets};
 use super::settings::KafkaSettings;
 use super::signals::{SignalContext, Signals};
@@ -102,6 +103,15 @@ impl KafkaAdmin {
         config
             .create_with_context(SignalContext(Arc::clone(&self.signals)))
             .map_err(|error| self.rdkafka(operation, &error))
+    }
+
+    /// Refuses what only connections of our own can do, where the cluster is reached otherwise.
+    fn require_plain(&self) -> Result<(), ClientError> {
+        if FetchSettings::is_plain(&self.settings) {
+            return Ok(());
+        }
+        let reason = "this takes an unencrypted connection without a login".to_owned();
+        Err(ClientError::Fatal { operation: "ending hanging transactions", reason })
     }
 
     /// Waits for a first answer of the cluster.
@@ -351,6 +361,21 @@ impl Admin for KafkaAdmin {
         let high = ask(OffsetSpec::Latest, false)?;
         let low = ask(OffsetSpec::Earliest, false)?;
         Ok(Watermarks { low, high, stable })
+    }
+
+    fn end_hanging_transactions(
+        &mut self,
+        partition: &TopicPartition,
+        timeout: Duration,
+    ) -> Result<usize, ClientError> {
+        self.require_plain()?;
+        Ok(end_hanging(&self.settings, partition, timeout)?.len())
+    }
+
+    fn end_hanging_offsets(&mut self, group: &str, timeout: Duration) -> Result<usize, ClientError> {
+        self.require_plain()?;
+        let partition = offsets_partition(&self.settings, group, timeout)?;
+        self.end_hanging_transactions(&partition, timeout)
     }
 
     fn offset_for_time(

@@ -104,7 +104,16 @@ impl Producer for KafkaProducer {
             Ok(()) => Ok(()),
             Err(error) if error.code == RDKafkaErrorCode::QueueFull => Err(ProducerError::QueueFull),
             Err(error) if matches!(error.code, RDKafkaErrorCode::State | RDKafkaErrorCode::Fatal) => {
-                Err(self.failed("sending a record", &error))
+                match self.failed("sending a record", &error) {
+                    // Not fatal: the transaction has failed meanwhile, and takes no more records.
+                    ProducerError::Fatal { .. }
+                        if self.transactional && self.client.fatal_error().is_none() =>
+                    {
+                        let reason = "the transaction failed before it was committed".to_owned();
+                        Err(ProducerError::Abortable { reason })
+                    }
+                    failed => Err(failed),
+                }
             }
             Err(error) => Err(record_error(&self.names[topic], error.code, &error.text, self.transactional)),
         }

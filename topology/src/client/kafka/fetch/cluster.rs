@@ -26,6 +26,8 @@ pub(super) enum Asked {
     Versions,
     Metadata,
     Offsets,
+    /// Something that somebody waits for.
+    Awaited,
     /// The places that were asked for.
     Fetch(Vec<(TopicPartition, i64)>),
 }
@@ -144,6 +146,11 @@ impl Cluster {
         let Some(connection) = connection else { return false };
         connection.ask(api, &self.client_id, (asked, now), write);
         true
+    }
+
+    /// The brokers that have told their ids.
+    pub(super) fn ids(&self) -> Vec<i32> {
+        self.brokers.keys().copied().filter(|id| *id >= 0).collect()
     }
 
     /// Asks whoever can answer soonest; `false` when nobody can be reached now.

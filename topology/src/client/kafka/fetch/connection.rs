@@ -19,6 +19,7 @@ const ANSWER_MAX: usize = 1 << 30;
 #[derive(Debug)]
 struct Question<T> {
     correlation: i32,
+    is_compact: bool,
     at: Duration,
     remember: T,
 }
@@ -54,7 +55,7 @@ impl<T> Connection<T> {
         let correlation = self.next;
         let mut writer = begin(api, correlation, client_id);
         write(&mut writer);
-        self.asked.push_back(Question { correlation, at, remember });
+        self.asked.push_back(Question { correlation, is_compact: api.is_compact, at, remember });
         self.next = correlation.wrapping_add(1);
         self.outgoing.extend_from_slice(&finish(writer));
     }
@@ -104,6 +105,10 @@ impl<T> Connection<T> {
         if answer.get_i32() != question.correlation {
             return Err(io::Error::other("an answer came to another question: is this a Kafka broker?"));
         }
+        if question.is_compact {
+            // Tags of the answer's head; brokers write none.
+            answer.advance(1);
+        }
         Ok(Some((question.remember, answer)))
     }
 
@@ -128,7 +133,7 @@ impl<T> Connection<T> {
     fn announced(&self) -> io::Result<usize> {
         let len = self.incoming.get(..4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
         match usize::try_from(len.unwrap_or(0)) {
-            Ok(len @ 4..ANSWER_MAX) => Ok(len),
+            Ok(len @ 5..ANSWER_MAX) => Ok(len),
             _ => Err(io::Error::other("the answer is not of Kafka's protocol: is this a Kafka broker?")),
         }
     }

@@ -145,7 +145,7 @@ impl FetchConsumer {
                 self.stale = true;
                 Ok(())
             }
-            (Asked::Versions, _) => Ok(()),
+            (Asked::Versions | Asked::Awaited, _) => Ok(()),
         };
         if let Err(malformed) = outcome {
             self.cluster.hang_up(broker, &malformed);

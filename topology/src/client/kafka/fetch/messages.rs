@@ -10,12 +10,24 @@ pub(super) struct Api {
     pub(super) key: i16,
     pub(super) version: i16,
     pub(super) name: &'static str,
+    /// In the compact encodings, with tagged fields (KIP-482).
+    pub(super) is_compact: bool,
 }
 
-pub(super) const FETCH: Api = Api { key: 1, version: 11, name: "Fetch" };
-pub(super) const LIST_OFFSETS: Api = Api { key: 2, version: 4, name: "ListOffsets" };
-pub(super) const METADATA: Api = Api { key: 3, version: 7, name: "Metadata" };
-pub(super) const API_VERSIONS: Api = Api { key: 18, version: 0, name: "ApiVersions" };
+impl Api {
+    const fn plain(name: &'static str, key: i16, version: i16) -> Self {
+        Self { key, version, name, is_compact: false }
+    }
+
+    pub(super) const fn compact(name: &'static str, key: i16, version: i16) -> Self {
+        Self { key, version, name, is_compact: true }
+    }
+}
+
+pub(super) const FETCH: Api = Api::plain("Fetch", 1, 11);
+pub(super) const LIST_OFFSETS: Api = Api::plain("ListOffsets", 2, 4);
+pub(super) const METADATA: Api = Api::plain("Metadata", 3, 7);
+pub(super) const API_VERSIONS: Api = Api::plain("ApiVersions", 18, 0);
 
 /// Asked for instead of a time.
 pub(super) const LATEST: i64 = -1;
@@ -40,6 +52,9 @@ pub(super) fn begin(api: Api, correlation: i32, client_id: &str) -> Writer {
     writer.i16(api.version);
     writer.i32(correlation);
     writer.text(client_id);
+    if api.is_compact {
+        writer.no_tags();
+    }
     writer
 }
 

@@ -10,6 +10,8 @@ mod compression;
 mod connection;
 mod consumer;
 mod exchange;
+mod hanging;
+mod hanging_messages;
 mod messages;
 mod refusal;
 mod settings;
@@ -17,4 +19,5 @@ mod slot;
 mod wire;
 
 pub(super) use consumer::FetchConsumer;
+pub(super) use hanging::{end_hanging, offsets_partition};
 pub(super) use settings::FetchSettings;

@@ -20,9 +20,11 @@ impl Refusal {
     pub(super) fn error(self, operation: &'static str, topic: &str) -> ClientError {
         let reason = match self.0 {
             2 => "the broker found a damaged record batch",
+            16 => "the broker is not the coordinator",
             17 => "the topic's name is not valid",
             29 => "this user may not read it (operation Read on the topic)",
-            31 => "this user may not ask the cluster (operation Describe on the cluster)",
+            31 => "this user may not do this to the cluster (operation ClusterAction)",
+            53 => "this user may not see the transaction (operation Describe on the transactional id)",
             35 => "the broker does not speak this version of the request",
             87 => "the broker found an invalid record",
             _ => "the broker refused",
@@ -30,7 +32,7 @@ impl Refusal {
         let reason = format!("{topic}: {reason} (error {})", self.0);
         match self.0 {
             3 | 100 => ClientError::UnknownTopic { topic: topic.to_owned() },
-            29 | 31 => ClientError::Denied { operation, reason },
+            29 | 31 | 53 => ClientError::Denied { operation, reason },
             _ if self.is_passing() => ClientError::Unavailable { operation, reason },
             _ => ClientError::Fatal { operation, reason },
         }

@@ -54,6 +54,12 @@ impl FetchSettings {
         }
     }
 
+    /// Whether the cluster can be reached over plain connections at all.
+    pub(in super::super) fn is_plain(cluster: &KafkaSettings) -> bool {
+        let mut security = cluster.properties.iter().filter(|(key, _)| key.ends_with("security.protocol"));
+        security.all(|(_, value)| value.eq_ignore_ascii_case("plaintext"))
+    }
+
     fn within(settings: &ConsumerSettings, default_bytes: usize) -> Self {
         // A response is here while the next one comes, and what is unpacked of it is some times as large.
         let room = settings.fetch_bytes_max.unwrap_or(default_bytes) / 16;

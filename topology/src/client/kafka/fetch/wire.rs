@@ -104,6 +104,42 @@ impl<'a> Reader<'a> {
         Err(self.malformed())
     }
 
+    /// The length of a compact array, text or bytes; `None` for a null one.
+    fn compact_len(&mut self) -> Result<Option<usize>, Malformed> {
+        let mut len = 0_u32;
+        for index in 0..5 {
+            let byte = self.take(1)?[0];
+            len |= u32::from(byte & 0x7f) << (7 * index);
+            if byte < 0x80 {
+                return Ok((len as usize).checked_sub(1));
+            }
+        }
+        Err(self.malformed())
+    }
+
+    /// How many elements of a compact array follow.
+    pub(super) fn compact_count(&mut self) -> Result<usize, Malformed> {
+        let count = self.compact_len()?.unwrap_or(0);
+        if count > self.left.len() { Err(self.malformed()) } else { Ok(count) }
+    }
+
+    /// A compact text; a null one is empty.
+    pub(super) fn compact_text(&mut self) -> Result<&'a str, Malformed> {
+        let len = self.compact_len()?.unwrap_or(0);
+        std::str::from_utf8(self.take(len)?).map_err(|_| self.malformed())
+    }
+
+    /// Passes fields that later versions have added.
+    pub(super) fn skip_tags(&mut self) -> Result<(), Malformed> {
+        let count = self.compact_len()?.map_or(0, |count| count + 1);
+        for _ in 0..count {
+            self.compact_len()?;
+            let len = self.compact_len()?.map_or(0, |len| len + 1);
+            self.take(len)?;
+        }
+        Ok(())
+    }
+
     /// Bytes with their length before them as a number of variable length; a negative one is null.
     pub(super) fn varbytes(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
         let len = self.varlong()?;
@@ -140,6 +176,26 @@ impl Writer {
     pub(super) fn text(&mut self, text: &str) {
         self.i16(i16::try_from(text.len()).expect("names are shorter than 32 KiB"));
         self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// How many elements of a compact array follow.
+    pub(super) fn compact_count(&mut self, count: usize) {
+        let mut left = count + 1;
+        while left > 0x7f {
+            self.0.push(u8::try_from(left & 0x7f).expect("seven bits") | 0x80);
+            left >>= 7;
+        }
+        self.0.push(u8::try_from(left).expect("seven bits"));
+    }
+
+    pub(super) fn compact_text(&mut self, text: &str) {
+        self.compact_count(text.len());
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// No fields of later versions.
+    pub(super) fn no_tags(&mut self) {
+        self.0.push(0);
     }
 
     pub(super) fn count(&mut self, count: usize) {

@@ -1,0 +1,192 @@
+//! Transactions that hang: open in a partition, and ended for their coordinator, so that nothing ever ends them there.
+//! Brokers that are killed while they write markers leave such ones; a reader of committed records never gets past them.
+//! They are found and ended as Kafka's own tool does (KIP-664), but only where no producer can be writing to them: their
+//! epoch is behind the one that the coordinator has given out since. Must not know why somebody waits.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::super::settings::KafkaSettings;
+use super::cluster::{Asked, Cluster};
+use super::hanging_messages::{
+    DESCRIBE_PRODUCERS, DESCRIBE_TRANSACTIONS, LIST_TRANSACTIONS, Marker, OpenTransaction, Transaction,
+    WRITE_MARKERS, read_listed, read_markers, read_producers, read_transactions, write_listed, write_markers,
+    write_producers, write_transactions,
+};
+use super::messages::{METADATA, Refusal, read_metadata, write_metadata};
+use super::wire::{Malformed, Reader, Writer};
+use crate::client::error::ClientError;
+use crate::record::TopicPartition;
+use crate::time::{Clock, SystemClock};
+
+const OPERATION: &str = "ending hanging transactions";
+
+/// One search, with connections of its own: it happens after disasters only.
+struct Search {
+    cluster: Cluster,
+    clock: SystemClock,
+    until: Duration,
+}
+
+/// Ends the hanging transactions of a partition; gives the producer ids of those that were ended.
+pub(in super::super) fn end_hanging(
+    settings: &KafkaSettings,
+    partition: &TopicPartition,
+    timeout: Duration,
+) -> Result<Vec<i64>, ClientError> {
+    let clock = SystemClock::default();
+    let cluster = Cluster::new(&settings.bootstrap, &settings.client_id, clock.clone())
+        .map_err(|source| ClientError::Io { operation: OPERATION, source })?;
+    let until = clock.monotonic() + timeout;
+    Search { cluster, clock, until }.run(partition)
+}
+
+/// Where a group's offsets are kept: its partition of the offsets topic, by the hash that brokers use.
+pub(in super::super) fn offsets_partition(
+    settings: &KafkaSettings,
+    group: &str,
+    timeout: Duration,
+) -> Result<TopicPartition, ClientError> {
+    const OFFSETS: &str = "__consumer_offsets";
+    let clock = SystemClock::default();
+    let cluster = Cluster::new(&settings.bootstrap, &settings.client_id, clock.clone())
+        .map_err(|source| ClientError::Io { operation: OPERATION, source })?;
+    let until = clock.monotonic() + timeout;
+    let count = Search { cluster, clock, until }.leaders(OFFSETS)?.len();
+    let hash = group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+    let count = i32::try_from(count).unwrap_or(i32::MAX).max(1);
+    Ok(TopicPartition::new(OFFSETS, (hash & i32::MAX) % count))
+}
+
+impl Search {
+    fn run(mut self, partition: &TopicPartition) -> Result<Vec<i64>, ClientError> {
+        let leaders = self.leaders(&partition.topic)?;
+        let leader = leaders.iter().find(|(number, _)| *number == partition.partition.0);
+        let Some((_, leader)) = leader else {
+            return Err(ClientError::UnknownTopic { topic: partition.topic.to_string() });
+        };
+        let open = self.open_transactions(*leader, partition)?;
+        if open.is_empty() {
+            return Ok(Vec::new());
+        }
+        let known = self.known_transactions(&open)?;
+        let hanging: Vec<&OpenTransaction> = open.iter().filter(|open| hangs(open, &known)).collect();
+        if hanging.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Still the same ones: what was on its way to be ended, when its coordinator was asked, is ended by now.
+        let still = self.open_transactions(*leader, partition)?;
+        let mut ended = Vec::new();
+        for open in hanging.into_iter().filter(|open| still.contains(open)) {
+            let marker = Marker { partition, open };
+            let frame = self.ask(Some(*leader), WRITE_MARKERS, |writer| write_markers(writer, &marker))?;
+            let refusal = read_markers(&mut Reader::new(&frame, "written markers")).map_err(malformed)?;
+            match refusal {
+                None => ended.push(open.producer),
+                Some(refusal) => return Err(refusal.error(OPERATION, &partition.topic)),
+            }
+        }
+        Ok(ended)
+    }
+
+    fn open_transactions(
+        &mut self,
+        leader: i32,
+        partition: &TopicPartition,
+    ) -> Result<Vec<OpenTransaction>, ClientError> {
+        let frame =
+            self.ask(Some(leader), DESCRIBE_PRODUCERS, |writer| write_producers(writer, partition))?;
+        let found = read_producers(&mut Reader::new(&frame, "described producers")).map_err(malformed)?;
+        found.map_err(|refusal| refusal.error(OPERATION, &partition.topic))
+    }
+
+    /// What the coordinators know of the producers of these transactions.
+    fn known_transactions(&mut self, open: &[OpenTransaction]) -> Result<Vec<Transaction>, ClientError> {
+        let mut known = Vec::new();
+        for broker in self.cluster.ids() {
+            let frame = self.ask(Some(broker), LIST_TRANSACTIONS, |writer| write_listed(writer, open))?;
+            let listed = read_listed(&mut Reader::new(&frame, "listed transactions")).map_err(malformed)?;
+            let ids = listed.map_err(|refusal| refusal.error(OPERATION, "all transactions"))?;
+            if ids.is_empty() {
+                continue;
+            }
+            let frame =
+                self.ask(Some(broker), DESCRIBE_TRANSACTIONS, |writer| write_transactions(writer, &ids))?;
+            let described =
+                read_transactions(&mut Reader::new(&frame, "described transactions")).map_err(malformed)?;
+            known.extend(described.map_err(|refusal| refusal.error(OPERATION, "the transactions"))?);
+        }
+        Ok(known)
+    }
+
+    /// The leaders of a topic's partitions.
+    fn leaders(&mut self, topic: &str) -> Result<Vec<(i32, i32)>, ClientError> {
+        let frame = self.ask(None, METADATA, |writer| write_metadata(writer, std::iter::once(topic)))?;
+        let (brokers, topics) =
+            read_metadata(&mut Reader::new(&frame, "the cluster's metadata")).map_err(malformed)?;
+        self.cluster.learn(&brokers);
+        let leaders = topics.into_iter().next().map(|(_, leaders)| leaders);
+        let leaders =
+            leaders.unwrap_or(Err(Refusal(3))).map_err(|refusal| refusal.error(OPERATION, topic))?;
+        Ok(leaders.into_iter().map(|(number, leader)| (number, leader.broker)).collect())
+    }
+
+    /// Asks one broker, or any, and waits for the answer.
+    fn ask(
+        &mut self,
+        broker: Option<i32>,
+        api: super::messages::Api,
+        write: impl Fn(&mut Writer),
+    ) -> Result<Bytes, ClientError> {
+        let mut answers = Vec::new();
+        loop {
+            let is_asked = match broker {
+                Some(id) => self.cluster.ask(id, api, Asked::Awaited, &write),
+                None => self.cluster.ask_any(api, Asked::Awaited, &write),
+            };
+            loop {
+                self.cluster.exchange(Duration::from_millis(20), &mut answers);
+                match answers.pop() {
+                    Some(answer) if answer.frame.is_some() => return Ok(answer.frame.unwrap_or_default()),
+                    // The connection was lost: asked again.
+                    Some(_) => break,
+                    None if is_asked && self.clock.monotonic() < self.until => {}
+                    None => break,
+                }
+            }
+            if self.clock.monotonic() >= self.until {
+                let reason = self.cluster.why("it did not answer in time");
+                return Err(ClientError::Unavailable { operation: OPERATION, reason });
+            }
+        }
+    }
+}
+
+/// Whether nobody will ever end this transaction, and nobody can be writing in it.
+fn hangs(open: &OpenTransaction, known: &[Transaction]) -> bool {
+    match known.iter().find(|known| known.producer == open.producer) {
+        None => true,
+        Some(known) => known.is_over && i32::from(known.epoch) > open.epoch,
+    }
+}
+
+fn malformed(error: Malformed) -> ClientError {
+    ClientError::Fatal { operation: OPERATION, reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_no_live_producer_can_write_to_hangs() {
+        let open = OpenTransaction { producer: 7, epoch: 2, coordinator_epoch: 0, start: 10 };
+        let known = |producer, epoch, is_over| [Transaction { producer, epoch, is_over }];
+        assert!(hangs(&open, &[]));
+        assert!(hangs(&open, &known(8, 2, false)));
+        assert!(hangs(&open, &known(7, 3, true)));
+        assert!(!hangs(&open, &known(7, 2, true)), "its producer may begin the next one at any moment");
+        assert!(!hangs(&open, &known(7, 3, false)), "its coordinator is about to end it");
+    }
+}
