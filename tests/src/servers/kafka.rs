@@ -120,6 +120,7 @@ fn start(parts: &Path, folder: &Path, port: u16) -> Result<Process, Missing> {
     command.args(["-Xms192m", "-Xmx384m", "-XX:+UseSerialGC"]);
     command.args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]);
     command.arg("-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info");
+    command.arg("-Dorg.slf4j.simpleLogger.log.kafka.coordinator.transaction=info");
     command.arg("-cp").arg(parts.join("libs/*")).arg("kafka.Kafka").arg(folder.join("server.properties"));
     let log = folder.join("broker.log");
     let before = std::fs::read_to_string(&log).map_or(0, |text| text.matches(STARTED).count());

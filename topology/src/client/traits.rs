@@ -365,8 +365,8 @@ pub trait Admin: Send {
     ) -> Result<Watermarks, ClientError>;
 
     /// Ends transactions of this partition that hang: open in it for ever, because their coordinator takes them for ended.
-    /// Gives how many were ended. Those that a live producer may still write in are left alone. A log that has no such
-    /// transactions ends none.
+    /// Gives how many were ended. Those that a live producer may still write in, and those of which nobody knows whether
+    /// they were committed, are left alone. A log that has no such transactions ends none.
     ///
     /// # Errors
     /// [`ClientError::Denied`] when this user may not end them; [`ClientError::Fatal`] when this client cannot.

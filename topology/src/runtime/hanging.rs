@@ -46,8 +46,12 @@ impl Hanging {
         }
         self.due = self.clock.monotonic() + AGAIN;
         match end(LIMIT) {
-            // Nothing hangs, or nobody can say so now.
-            Ok(0) | Err(ClientError::Unavailable { .. }) => {}
+            Err(ClientError::Unavailable { .. }) => {}
+            Ok(0) => tracing::warn!(
+                %place,
+                "a transaction has been open for longer than any may be: if it hangs, only an administrator can tell \
+                 whether it is to be committed or aborted; look with `kafka-transactions.sh find-hanging`"
+            ),
             Ok(ended) => tracing::warn!(
                 %place,
                 ended,

@@ -1,6 +1,7 @@
 //! The table of commands, and what they share: the workspace's root and a clean call of cargo.
 
 mod bench;
+mod chaos;
 mod fresh;
 mod lines;
 mod test;
@@ -26,7 +27,7 @@ pub(crate) struct Command {
 }
 
 /// All commands.
-pub(crate) const ALL: [Command; 5] = [
+pub(crate) const ALL: [Command; 6] = [
     Command {
         name: "test",
         about: "formatting, tidy, clippy and every test; --fast needs no server and leaves clippy out",
@@ -47,6 +48,12 @@ pub(crate) const ALL: [Command; 5] = [
         run: bench::run,
     },
     Command {
+        name: "chaos",
+        about: "real servers fail while three processes work: `chaos --rounds N --seed S --json FILE`",
+        options: &[ANY],
+        run: chaos::run,
+    },
+    Command {
         name: "lines",
         about: "lines of Rust in each room, product and tests",
         options: &[],
@@ -64,6 +71,20 @@ pub(crate) fn usage(name: &str) -> String {
         text.push_str(&format!("  cargo xtask {:<6} {}\n", command.name, command.about));
     }
     text
+}
+
+/// Builds the shipped binary and a program that drives it, both in release, and runs the program.
+fn build_and_run(program: (&str, &str), arguments: &[String]) -> io::Result<bool> {
+    for (package, binary) in [("candlewick-pipelines", "candlewick"), program] {
+        let mut build = process("cargo")?;
+        build.args(["build", "--release", "--package", package, "--bin", binary]);
+        if !build.status()?.success() {
+            return Ok(false);
+        }
+    }
+    let path = target_dir()?.join("release").join(program.1);
+    let path = path.to_str().ok_or_else(|| io::Error::other("the target folder's name is not UTF-8"))?;
+    Ok(process(path)?.args(arguments).status()?.success())
 }
 
 /// The workspace's root.

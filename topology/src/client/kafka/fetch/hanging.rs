@@ -1,7 +1,9 @@
 //! Transactions that hang: open in a partition, and ended for their coordinator, so that nothing ever ends them there.
 //! Brokers that are killed while they write markers leave such ones; a reader of committed records never gets past them.
-//! They are found and ended as Kafka's own tool does (KIP-664), but only where no producer can be writing to them: their
-//! epoch is behind the one that the coordinator has given out since. Must not know why somebody waits.
+//! They are found and ended as Kafka's own tool does (KIP-664), but only where it is certain that they were aborted, and
+//! that no producer can be writing to them: their coordinator says so, with an epoch beyond theirs. Whether one was
+//! committed or aborted nobody can tell any more once its producer has registered anew: such ones are left to people.
+//! Must not know why somebody waits.
 
 use std::time::Duration;
 
@@ -163,12 +165,10 @@ impl Search {
     }
 }
 
-/// Whether nobody will ever end this transaction, and nobody can be writing in it.
+/// Whether this transaction was aborted, nobody will ever say so in the partition, and nobody can be writing in it.
 fn hangs(open: &OpenTransaction, known: &[Transaction]) -> bool {
-    match known.iter().find(|known| known.producer == open.producer) {
-        None => true,
-        Some(known) => known.is_over && i32::from(known.epoch) > open.epoch,
-    }
+    let known = known.iter().find(|known| known.producer == open.producer);
+    known.is_some_and(|known| known.was_aborted && i32::from(known.epoch) > open.epoch)
 }
 
 fn malformed(error: Malformed) -> ClientError {
@@ -180,13 +180,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_no_live_producer_can_write_to_hangs() {
+    fn only_what_was_aborted_and_no_live_producer_can_write_to_is_ended() {
         let open = OpenTransaction { producer: 7, epoch: 2, coordinator_epoch: 0, start: 10 };
-        let known = |producer, epoch, is_over| [Transaction { producer, epoch, is_over }];
-        assert!(hangs(&open, &[]));
-        assert!(hangs(&open, &known(8, 2, false)));
+        let known = |producer, epoch, was_aborted| [Transaction { producer, epoch, was_aborted }];
         assert!(hangs(&open, &known(7, 3, true)));
+        assert!(!hangs(&open, &[]), "nobody knows what became of it");
+        assert!(!hangs(&open, &known(8, 3, true)));
         assert!(!hangs(&open, &known(7, 2, true)), "its producer may begin the next one at any moment");
-        assert!(!hangs(&open, &known(7, 3, false)), "its coordinator is about to end it");
+        assert!(!hangs(&open, &known(7, 3, false)), "it may have been committed, or is about to be ended");
     }
 }

@@ -25,8 +25,8 @@ pub(super) struct OpenTransaction {
 pub(super) struct Transaction {
     pub(super) producer: i64,
     pub(super) epoch: i16,
-    /// None is under way, nor being ended.
-    pub(super) is_over: bool,
+    /// It was aborted, and the coordinator takes that for written everywhere.
+    pub(super) was_aborted: bool,
 }
 
 fn refusal(code: i16) -> Option<Refusal> {
@@ -109,7 +109,7 @@ pub(super) fn read_transactions(
     for _ in 0..reader.compact_count()? {
         refused = refused.or(refusal(reader.i16()?));
         reader.compact_text()?;
-        let is_over = matches!(reader.compact_text()?, "Empty" | "CompleteCommit" | "CompleteAbort" | "Dead");
+        let was_aborted = reader.compact_text()? == "CompleteAbort";
         reader.i32()?;
         reader.i64()?;
         let (producer, epoch) = (reader.i64()?, reader.i16()?);
@@ -121,7 +121,7 @@ pub(super) fn read_transactions(
             reader.skip_tags()?;
         }
         reader.skip_tags()?;
-        transactions.push(Transaction { producer, epoch, is_over });
+        transactions.push(Transaction { producer, epoch, was_aborted });
     }
     Ok(refused.map_or(Ok(transactions), Err))
 }
