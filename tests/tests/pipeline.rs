@@ -8,15 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
-use candlewick::client::{EmbeddedLog, EmbeddedSettings, Isolation, Log, PolledBatch, StartAt};
-use candlewick::{Serde, TopicPartition};
-use candlewick_connectors::avro::{
-    AvroSerde, CandleRecord, ConfluentRegistry, MemoryRegistry, RegistrySettings, SchemaRegistry,
-};
+use candlewick::client::{EmbeddedLog, EmbeddedSettings, Log};
+use candlewick_connectors::avro::{ConfluentRegistry, MemoryRegistry, RegistrySettings, SchemaRegistry};
 use candlewick_operators::FeatureSet;
 use candlewick_tests::require;
 use candlewick_tests::servers;
-use candlewick_tests::shipped::{Candlewick, ExpectedCandle, Recording};
+use candlewick_tests::shipped::{self, Candlewick, ExpectedCandle, Recording};
 
 const START: i64 = 1_600_000_020_000;
 const MINUTES: i64 = 100;
@@ -24,56 +21,17 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// Steps of the first model's window.
 const WINDOW: usize = 32;
 
-/// All records of a topic up to its present end.
-fn read(log: &dyn Log, topic: &str) -> Vec<(i64, Vec<u8>)> {
-    let mut admin = log.admin().expect("admin");
-    let partitions =
-        admin.describe(&[topic], TIMEOUT).expect("described")[0].as_ref().map_or(0, |t| t.partitions);
-    let mut ends = BTreeMap::new();
-    for partition in (0..partitions).map(|partition| TopicPartition::new(topic, partition)) {
-        let marks = admin.watermarks(&partition, TIMEOUT).expect("watermarks");
-        ends.insert(partition, marks.stable);
-    }
-    let mut consumer = log.consumer("judge", Isolation::ReadCommitted).expect("consumer");
-    let starts: Vec<_> = ends.keys().map(|partition| (partition.clone(), StartAt::Beginning)).collect();
-    consumer.assign(&starts).expect("assigned");
-    let (mut found, mut batch, deadline) = (Vec::new(), PolledBatch::default(), Instant::now() + TIMEOUT);
-    while ends.iter().any(|(partition, end)| consumer.position(partition).unwrap_or(0) < *end) {
-        assert!(Instant::now() < deadline, "{topic} can be read to its end");
-        consumer.poll(5_000, Duration::from_millis(100), &mut batch).expect("polled");
-        for record in batch.runs.iter().flat_map(|run| run.iter()) {
-            found.push((record.timestamp.as_millis(), record.value.unwrap_or_default().to_vec()));
-        }
-    }
-    found
-}
-
 /// The candles of a topic; each must be there once.
 fn candles(
     log: &dyn Log,
     registry: &Arc<dyn SchemaRegistry>,
     topic: &str,
 ) -> BTreeMap<(String, i64), ExpectedCandle> {
-    let serde = AvroSerde::<CandleRecord>::new(Arc::clone(registry)).expect("a serde");
-    let mut found = BTreeMap::new();
-    for (_, value) in read(log, topic) {
-        let c = serde.deserialize(topic, &value).expect("a candle");
-        let place = (c.symbol.as_str().to_owned(), c.start.as_millis());
-        let candle = ExpectedCandle {
-            open: c.open.to_string(),
-            high: c.high.to_string(),
-            low: c.low.to_string(),
-            close: c.close.to_string(),
-            volume: c.volume.to_string(),
-            quote_volume: c.quote_volume.to_string(),
-            trades: c.trades,
-            taker_buy_volume: c.taker_buy_volume.to_string(),
-        };
-        if let Some(first) = found.insert(place.clone(), candle.clone()) {
-            panic!("{place:?} came twice: first {first:?}, then {candle:?}");
-        }
-    }
-    found
+    let once = |(place, mut found): ((String, i64), Vec<ExpectedCandle>)| {
+        assert!(found.len() == 1, "{place:?} came {} times: {found:?}", found.len());
+        (place, found.remove(0))
+    };
+    shipped::candles(log, registry, topic).into_iter().map(once).collect()
 }
 
 /// The candles after the model's warm-up: those that have a prediction.
@@ -141,7 +99,7 @@ fn embedded_candles_are_exact_once_each_although_the_process_is_killed_five_time
     let expected = recording.candles(60_000);
     assert!(expected.len() > 290, "the recording fills candles");
     assert_eq!(candles(&*log, &registry, "candles"), expected);
-    assert_eq!(read(&*log, "predictions").len(), predicted(&expected).len());
+    assert_eq!(shipped::read(&*log, "predictions").len(), predicted(&expected).len());
     assert!(predicted(&expected).len() > 60, "the recording outlasts the warm-up");
 }
 

@@ -2,14 +2,16 @@
 //! not know what happens to them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
 use candlewick_connectors::avro::{ConfluentRegistry, RegistrySettings, SchemaRegistry};
 
 use crate::servers::{self, Door, Kafka, Missing};
-use crate::shipped::binary;
+use crate::shipped::Candlewick;
+
+const TRAINED_WITHIN: Duration = Duration::from_secs(120);
 
 /// What rounds share.
 pub struct World {
@@ -45,16 +47,16 @@ impl World {
             KafkaLog::connect(KafkaSettings::new(kafka.bootstrap(), "chaos")).expect("the broker answers");
         let registry = ConfluentRegistry::new(RegistrySettings::new(&registry_url)).expect("a registry");
         if elasticsearch.is_some() {
-            train(&folder.join("model"));
+            train(folder, &folder.join("model"));
         }
         let (log, registry) = (Arc::new(log), Arc::new(registry));
         Ok(Self { kafka, network, log, registry_url, registry, elasticsearch, folder: folder.to_owned() })
     }
 }
 
-fn train(folder: &Path) {
-    let mut command = Command::new(binary());
-    command.arg("train").arg("--model-dir").arg(folder).stdin(Stdio::null());
-    let output = command.output().expect("the binary starts");
-    assert!(output.status.success(), "a model is trained: {}", String::from_utf8_lossy(&output.stderr));
+/// Lets the binary train its first model, as it does where there is none: no instance has to wait for that later.
+fn train(folder: &Path, model: &Path) {
+    let model = model.display().to_string();
+    let arguments = ["run", "--in-memory", "--no-server", "--intervals", "1m", "--model-dir", &model];
+    Candlewick::start(folder, &arguments).wait_for("the first model was trained", TRAINED_WITHIN);
 }
