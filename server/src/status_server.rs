@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
 
 use crate::application::Application;
-use crate::endpoint::{self, Shared};
+use crate::endpoint::{self, Peers, Shared};
 use crate::error::ServerError;
 use crate::feed::Feed;
 use crate::metrics::{MetricsHandle, UPKEEP_INTERVAL};
@@ -60,7 +60,8 @@ impl StatusServer {
             .map_err(ServerError::Thread)?;
         let (stop, stopped) = watch::channel(false);
         let followers = Arc::new(Semaphore::new(FOLLOWERS_MAX));
-        let shared = Shared { application, feed, metrics, followers, stopped };
+        let peers = Peers::new().map_err(ServerError::Client)?;
+        let shared = Shared { application, feed, metrics, peers, followers, stopped };
         let thread = thread::Builder::new()
             .name("status-server".to_owned())
             .spawn(move || run(runtime, listener, shared))
