@@ -55,7 +55,7 @@ enum Which {
     /// The processing of records with and without point reads of its state, alone and in this process.
     Queries {
         /// Records of each run.
-        #[arg(long, default_value_t = 5_000_000)]
+        #[arg(long, default_value_t = 1_000_000)]
         records: u64,
         /// Point reads in a second.
         #[arg(long, default_value_t = 1_000)]
