@@ -11,6 +11,11 @@ use super::versioned::VersionedStore;
 use super::window::WindowStore;
 
 /// A store that can be queried from outside: of one value a key, of windows, of sessions or of versions.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no store that can be queried",
+    label = "the store's type is needed here",
+    note = "name it as processors do: a table is a `KeyValueStore<K, V>`, a windowed one a `WindowStore<K, V>` or `SessionStore<K, V>`"
+)]
 pub trait QueryableStore: sealed::Sealed + 'static {
     /// Its keys.
     type Key: 'static;
