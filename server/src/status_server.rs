@@ -21,7 +21,7 @@ pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOC
 /// Browsers that may follow the feed at the same time.
 const FOLLOWERS_MAX: usize = 64;
 /// Threads for questions to the application, which may block.
-const BLOCKING_THREADS_MAX: usize = 4;
+const BLOCKING_THREADS_MAX: usize = 16;
 /// How long requests in progress may take when the server stops.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
 

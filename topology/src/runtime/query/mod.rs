@@ -1,6 +1,6 @@
-//! Interactive queries: reads of the last committed state by other threads than the tasks' own, which take no lock that a
-//! task takes while it processes. Owns who is asked, how old an answer may be, and how the answers of several tasks become
-//! one; what a row means is known where the store was declared.
+//! Interactive queries: reads of the last committed state by other threads than the tasks' own. No task waits for a query
+//! while it processes; a commit of a store in memory waits for one page at most. Owns who is asked, how old an answer may
+//! be, and how the answers of several tasks become one; what a row means is known where the store was declared.
 
 mod ask;
 mod directory;
