@@ -69,6 +69,21 @@ impl KafkaStreams {
     }
 
     /// Decides about records that a processor refuses.
+    ///
+    /// ```
+    /// use candlewick::{Context, FailedRecord, KafkaStreams, ProcessHandler, ProcessResponse};
+    /// struct SkipTimeouts;
+    /// impl ProcessHandler for SkipTimeouts {
+    ///     fn on_error(&self, failed: &FailedRecord<'_>) -> ProcessResponse {
+    ///         let is_timeout = failed.error.to_string().contains("timed out");
+    ///         if is_timeout { ProcessResponse::Continue } else { ProcessResponse::Fail }
+    ///     }
+    /// }
+    /// fn tolerant(streams: KafkaStreams) -> KafkaStreams {
+    ///     streams.process_handler(SkipTimeouts)
+    /// }
+    /// # let _ = tolerant;
+    /// ```
     #[must_use]
     pub fn process_handler(mut self, handler: impl ProcessHandler) -> Self {
         self.process_handler = Arc::new(handler);
