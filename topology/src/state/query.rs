@@ -225,17 +225,24 @@ impl RowShape {
         time: Timestamp,
         is_known: bool,
     ) -> Result<Option<Box<[u8]>>, StoreError> {
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             keys: KeyBytes::One(key.to_vec()),
             times: (Timestamp(0), if is_known { time } else { Timestamp(i64::MAX) }),
             after: None,
             reverse: true,
             limit: 1,
         };
-        let row = self.read(snapshot, &wanted)?.into_iter().find_map(|run| run.rows.into_iter().next());
-        let held = row.filter(|(row, _)| self.split(row).is_some_and(|(_, since, _)| since <= time));
-        // A deletion is a version without a value.
-        Ok(held.map(|(_, value)| value).filter(|value| !value.is_empty()))
+        loop {
+            let Some(run) = self.read(snapshot, &wanted)?.pop() else { return Ok(None) };
+            if let Some((row, value)) = run.rows.into_iter().next() {
+                let has_begun = self.split(&row).is_some_and(|(_, since, _)| since <= time);
+                // A deletion is a version without a value.
+                return Ok((has_begun && !value.is_empty()).then_some(value));
+            }
+            // Rows of longer keys may lie between.
+            let Some(stopped) = run.stopped else { return Ok(None) };
+            wanted.after = Some(stopped.into());
+        }
     }
 }
 

@@ -23,6 +23,19 @@ struct Seen {
     position: Option<i64>,
 }
 
+/// A task's part of a range.
+enum Part {
+    /// Its rows, and how far it was.
+    Here(Vec<Run>, Option<i64>),
+    /// Where to ask for it, if its owner says so.
+    Elsewhere(Option<String>),
+    /// Nobody has the task just now.
+    Nowhere,
+}
+
+/// The rows that a task has of a range, and how far it was.
+type Scanned = (Vec<Run>, Option<i64>);
+
 /// First and last time of a row.
 type Span = (Timestamp, Timestamp);
 
@@ -117,16 +130,15 @@ impl<S: QueryableStore> StoreQuery<S> {
                 };
                 for task in (first..end).map(|n| TaskId { sub_topology, partition: Partition(n) }) {
                     match self.scan_task(task, &wanted)? {
-                        Some(Ok((found, offset))) => {
+                        Part::Here(found, offset) => {
                             runs.extend(found);
                             position.extend(offset.map(|offset| (task, offset)));
                         }
-                        Some(Err(to)) => elsewhere.push((task, to)),
-                        None if self.may_have(task, &wanted.keys, count) => return Err(self.rebalancing()),
-                        None => {}
+                        Part::Elsewhere(_) | Part::Nowhere if !self.may_have(task, &wanted.keys, count) => {}
+                        Part::Elsewhere(to) => elsewhere.push((task, to)),
+                        Part::Nowhere => return Err(self.rebalancing()),
                     }
                 }
-                elsewhere.retain(|(task, _)| self.may_have(*task, &wanted.keys, count));
                 runs
             }
         };
@@ -148,28 +160,23 @@ impl<S: QueryableStore> StoreQuery<S> {
         }
     }
 
-    /// What a task has, or where to ask for it; `None` when nobody has it just now.
-    fn scan_task(
-        &self,
-        task: TaskId,
-        wanted: &Wanted,
-    ) -> Result<Option<Result<Scanned, Option<String>>>, QueryError> {
+    fn scan_task(&self, task: TaskId, wanted: &Wanted) -> Result<Part, QueryError> {
         let local = self.shared.directory.local();
         if let Some(here) = local.iter().find(|here| here.id == task) {
             self.await_commit(here)?;
-            if let Some(scanned) = self.scan(&here.reader, wanted)? {
-                return Ok(Some(Ok(scanned)));
+            if let Some((runs, position)) = self.scan(&here.reader, wanted)? {
+                return Ok(Part::Here(runs, position));
             }
         }
-        Ok(self.shared.directory.elsewhere().get(&task).map(|to| Err(to.clone())))
+        let elsewhere = self.shared.directory.elsewhere();
+        Ok(elsewhere.get(&task).map_or(Part::Nowhere, |to| Part::Elsewhere(to.clone())))
     }
 
     /// Reads a range of one task; `None` when it has just been closed.
     fn scan(&self, reader: &StateReader, wanted: &Wanted) -> Result<Option<Scanned>, QueryError> {
-        open(
-            reader
-                .read(&self.name, |snapshot| Ok((self.shape.read(snapshot, wanted)?, snapshot.position()?))),
-        )
+        let seen = reader
+            .read(&self.name, |snapshot| Ok((self.shape.read(snapshot, wanted)?, snapshot.position()?)));
+        open(seen)
     }
 
     fn global(&self) -> &StateReader {
@@ -198,9 +205,6 @@ impl<S: QueryableStore> StoreQuery<S> {
         Err(QueryError::Stale { store: self.name.to_string(), waited: PATIENCE })
     }
 }
-
-/// What a task has of a range, and how far it was.
-type Scanned = (Vec<Run>, Option<i64>);
 
 /// A task that was closed just now has nothing to say.
 fn open<T>(read: Result<T, StoreError>) -> Result<Option<T>, QueryError> {
