@@ -58,7 +58,7 @@ impl Peers {
     pub(super) async fn forward(&self, to: &str, path: &str) -> Result<Response, Failure> {
         let (status, body) = self.ask(to, path).await?;
         if status.is_redirection() {
-            return Err(moving());
+            return Err(not_there(to));
         }
         Ok((status, Json(body)).into_response())
     }
@@ -90,7 +90,7 @@ impl Peers {
             })?;
             // What has moved since this instance looked is with neither of them, for all they know.
             if tasks.iter().any(|task| page.elsewhere.contains_key(*task)) {
-                return Err(moving());
+                return Err(not_there(to));
             }
             Ok(page)
         });
@@ -100,8 +100,11 @@ impl Peers {
     }
 }
 
-fn moving() -> Failure {
-    Failure::busy("The tasks of the store are moving between instances; ask again in a moment.")
+fn not_there(to: &str) -> Failure {
+    Failure::busy(format!(
+        "The instance at {to} does not have what it is said to have: tasks are moving between instances, or its `endpoint` \
+         leads to another one; ask again in a moment."
+    ))
 }
 
 fn read_page(body: Value) -> Option<Reply> {
