@@ -109,3 +109,42 @@ fn nanoseconds(moment: Duration) -> u64 {
 fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_wish_is_fulfilled_by_a_commit_that_began_behind_it_and_by_no_earlier_one() {
+        let directory = Directory::new(2);
+        directory.committed(0, SECOND);
+        assert!(directory.await_commit(0, SECOND, Duration::ZERO), "it is young enough");
+        assert!(!directory.wants_commit(0));
+        assert!(!directory.await_commit(0, 2 * SECOND, Duration::ZERO));
+        assert!(directory.wants_commit(0) && !directory.wants_commit(1));
+        // One that was under way when the wish came.
+        directory.committed(0, SECOND + SECOND / 2);
+        assert!(directory.wants_commit(0), "what was wished for has not come");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| directory.await_commit(0, 2 * SECOND, 30 * SECOND));
+            directory.committed(0, 2 * SECOND);
+            assert!(waiting.join().expect("it does not panic"));
+        });
+        assert!(!directory.wants_commit(0));
+    }
+
+    #[test]
+    fn a_thread_replaces_its_own_tasks_alone() {
+        let directory = Directory::new(2);
+        let task = |n| TaskId { sub_topology: 0, partition: crate::record::Partition(n) };
+        let reader = || StateReader::new(std::iter::empty());
+        directory.set_local(0, [task(2), task(0)].map(|id| (id, reader())).into_iter());
+        directory.set_local(1, [(task(1), reader())].into_iter());
+        directory.set_local(0, [(task(3), reader())].into_iter());
+        let found: Vec<(TaskId, usize)> =
+            directory.local().iter().map(|task| (task.id, task.thread)).collect();
+        assert_eq!(found, [(task(1), 1), (task(3), 0)]);
+    }
+}
