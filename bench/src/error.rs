@@ -39,6 +39,9 @@ pub enum BenchError {
         /// The cause.
         source: std::io::Error,
     },
+    /// An application in this process failed.
+    #[error("the application: {0}")]
+    Application(String),
     /// A measured program ended by itself.
     #[error("{program} ended with {status}; its last lines:\n{log}")]
     Ended {

@@ -57,6 +57,9 @@ pub enum CommandError {
         /// The cause.
         source: std::io::Error,
     },
+    /// A store is not what the application takes it for.
+    #[error(transparent)]
+    Query(#[from] candlewick::QueryError),
     /// The command line asks for what does not go together.
     #[error("{0}")]
     Usage(String),

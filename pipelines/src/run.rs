@@ -18,7 +18,7 @@ use candlewick_models::Progress;
 use candlewick_operators::{Exchange, Interval, Trade};
 use candlewick_server::{Feed as PageFeed, FeedLimits, StatusServer, install_recorder};
 
-use crate::application::MarketApplication;
+use crate::application::application;
 use crate::cli::{Pipeline, PipelineOptions, RunOptions};
 use crate::dead_letter::DeadLetterWhenAtFault;
 use crate::error::CommandError;
@@ -72,7 +72,7 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
     let server = if options.no_server {
         None
     } else {
-        let application = Arc::new(MarketApplication::new(streams.handle(), &options.pipeline.intervals));
+        let application = Arc::new(application(streams.handle(), &options.pipeline.intervals)?);
         let server = StatusServer::start(options.listen, application, Arc::clone(&feed), metrics)?;
         println!("candlewick: http://{}/", server.local_addr());
         Some(server)
@@ -207,8 +207,15 @@ fn streams_config(options: &RunOptions) -> Result<StreamsConfig, CommandError> {
         cache_bytes_max: options.cache_bytes.unwrap_or(base.cache_bytes_max),
         state_dir,
         dead_letter_topic: Some(dead_letters),
+        endpoint: base.endpoint.clone().or_else(|| endpoint(options)),
         ..base
     })
+}
+
+/// Where other instances find the status server, where that is known: not behind an address that means any.
+fn endpoint(options: &RunOptions) -> Option<String> {
+    let is_known = !options.no_server && !options.listen.ip().is_unspecified() && options.listen.port() != 0;
+    is_known.then(|| options.listen.to_string())
 }
 
 /// The interval whose candles the model reads.

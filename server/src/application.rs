@@ -1,10 +1,14 @@
-//! What the status server asks of an application. Owns the questions; must not know how they are answered.
+//! What the status server asks of an application. Owns the questions and the form of their answers; must not know how they
+//! are answered.
 
-use candlewick::{Status, TopologyView};
-use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use candlewick::{Cursor, Status, StoreInfo, TopologyView};
+use serde_json::{Map, Value};
 use thiserror::Error;
 
-/// A running application, as the status server sees it.
+/// A running application, as the status server sees it: [`StreamsApplication`](crate::StreamsApplication) is one.
 ///
 /// The methods are called from the server's own threads, several at a time. They may block briefly, and must not wait for
 /// a record to be processed.
@@ -18,24 +22,83 @@ pub trait Application: Send + Sync + 'static {
     /// The description of its topology, in the text format of Kafka Streams.
     fn describe(&self) -> String;
 
-    /// The value of `key` in `store` as JSON, or `None` if there is none. The key is given as text.
-    ///
-    /// # Errors
-    /// A [`ReadError`] when this instance cannot answer for that store and key right now.
-    fn read_key(&self, store: &str, key: &str) -> Result<Option<Value>, ReadError>;
+    /// The stores that can be read.
+    fn stores(&self) -> Vec<StoreInfo>;
 
-    /// At most `limit` entries of `store` in the order of their keys, from `from` to `to`, both included; an end that is
-    /// left out is open.
+    /// What a store of this instance holds, as JSON.
     ///
     /// # Errors
-    /// A [`ReadError`] when this instance cannot answer for that store right now.
-    fn read_range(
-        &self,
-        store: &str,
-        from: Option<&str>,
-        to: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, Value)>, ReadError>;
+    /// A [`ReadError`] when this instance cannot answer right now.
+    fn read(&self, store: &str, question: &Question) -> Result<Reply, ReadError>;
+}
+
+/// What is asked of a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Which rows.
+    pub rows: Rows,
+    /// How old the answer may be; without it the last commit will do.
+    pub staleness_max: Option<Duration>,
+}
+
+/// Which rows of a store are asked for. Times are Unix milliseconds; what is left out is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// The one row of a key at a time: a window by its start, a session by both, a version by any moment at which it held.
+    /// Without a time, the only or the latest value of the key; keys of windows and sessions have none such.
+    One {
+        /// The key as text.
+        key: String,
+        /// The start of the window or session, or the moment.
+        at: Option<i64>,
+        /// The end of the session.
+        end: Option<i64>,
+    },
+    /// Many rows, a page of them.
+    Many(Range),
+}
+
+/// A range of rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    /// One key, as text, in place of a range of them.
+    pub key: Option<String>,
+    /// The first key, as text.
+    pub from: Option<String>,
+    /// The last key, as text.
+    pub to: Option<String>,
+    /// What the keys' bytes begin with, in place of first and last.
+    pub prefix: Option<String>,
+    /// First and last time, where rows have one.
+    pub times: (Option<i64>, Option<i64>),
+    /// The last keys first.
+    pub reverse: bool,
+    /// Rows at most.
+    pub limit: usize,
+    /// Only what lies behind this place.
+    pub after: Option<Cursor>,
+}
+
+/// What a store answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reply {
+    /// The rows, in the order of their cursors; one at most where one was asked for.
+    pub rows: Vec<Row>,
+    /// Where to go on, if there may be more.
+    pub next: Option<Cursor>,
+    /// How far the state was, by task.
+    pub position: BTreeMap<String, i64>,
+    /// The tasks whose rows are missing because other instances have them, and where those answer.
+    pub elsewhere: BTreeMap<String, Option<String>>,
+}
+
+/// A row of a store.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Key, value and times by name.
+    pub fields: Map<String, Value>,
+    /// Its place among the rows, of all instances; `None` where only one row was asked for.
+    pub cursor: Option<Cursor>,
 }
 
 /// Why a store could not be read.
@@ -48,13 +111,35 @@ pub enum ReadError {
     /// Tasks are being assigned or restored; the answer would be incomplete.
     #[error("The store cannot be read while tasks are being assigned or restored; ask again in a moment.")]
     Rebalancing,
-    /// Another instance holds the partition.
-    #[error("The key is held by another instance; ask {to}.")]
+    /// Another instance holds the key.
+    #[error("The key is held by another instance; {}.", whom(to.as_deref()))]
     Moved {
-        /// Where that instance answers, as `host:port`.
-        to: String,
+        /// Where that instance answers, as `host:port`; `None` when it has set no endpoint.
+        to: Option<String>,
     },
+    /// What is there is too old, and no commit came in time.
+    #[error("No commit came in time for an answer that is young enough; ask again, or allow an older one.")]
+    Stale,
+    /// The application has stopped or failed.
+    #[error("The application does not run, and its stores are closed; start it again.")]
+    NotRunning,
+    /// The question does not fit the store.
+    #[error("{0}")]
+    Unfit(String),
     /// The store's keys or values have no form in text and JSON.
-    #[error("The store's keys and values have no form as text and JSON; read it inside the application.")]
+    #[error(
+        "The store's keys and values have no form as text and JSON; show it with `StreamsApplication::show`, or read it \
+         inside the application."
+    )]
     NotReadable,
+    /// The store failed.
+    #[error("The store failed ({0}); the application's log says more.")]
+    Failed(String),
+}
+
+fn whom(to: Option<&str>) -> String {
+    match to {
+        Some(to) => format!("ask {to}"),
+        None => "it has set no `endpoint` in its configuration, so it cannot be asked".to_owned(),
+    }
 }

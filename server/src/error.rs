@@ -38,6 +38,11 @@ pub enum ServerError {
         "The status server's thread could not be started ({0}): raise the limits on threads and open files of this user."
     )]
     Thread(#[source] io::Error),
+    /// The client that asks other instances could not be made.
+    #[error(
+        "The client that asks other instances could not be made ({0}): check this machine's certificates."
+    )]
+    Client(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Metrics are collected once per process.
     #[error(
         "Metrics are already collected in this process: install the recorder once, and share its handle."

@@ -11,10 +11,30 @@
 //! | `/metrics` | Prometheus' text format |
 //! | `/status`, `/tasks` | the [`Status`](candlewick::Status); its tasks with their lag |
 //! | `/topology`, `/topology.txt` | JSON, or a page for browsers; Kafka Streams' text |
-//! | `/stores`, `/stores/{name}?from&to&limit`, `/stores/{name}/{key}` | names, entries in order, one value |
+//! | `/stores`, `/stores/{name}`, `/stores/{name}/{key}` | the stores; a page of rows; the rows of a key |
 //! | `/feed?since=N`, `/feed/snapshot` | server-sent market events; all that are kept |
 //!
 //! An answer that went wrong is `{"error": "…"}` with a sentence that says what to do.
+//!
+//! # Stores
+//!
+//! Rows are read from the last commit. `/stores/{name}` takes `from` and `to` (keys, both included) or `prefix`,
+//! `from_time` and `to_time` (Unix milliseconds: of windows when they start, of sessions any moment within, of versions
+//! since when they hold), `reverse=true`, `limit` (100; at most 1,000) and `after`. It answers
+//! `{"store", "entries": [{"key", "value", "timestamp", …}], "next", "position"}`; `next`, if it is not null, goes into
+//! `after` for the next page, with everything else the same. A page may be shorter than its limit. Entries of window stores
+//! carry `window: {start, end}`, those of session stores `session: {start, end}`.
+//!
+//! `/stores/{name}/{key}` is one value of a key-value store or global table, or the latest version of a versioned one;
+//! `at` names the start of a window, the start of a session (with `end`), or the moment a version held at. Without `at` it
+//! is a page of all windows or sessions of the key; `versions=true` makes it a page of the key's versions.
+//!
+//! `staleness_max_ms` bounds the age of any answer: an early commit is made when the last one is older.
+//!
+//! Whichever instance is asked answers for all: it asks the owners of what it does not have by their
+//! [`endpoint`](candlewick::StreamsConfig). With `local=true` it does not: a key that is elsewhere is a 307 to its owner, and
+//! a page names under `elsewhere` the tasks it is without. While tasks are being moved or restored the answer is a 503 with a
+//! sentence.
 //!
 //! Everything runs on one thread of its own, so that a slow browser costs the stream threads nothing.
 
@@ -25,9 +45,11 @@ mod feed;
 mod metrics;
 mod page;
 mod status_server;
+mod streams;
 
-pub use application::{Application, ReadError};
+pub use application::{Application, Question, Range, ReadError, Reply, Row, Rows};
 pub use error::ServerError;
 pub use feed::{CandleEvent, Feed, FeedEvent, FeedLimits, PredictionEvent};
 pub use metrics::{MetricsHandle, install_recorder};
 pub use status_server::{DEFAULT_ADDRESS, StatusServer};
+pub use streams::StreamsApplication;

@@ -10,7 +10,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
 
 use crate::application::Application;
-use crate::endpoint::{self, Shared};
+use crate::endpoint::{self, Peers, Shared};
 use crate::error::ServerError;
 use crate::feed::Feed;
 use crate::metrics::{MetricsHandle, UPKEEP_INTERVAL};
@@ -21,7 +21,7 @@ pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOC
 /// Browsers that may follow the feed at the same time.
 const FOLLOWERS_MAX: usize = 64;
 /// Threads for questions to the application, which may block.
-const BLOCKING_THREADS_MAX: usize = 4;
+const BLOCKING_THREADS_MAX: usize = 16;
 /// How long requests in progress may take when the server stops.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -60,7 +60,8 @@ impl StatusServer {
             .map_err(ServerError::Thread)?;
         let (stop, stopped) = watch::channel(false);
         let followers = Arc::new(Semaphore::new(FOLLOWERS_MAX));
-        let shared = Shared { application, feed, metrics, followers, stopped };
+        let peers = Peers::new().map_err(ServerError::Client)?;
+        let shared = Shared { application, feed, metrics, peers, followers, stopped };
         let thread = thread::Builder::new()
             .name("status-server".to_owned())
             .spawn(move || run(runtime, listener, shared))

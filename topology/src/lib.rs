@@ -33,18 +33,19 @@ pub use record::{
     Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,
 };
 pub use runtime::{
-    ApplicationState, ConfigError, DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError,
-    FailedBytes, Guarantee, KafkaStreams, NodeStatus, NodeView, PartitionStatus, QueryError, RunningStreams,
-    SkipOnDecodeError, Status, StoredRow, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase,
-    TaskStatus, TopologyView,
+    Answer, ApplicationState, ConfigError, Cursor, DeadLetterOnDecodeError, DeserializationHandler,
+    FailOnDecodeError, FailedBytes, Guarantee, KafkaStreams, Keys, NodeStatus, NodeView, Page,
+    PartitionStatus, Position, QueryError, RunningStreams, SkipOnDecodeError, Status, StoreInfo, StoreQuery,
+    StoreType, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase, TaskStatus, Times,
+    TopologyView,
 };
 pub use serde::{
     BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde,
     Utf8, VoidSerde, partition_for_key,
 };
 pub use state::{
-    BufferStats, Buffered, ChangeSerde, Dirty, DirtySession, DirtyWindow, Entry, KeyValueStore, Put, Session,
-    SessionStore, StateFolder, StateReader, StateSnapshot, StoreBuilder, StoreError, StoreHandle, Stores,
+    BufferStats, Buffered, ChangeSerde, Dirty, DirtySession, DirtyWindow, Entry, KeyValueStore, Put,
+    QueryableStore, Session, SessionStore, StateFolder, StoreBuilder, StoreError, StoreHandle, Stores,
     SuppressBuffer, VersionedStore, WindowStore,
 };
 pub use testing::{

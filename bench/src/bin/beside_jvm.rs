@@ -1,10 +1,10 @@
 //! `beside-jvm candles`: runs the bench beside the JVM, prints its table and writes its figures; `beside-jvm backtest`
-//! measures a backtest. Knows only the command line; fails when an output is not what it has to be.
+//! measures a backtest, `beside-jvm queries` what queries cost the processing. Knows only the command line; fails when an output is not what it has to be.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use candlewick_bench::{Bench, BenchError, Options, Side, Totals, Workload, backtest};
+use candlewick_bench::{Bench, BenchError, Options, Side, Totals, Workload, backtest, queries};
 use clap::{Parser, Subcommand};
 
 /// Candlewick and Kafka Streams on the same broker.
@@ -52,6 +52,18 @@ enum Which {
         #[arg(long)]
         candlewick: Option<PathBuf>,
     },
+    /// The processing of records with and without point reads of its state, alone and in this process.
+    Queries {
+        /// Records of each run.
+        #[arg(long, default_value_t = 1_000_000)]
+        records: u64,
+        /// Point reads in a second.
+        #[arg(long, default_value_t = 1_000)]
+        rate: u32,
+        /// Where to write the figures as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
 }
 
 fn workload(name: &str) -> Result<Workload, String> {
@@ -86,6 +98,13 @@ fn run(which: Which) -> Result<bool, BenchError> {
             println!("{text}");
             write(json, text)?;
             return Ok(figures.outputs_equal());
+        }
+        Which::Queries { records, rate, json } => {
+            let figures = queries(records, rate)?;
+            let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");
+            println!("{text}");
+            write(json, text)?;
+            return Ok(figures.is_good());
         }
     };
     let options = Options {

@@ -37,15 +37,18 @@ impl Failure {
         let sentence = format!("Store `{store}`: {error}");
         match error {
             ReadError::UnknownStore => Self::new(StatusCode::NOT_FOUND, sentence),
-            ReadError::Rebalancing => Self::busy(sentence),
-            ReadError::Moved { to } => {
+            ReadError::Rebalancing | ReadError::Stale | ReadError::NotRunning => Self::busy(sentence),
+            ReadError::Moved { to: Some(to) } => {
                 let failure = Self::new(StatusCode::TEMPORARY_REDIRECT, sentence);
                 match HeaderValue::try_from(format!("http://{to}{path}")) {
                     Ok(location) => failure.with_header(header::LOCATION, location),
                     Err(_) => failure,
                 }
             }
+            ReadError::Moved { to: None } => Self::new(StatusCode::BAD_GATEWAY, sentence),
+            ReadError::Unfit(_) => Self::new(StatusCode::BAD_REQUEST, sentence),
             ReadError::NotReadable => Self::new(StatusCode::UNPROCESSABLE_ENTITY, sentence),
+            ReadError::Failed(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, sentence),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod feed;
+mod forward;
 mod health;
 mod page;
 mod status;
@@ -19,6 +20,7 @@ use crate::feed::Feed;
 use crate::metrics::MetricsHandle;
 
 use answer::Failure;
+pub(crate) use forward::Peers;
 
 /// What every endpoint may ask.
 #[derive(Clone)]
@@ -26,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) application: Arc<dyn Application>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) metrics: MetricsHandle,
+    /// Asks other instances.
+    pub(crate) peers: Peers,
     /// One permit for each follower of the feed.
     pub(crate) followers: Arc<Semaphore>,
     /// Becomes true when the server stops.
@@ -56,7 +60,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/topology", get(topology::topology))
         .route("/topology.txt", get(topology::text))
         .route("/stores", get(store::list))
-        .route("/stores/{name}", get(store::range))
+        .route("/stores/{name}", get(store::many))
         .route("/stores/{name}/{*key}", get(store::key))
         .route("/feed", get(feed::follow))
         .route("/feed/snapshot", get(feed::snapshot))

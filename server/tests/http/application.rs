@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use candlewick::{
-    ApplicationState, NodeStatus, NodeView, PartitionStatus, Status, TaskPhase, TaskStatus, TopologyView,
+    ApplicationState, NodeStatus, NodeView, PartitionStatus, Status, StoreInfo, StoreType, TaskPhase,
+    TaskStatus, TopologyView,
 };
-use candlewick_server::{Application, Feed, MetricsHandle, ReadError, StatusServer, install_recorder};
+use candlewick_server::{
+    Application, Feed, MetricsHandle, Question, ReadError, Reply, Row, Rows, StatusServer, install_recorder,
+};
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 
@@ -24,10 +27,6 @@ impl PlainApplication {
         let store = (0..5).map(|minute| (format!("BTC-USD/{minute}"), json!({ "close": minute }))).collect();
         Self { status: Mutex::new(status(state)), store: Ok(store) }
     }
-
-    fn entries(&self, store: &str) -> Result<&BTreeMap<String, Value>, ReadError> {
-        if store == STORE { self.store.as_ref().map_err(Clone::clone) } else { Err(ReadError::UnknownStore) }
-    }
 }
 
 impl Application for PlainApplication {
@@ -43,22 +42,35 @@ impl Application for PlainApplication {
         DESCRIPTION.to_owned()
     }
 
-    fn read_key(&self, store: &str, key: &str) -> Result<Option<Value>, ReadError> {
-        Ok(self.entries(store)?.get(key).cloned())
+    fn stores(&self) -> Vec<StoreInfo> {
+        vec![StoreInfo { name: STORE.to_owned(), kind: StoreType::KeyValue, partitions: 2 }]
     }
 
-    fn read_range(
-        &self,
-        store: &str,
-        from: Option<&str>,
-        to: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, Value)>, ReadError> {
-        let entries = self.entries(store)?.iter();
-        let inside = entries.filter(|(key, _)| {
-            from.is_none_or(|from| key.as_str() >= from) && to.is_none_or(|to| key.as_str() <= to)
+    fn read(&self, store: &str, question: &Question) -> Result<Reply, ReadError> {
+        if store != STORE {
+            return Err(ReadError::UnknownStore);
+        }
+        let entries = self.store.as_ref().map_err(Clone::clone)?;
+        let row = |key: &String, value: &Value| {
+            let fields = json!({ "key": key, "value": value }).as_object().unwrap().clone();
+            Row { fields, cursor: Some(key.clone().into_bytes().into()) }
+        };
+        let reply = |rows, next| Reply { rows, next, position: BTreeMap::new(), elsewhere: BTreeMap::new() };
+        let range = match &question.rows {
+            Rows::One { key, .. } => {
+                return Ok(reply(entries.get(key).map(|value| row(key, value)).into_iter().collect(), None));
+            }
+            Rows::Many(range) => range,
+        };
+        let inside = entries.iter().filter(|(key, _)| {
+            range.from.as_ref().is_none_or(|from| *key >= from)
+                && range.to.as_ref().is_none_or(|to| *key <= to)
+                && range.after.as_ref().is_none_or(|after| key.as_bytes() > after.as_bytes())
         });
-        Ok(inside.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
+        let mut rows: Vec<Row> = inside.map(|(key, value)| row(key, value)).collect();
+        let next = (rows.len() > range.limit).then(|| rows[range.limit - 1].cursor.clone()).flatten();
+        rows.truncate(range.limit);
+        Ok(reply(rows, next))
     }
 }
 

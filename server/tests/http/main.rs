@@ -5,6 +5,7 @@
 mod application;
 mod feed;
 mod health;
+mod instances;
 mod page;
 mod server;
 mod status;

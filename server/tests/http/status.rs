@@ -66,6 +66,9 @@ fn topology_text_is_the_description() {
 }
 
 #[test]
-fn stores_are_listed_from_the_topology() {
-    assert_eq!(Served::running().json("/stores", 200), serde_json::json!({ "stores": [STORE] }));
+fn stores_are_listed_with_what_they_keep() {
+    assert_eq!(
+        Served::running().json("/stores", 200),
+        serde_json::json!({ "stores": [{ "name": STORE, "kind": "key-value", "partitions": 2 }] })
+    );
 }

@@ -9,7 +9,8 @@ use crate::application::{PlainApplication, STORE, Served};
 #[test]
 fn key_with_a_slash_is_read() {
     let body = Served::running().json("/stores/candles-1m/BTC-USD/3", 200);
-    assert_eq!(body, json!({ "store": STORE, "key": "BTC-USD/3", "value": { "close": 3 } }));
+    let expected = json!({ "store": STORE, "key": "BTC-USD/3", "value": { "close": 3 }, "position": {} });
+    assert_eq!(body, expected);
 }
 
 #[test]
@@ -29,13 +30,13 @@ fn range_includes_both_ends() {
 fn range_is_read_in_pages() {
     let served = Served::running();
     let mut seen = Vec::new();
-    let mut from = String::new();
+    let mut after = String::new();
     loop {
-        let body = served.json(&format!("/stores/candles-1m?limit=2&from={from}"), 200);
+        let body = served.json(&format!("/stores/candles-1m?limit=2{after}"), 200);
         assert!(keys(&body).len() <= 2);
         seen.extend(keys(&body));
         match body["next"].as_str() {
-            Some(next) => from = next.to_owned(),
+            Some(next) => after = format!("&after={next}"),
             None => break,
         }
     }
@@ -47,7 +48,7 @@ fn range_is_read_in_pages() {
 #[test]
 fn limit_out_of_bounds_is_refused() {
     let served = Served::running();
-    for query in ["limit=0", "limit=1001", "limit=many", "limits=3"] {
+    for query in ["limit=0", "limit=1001", "limit=many", "limits=3", "after=x", "reverse=3"] {
         let body = served.json(&format!("/stores/candles-1m?{query}"), 400);
         assert!(body["error"].as_str().unwrap().ends_with('.'), "{body}");
     }
@@ -55,21 +56,45 @@ fn limit_out_of_bounds_is_refused() {
 
 #[test]
 fn refused_reads_say_why() {
-    let moved = ReadError::Moved { to: "other:8080".to_owned() };
-    for (error, code) in [(ReadError::Rebalancing, 503), (moved, 307), (ReadError::NotReadable, 422)] {
-        let mut application = PlainApplication::new(ApplicationState::Running);
-        application.store = Err(error.clone());
-        let served = Served::start(application);
-        for path in ["/stores/candles-1m/k", "/stores/candles-1m?from=a"] {
-            let response = served.get(path);
-            assert_eq!(response.status(), code);
-            if code == 307 {
-                assert_eq!(response.headers()["location"], format!("http://other:8080{path}"));
-            }
-            let body: Value = response.json().unwrap();
-            assert!(body["error"].as_str().unwrap().contains(&error.to_string()), "{body}");
-        }
+    let unfit = ReadError::Unfit("Ask otherwise.".to_owned());
+    for (error, code) in [
+        (ReadError::Rebalancing, 503),
+        (ReadError::Stale, 503),
+        (ReadError::NotRunning, 503),
+        (ReadError::NotReadable, 422),
+        (ReadError::Moved { to: None }, 502),
+        (unfit, 400),
+    ] {
+        let body = refused(&error, code, "");
+        assert!(body.contains(&error.to_string()), "{body}");
     }
+}
+
+#[test]
+fn a_key_that_is_elsewhere_is_a_redirect_for_those_who_ask_this_instance_alone() {
+    let moved = ReadError::Moved { to: Some("other:8080".to_owned()) };
+    let mut application = PlainApplication::new(ApplicationState::Running);
+    application.store = Err(moved);
+    let served = Served::start(application);
+    let path = "/stores/candles-1m/k?local=true";
+    let response = served.get(path);
+    assert_eq!(response.status(), 307);
+    assert_eq!(response.headers()["location"], format!("http://other:8080{path}"));
+}
+
+#[test]
+fn an_owner_that_does_not_answer_is_named() {
+    let moved = ReadError::Moved { to: Some("127.0.0.1:1".to_owned()) };
+    let body = refused(&moved, 503, "");
+    assert!(body.contains("127.0.0.1:1"), "{body}");
+}
+
+fn refused(error: &ReadError, code: u16, query: &str) -> String {
+    let mut application = PlainApplication::new(ApplicationState::Running);
+    application.store = Err(error.clone());
+    let served = Served::start(application);
+    let body = served.json(&format!("/stores/candles-1m/k{query}"), code);
+    body["error"].as_str().unwrap().to_owned()
 }
 
 #[test]

@@ -70,6 +70,23 @@ impl StreamsBuilder {
     }
 
     /// Reads a topic as a table: each record replaces its key's value, a null value deletes it.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, StreamsBuilder};
+    /// # use candlewick::{I64Serde, KeyValueStore, Nullable, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("numbers"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic::<String, Option<i64>>("in", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("a", Some(1), 0), ("b", Some(2), 1), ("a", None, 2)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let kept = driver.with_store::<KeyValueStore<String, i64>, _>("numbers", |store| {
+    /// #     let mut kept = Vec::new();
+    /// #     store.all(&mut kept).expect("in memory");
+    /// #     kept.into_iter().map(|(key, entry)| (key, entry.value)).collect::<Vec<_>>()
+    /// # });
+    /// // a is 1, b is 2, and a is deleted.
+    /// assert_eq!(kept, [("b".to_owned(), 2)]);
+    /// ```
     pub fn table<K: StoreKey, V: Data>(
         &self,
         topic: &str,

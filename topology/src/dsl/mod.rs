@@ -47,11 +47,22 @@ pub use windowed_stream::{
 pub use windows::{TimeWindows, Window, Windowed, WindowedSerde};
 
 /// What may travel as a key or value: anything that can be copied for a second child and moved with its task.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot travel as a key or value",
+    note = "what travels is copied for a second child and moved with its task: it is `Clone`, `Send` and `'static`"
+)]
 pub trait Data: Clone + Send + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Clone + Send + 'static> Data for T {}
 
 /// A key of a store: data that can be looked up.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of a store",
+    label = "a key that can be looked up is needed here",
+    note = "a key is looked up: it is `Eq` and `Hash`, besides `Clone`, `Send` and `'static`"
+)]
 pub trait StoreKey: Data + Eq + std::hash::Hash {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Data + Eq + std::hash::Hash> StoreKey for T {}

@@ -49,6 +49,23 @@ impl<K: Data, V: Data> Node for NullKeyFilter<K, V> {
 impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     /// Writes the stream to an internal topic by its key and goes on from there: a new sub-topology, with as many tasks
     /// as the topic has partitions. Records with a null key belong to no partition by key and are left out.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, I64Serde, Produced, Repartitioned, StreamsBuilder, StringSerde};
+    /// # use candlewick::{Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .select_key(|_, number| (number % 2).to_string())
+    ///     .repartition(Repartitioned::with(StringSerde, I64Serde).named("by-parity").partitions(4))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 1..=2 { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// assert_eq!(values, [1, 2]);
+    /// ```
     pub fn repartition(self, repartitioned: Repartitioned<K, V>) -> Self {
         let generated = self.builder.next_name("KSTREAM-REPARTITION-");
         self.through(RepartitionSettings {

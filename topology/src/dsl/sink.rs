@@ -98,6 +98,19 @@ fn write<T: 'static>(
 impl<K: Data, V: Data> KStream<'_, K, V> {
     /// Writes the stream to a topic, by the hash of the serialized key as the JVM's partitioner does, unless `produced`
     /// chooses otherwise. The windows of a key go where the key goes.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 1..=2 { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// assert_eq!(values, [1, 2]);
+    /// ```
     pub fn to(self, topic: &str, produced: Produced<K, V>) {
         let name = produced.name.clone().unwrap_or_else(|| self.builder.next_name("KSTREAM-SINK-"));
         let Produced { key, value, partitioner, .. } = produced;

@@ -6,6 +6,11 @@ use super::sliding_windows::SlidingWindows;
 use super::windows::TimeWindows;
 
 /// A kind of windows: [`TimeWindows`], [`SlidingWindows`] or [`SessionWindows`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no kind of windows",
+    label = "windows are needed here",
+    note = "say how they lie: `TimeWindows::of_size_and_grace(…)`, or `SlidingWindows`, or `SessionWindows`"
+)]
 pub trait WindowKind: sealed::Sealed + Copy + Send + Sync + 'static {}
 
 impl WindowKind for TimeWindows {}

@@ -51,6 +51,42 @@ impl<'a, K: Clone + 'static, V: Clone + 'static> Context<'a, K, V> {
 
     /// Calls the processor's `punctuate` every `interval` of stream time or of wall-clock time (see
     /// [`PunctuationType`] for when exactly).
+    ///
+    /// ```
+    /// use candlewick::{Context, ProcessError, Processor, Punctuation, PunctuationType, Record};
+    /// # use candlewick::{Consumed, I64Serde, Produced, StreamsBuilder, StringSerde, Timestamp, TopologyTestDriver};
+    /// use std::time::Duration;
+    ///
+    /// /// Tells every ten milliseconds of stream time how many records there were.
+    /// struct Rate { seen: i64 }
+    ///
+    /// impl Processor<String, i64, String, i64> for Rate {
+    ///     fn init(&mut self, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         cx.schedule(Duration::from_millis(10), PunctuationType::StreamTime);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         self.seen += 1;
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn punctuate(&mut self, due: Punctuation, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         let seen = std::mem::take(&mut self.seen);
+    ///         cx.forward(Record::new("records".to_owned(), seen, due.timestamp))
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&[], |_| Rate { seen: 0 }).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 5, 9, 12, 25] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let told: Vec<(i64, i64)> = out.read_all().into_iter().map(|(_, seen, time)| (seen, time.0)).collect();
+    /// // Of records at 1, 5, 9, 12 and 25, as (records, time):
+    /// assert_eq!(told, [(1, 1), (3, 12), (1, 25)]);
+    /// ```
     pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> PunctuatorId {
         let (node, env) = (self.hop.node(), &mut *self.hop.env);
         env.punctuators.schedule(node, interval, kind, env.wall)

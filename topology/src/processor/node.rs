@@ -30,6 +30,10 @@ use crate::time::Timestamp;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no processor of keys `{KI}` and values `{VI}` into `{KO}` and `{VO}`",
+    label = "it takes or gives other records"
+)]
 pub trait Processor<KI, VI, KO, VO>: Send + 'static {
     /// Called once before the first record: the place to schedule punctuators.
     ///

@@ -46,11 +46,13 @@ impl StreamThread {
             .iter()
             .any(|running| running.task.needs_commit() || !running.task.env.outputs.is_empty());
         if !moved && !self.in_transaction {
+            self.shared.directory.committed(self.index, self.last_commit);
             return Ok(());
         }
         match self.try_commit() {
             Ok(()) => {
                 self.shared.count_commit();
+                self.shared.directory.committed(self.index, self.last_commit);
                 let took = self.application.clock.monotonic().saturating_sub(self.last_commit);
                 self.meters.commit.record(took);
                 Ok(())

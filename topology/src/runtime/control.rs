@@ -198,6 +198,9 @@ impl Control {
 
     fn on_changes(&mut self, changes: &[Change]) {
         let now = self.now();
+        if !changes.is_empty() {
+            self.shared.directory.set_elsewhere(self.journal.view.elsewhere(&self.application.instance));
+        }
         let mut words = Vec::new();
         for change in changes {
             match change {

@@ -73,8 +73,15 @@ impl StreamThread {
             self.tasks.push(Running { task, collector, committed, grant, idle: Idle::default() });
         }
         self.assign(&starts)?;
-        self.report();
+        self.show();
         Ok(())
+    }
+
+    /// Lets queries and status pages see which tasks run here.
+    fn show(&self) {
+        let tasks = self.tasks.iter().map(|running| (running.task.id, running.task.env.state.reader()));
+        self.shared.directory.set_local(self.index, tasks);
+        self.report();
     }
 
     /// Where reading starts without a committed offset. The end is told as an offset, so that it stays where it is.
@@ -181,7 +188,7 @@ impl StreamThread {
     fn continue_with_rest(&mut self) -> Result<(), StreamsError> {
         let starts = self.continuing();
         self.assign(&starts)?;
-        self.report();
+        self.show();
         Ok(())
     }
 

@@ -45,7 +45,6 @@ impl StreamThread {
             for (reason, count) in task.env.dropped() {
                 *report.dropped.entry(reason.name()).or_default() += count;
             }
-            report.readers.push((task.id, task.env.state.reader()));
         }
         for (id, Awaited { progress, .. }) in &self.restoring {
             let (restored, total) =

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::query::Directory;
 use super::status::{ApplicationState, NodeStatus, Status, TaskPhase, TaskStatus};
-use crate::state::StateReader;
 
 /// What one thread last told about itself.
 #[derive(Default)]
@@ -14,8 +14,6 @@ pub(crate) struct ThreadReport {
     pub(crate) tasks: Vec<TaskStatus>,
     pub(crate) nodes: BTreeMap<String, u64>,
     pub(crate) dropped: BTreeMap<&'static str, u64>,
-    /// Readers of the committed state of each task's stores.
-    pub(crate) readers: Vec<(crate::record::TaskId, StateReader)>,
 }
 
 type Listener = Box<dyn Fn(ApplicationState, ApplicationState) + Send + Sync>;
@@ -25,6 +23,7 @@ pub(crate) struct Shared {
     state: Mutex<(ApplicationState, Option<String>)>,
     reports: Mutex<Vec<ThreadReport>>,
     commits: AtomicU64,
+    pub(crate) directory: Directory,
     /// Milliseconds of silence after which stream time follows the wall clock; 0 for never.
     idle_after_ms: AtomicU64,
     listener: Option<Listener>,
@@ -36,6 +35,7 @@ impl Shared {
             state: Mutex::new((ApplicationState::Created, None)),
             reports: Mutex::new((0..threads).map(|_| ThreadReport::default()).collect()),
             commits: AtomicU64::new(0),
+            directory: Directory::new(threads),
             idle_after_ms: AtomicU64::new(0),
             listener,
         }
@@ -124,11 +124,6 @@ impl Shared {
         let reports = hold(&self.reports);
         let tasks = reports.iter().flat_map(|report| &report.tasks);
         tasks.filter(|task| task.phase == TaskPhase::Running).count()
-    }
-
-    /// Readers of the committed state of every task here.
-    pub(crate) fn readers(&self) -> Vec<(crate::record::TaskId, StateReader)> {
-        hold(&self.reports).iter().flat_map(|report| report.readers.iter().cloned()).collect()
     }
 }
 

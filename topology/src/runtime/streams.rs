@@ -21,8 +21,7 @@ use super::topics::prepare;
 use crate::client::Log;
 use crate::plan::{NodeRole, Topology};
 use crate::processor::{FailOnProcessError, ProcessHandler};
-use crate::record::TaskId;
-use crate::state::{StateFolder, StateReader, random_id};
+use crate::state::{StateFolder, random_id};
 use crate::time::{Clock, SystemClock};
 
 type Listener = Box<dyn Fn(ApplicationState, ApplicationState) + Send + Sync>;
@@ -70,6 +69,21 @@ impl KafkaStreams {
     }
 
     /// Decides about records that a processor refuses.
+    ///
+    /// ```
+    /// use candlewick::{Context, FailedRecord, KafkaStreams, ProcessHandler, ProcessResponse};
+    /// struct SkipTimeouts;
+    /// impl ProcessHandler for SkipTimeouts {
+    ///     fn on_error(&self, failed: &FailedRecord<'_>) -> ProcessResponse {
+    ///         let is_timeout = failed.error.to_string().contains("timed out");
+    ///         if is_timeout { ProcessResponse::Continue } else { ProcessResponse::Fail }
+    ///     }
+    /// }
+    /// fn tolerant(streams: KafkaStreams) -> KafkaStreams {
+    ///     streams.process_handler(SkipTimeouts)
+    /// }
+    /// # let _ = tolerant;
+    /// ```
     #[must_use]
     pub fn process_handler(mut self, handler: impl ProcessHandler) -> Self {
         self.process_handler = Arc::new(handler);
@@ -238,8 +252,8 @@ pub struct RunningStreams {
 /// A view of a running application that can be shared and kept.
 #[derive(Clone)]
 pub struct StreamsHandle {
-    application: Arc<Application>,
-    shared: Arc<Shared>,
+    pub(super) application: Arc<Application>,
+    pub(super) shared: Arc<Shared>,
     started: Duration,
 }
 
@@ -346,15 +360,6 @@ impl StreamsHandle {
     /// for `after`: windows close although nothing comes any more. For inputs that end, such as a replay.
     pub fn advance_when_idle(&self, after: Duration) {
         self.shared.advance_when_idle(after);
-    }
-
-    pub(super) fn has_store(&self, name: &str) -> bool {
-        let subs = self.application.topology.sub_topologies();
-        subs.iter().flat_map(|sub| &sub.stores).any(|store| &*store.name == name)
-    }
-
-    pub(super) fn readers(&self) -> Vec<(TaskId, StateReader)> {
-        self.shared.readers()
     }
 
     /// The topology in Kafka Streams' words.

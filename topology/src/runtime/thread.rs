@@ -316,7 +316,8 @@ impl StreamThread {
 
     fn commit_when_due(&mut self) -> Result<(), StreamsError> {
         let now = self.application.clock.monotonic();
-        let asked = self.tasks.iter().any(|running| running.task.env.commit_requested);
+        let asked = self.tasks.iter().any(|running| running.task.env.commit_requested)
+            || self.shared.directory.wants_commit(self.index);
         let full =
             self.tasks.iter().any(|running| running.task.env.state.overlay_bytes() > OVERLAY_BYTES_MAX);
         let due = now.saturating_sub(self.last_commit) >= self.application.config.commit_interval();

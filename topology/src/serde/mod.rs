@@ -51,6 +51,11 @@ pub enum SerdeError {
 /// StringSerde.serialize("prices", &"BTC".to_string(), &mut out).expect("strings always serialize");
 /// assert_eq!(StringSerde.deserialize("prices", &out).expect("valid UTF-8"), "BTC");
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not write and read `{T}`",
+    label = "a serde of `{T}` is needed here",
+    note = "`Json` is a serde of every type that derives serde's `Serialize` and `Deserialize`; `Nullable(serde)` is one of an `Option`"
+)]
 pub trait Serde<T>: Send + Sync + 'static {
     /// Appends the bytes of `value` to `out`. Never called for a value that [`is_null`](Self::is_null).
     ///
@@ -105,6 +110,11 @@ impl<T: 'static> Serde<T> for std::sync::Arc<dyn Serde<T>> {
 }
 
 /// Types with a serde everybody expects, so that options need not name it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no default serde",
+    label = "no serde is named, and `{Self}` has none of its own",
+    note = "name the serdes with the option's `with(…)`: `Json` is one of every type that derives serde's `Serialize` and `Deserialize`"
+)]
 pub trait DefaultSerde: Sized {
     /// The serde used when none is named.
     type Serde: Serde<Self>;

@@ -18,6 +18,7 @@ use super::error::StoreError;
 use super::join_buffer::{JoinBuffer, JoinSerdes};
 use super::key_value::KeyValueStore;
 use super::overlay::{Layer, Layout};
+use super::queryable::{KeptTypes, QueryableStore};
 use super::record_buffer::RecordBuffer;
 use super::schema::buffer::VERSION_HEADER;
 use super::schema::window::Retention;
@@ -90,6 +91,7 @@ pub(crate) struct StoreDecl {
     pub(crate) cache_bytes_max: Option<usize>,
     pub(crate) changelog_config: BTreeMap<String, String>,
     pub(crate) make: MakeStore,
+    pub(crate) types: KeptTypes,
 }
 
 impl fmt::Debug for StoreDecl {
@@ -148,8 +150,21 @@ impl<S> StoreBuilder<S> {
             cache_bytes_max: None,
             changelog_config: BTreeMap::new(),
             make,
+            types: KeptTypes::default(),
         };
         Self { decl, store: PhantomData }
+    }
+
+    /// Lets queries find the store's types again.
+    fn queryable(
+        mut self,
+        codec: Arc<impl Fn(&Arc<str>) -> Codec<S::Key, S::Value> + Send + Sync + 'static>,
+    ) -> Self
+    where
+        S: QueryableStore,
+    {
+        self.decl.types = KeptTypes::of::<S>(move |topic| codec(topic));
+        self
     }
 
     /// The store's name.
@@ -211,11 +226,12 @@ impl Stores {
         V: Clone + Send + 'static,
     {
         let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
+        let types = Arc::clone(&codec);
         let make: MakeStore = Arc::new(move |settings| {
             let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
             Ok(Box::new(KeyValueStore::new(codec(&settings.topic), layer, settings.limits)))
         });
-        StoreBuilder::new(name, StoreKind::KeyValue, make)
+        StoreBuilder::new(name, StoreKind::KeyValue, make).queryable(types)
     }
 
     /// A store of values by key and window start, which forgets windows that start `retention` or more before the
@@ -233,12 +249,13 @@ impl Stores {
     {
         let (size_ms, retention_ms) = (millis(window_size), millis(retention.max(window_size)));
         let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
+        let types = Arc::clone(&codec);
         let make: MakeStore = Arc::new(move |settings| {
             let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Segmented)?;
             let retention = Retention::new(retention_ms);
             Ok(Box::new(WindowStore::new(codec(&settings.topic), layer, settings.limits, retention)?))
         });
-        StoreBuilder::new(name, StoreKind::Window { retention_ms, size_ms }, make)
+        StoreBuilder::new(name, StoreKind::Window { retention_ms, size_ms }, make).queryable(types)
     }
 
     /// A buffer of records that a suppression holds back.
@@ -275,12 +292,13 @@ impl Stores {
     {
         let retention_ms = millis(retention);
         let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
+        let types = Arc::clone(&codec);
         let make: MakeStore = Arc::new(move |settings| {
             let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Segmented)?;
             let retention = Retention::new(retention_ms);
             Ok(Box::new(SessionStore::new(codec(&settings.topic), layer, settings.limits, retention)?))
         });
-        StoreBuilder::new(name, StoreKind::Session { retention_ms }, make)
+        StoreBuilder::new(name, StoreKind::Session { retention_ms }, make).queryable(types)
     }
 
     /// A store of all versions of each key's value that are younger than `history`.
@@ -296,11 +314,12 @@ impl Stores {
     {
         let history_ms = millis(history);
         let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
+        let types = Arc::clone(&codec);
         let make: MakeStore = Arc::new(move |settings| {
             let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
             Ok(Box::new(VersionedStore::new(codec(&settings.topic), layer, history_ms)?))
         });
-        StoreBuilder::new(name, StoreKind::Versioned { history_ms }, make).without_cache()
+        StoreBuilder::new(name, StoreKind::Versioned { history_ms }, make).queryable(types).without_cache()
     }
 
     /// A buffer of the records of a join that wait for the table to be known at their time.
@@ -347,9 +366,9 @@ fn codec_of<K: 'static, V: 'static>(
     name: &str,
     key_serde: impl Serde<K>,
     value_serde: impl Serde<V>,
-) -> impl Fn(&Arc<str>) -> Codec<K, V> + Send + Sync + 'static {
+) -> Arc<impl Fn(&Arc<str>) -> Codec<K, V> + Send + Sync + 'static> {
     let store: Arc<str> = Arc::from(name);
     let key: Arc<dyn Serde<K>> = Arc::new(key_serde);
     let value: Arc<dyn Serde<V>> = Arc::new(value_serde);
-    move |topic| Codec::new(key.clone(), value.clone(), topic.clone(), store.clone())
+    Arc::new(move |topic: &Arc<str>| Codec::new(key.clone(), value.clone(), topic.clone(), store.clone()))
 }

@@ -7,6 +7,7 @@ use super::codec::Codec;
 use super::engine::{Engine, Keyspace};
 use super::entry::Entry;
 use super::error::StoreError;
+use super::reader::StateReader;
 use super::task_state::TaskState;
 use crate::serde::Serde;
 
@@ -19,13 +20,23 @@ struct Place {
 /// The global tables of an instance, in the order of their declarations. Cloned freely; a task takes no lock that its
 /// writer holds for longer than one run of records.
 #[derive(Clone, Default)]
-pub(crate) struct GlobalTables(Arc<[Place]>);
+pub(crate) struct GlobalTables {
+    places: Arc<[Place]>,
+    /// For queries; the places keep alive what it reads.
+    reader: Option<StateReader>,
+}
 
 impl GlobalTables {
     /// The stores of `state`, which holds global tables only.
     pub(crate) fn of(state: &TaskState) -> Self {
         let place = |(engine, keyspace)| Place { engine, keyspace };
-        Self(state.layers().map(|layer| place(layer.whole())).collect())
+        let places = state.layers().map(|layer| place(layer.whole())).collect();
+        Self { places, reader: Some(state.reader()) }
+    }
+
+    /// Reads the tables from outside of tasks; nothing where there are none.
+    pub(crate) fn reader(&self) -> Option<&StateReader> {
+        self.reader.as_ref()
     }
 }
 
@@ -52,7 +63,7 @@ impl<K: 'static, V: 'static> GlobalReader<K, V> {
     pub(crate) fn get(&mut self, tables: &GlobalTables, key: &K) -> Result<Option<Entry<V>>, StoreError> {
         self.key.clear();
         self.codec.append_key(key, &mut self.key)?;
-        let place = &tables.0[self.index];
+        let place = &tables.places[self.index];
         place.engine.view(|view| {
             let row = view.get(place.keyspace, &self.key)?;
             row.map(|bytes| self.codec.read(bytes)).transpose()

@@ -104,6 +104,32 @@ where
     /// Lets `f` change the entry of a key in place: the hot path, one look-up and no allocation for a cached key.
     /// `None` after `f` is a deletion, as of `timestamp`.
     ///
+    /// ```
+    /// use candlewick::{Entry, Timestamp};
+    /// # use candlewick::{Consumed, Context, ProcessError, Processor, Record, StreamsBuilder, TopologyTestDriver};
+    /// # use candlewick::{I64Serde, KeyValueStore, StoreError, Stores, StringSerde};
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(Stores::key_value::<String, i64>("s", StringSerde, I64Serde));
+    /// # builder.stream("in", Consumed::<String, String>::default()).process::<String, String, _>(&["s"], |_| Idle);
+    /// # struct Idle;
+    /// # impl Processor<String, String, String, String> for Idle {
+    /// #     fn process(&mut self, _: Record<String, String>, _: &mut Context<'_, String, String>) -> Result<(), ProcessError> { Ok(()) }
+    /// # }
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store::<KeyValueStore<String, i64>, _>("s", |store| -> Result<(), StoreError> {
+    /// let (key, now) = ("apple".to_owned(), Timestamp(7));
+    /// // Counts up in place.
+    /// let mut count_up = |entry: &mut Option<Entry<i64>>| {
+    ///     let entry = entry.get_or_insert(Entry::new(0, now));
+    ///     entry.value += 1;
+    ///     entry.value
+    /// };
+    /// assert_eq!(store.update(&key, now, &mut count_up)?, 1);
+    /// assert_eq!(store.update(&key, now, &mut count_up)?, 2);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
     #[inline]
@@ -124,6 +150,31 @@ where
     }
 
     /// Appends the entries of a range of keys to `out`, in the order of the keys' bytes.
+    ///
+    /// ```
+    /// use std::ops::Bound;
+    /// use candlewick::Timestamp;
+    /// # use candlewick::{Consumed, Context, ProcessError, Processor, Record, StreamsBuilder, TopologyTestDriver};
+    /// # use candlewick::{I64Serde, KeyValueStore, StoreError, Stores, StringSerde};
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(Stores::key_value::<String, i64>("s", StringSerde, I64Serde));
+    /// # builder.stream("in", Consumed::<String, String>::default()).process::<String, String, _>(&["s"], |_| Idle);
+    /// # struct Idle;
+    /// # impl Processor<String, String, String, String> for Idle {
+    /// #     fn process(&mut self, _: Record<String, String>, _: &mut Context<'_, String, String>) -> Result<(), ProcessError> { Ok(()) }
+    /// # }
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store::<KeyValueStore<String, i64>, _>("s", |store| -> Result<(), StoreError> {
+    /// for (n, word) in (0..).zip(["ant", "bee", "cat", "dog"]) {
+    ///     store.put(word.to_owned(), n, Timestamp(n))?;
+    /// }
+    /// let mut found = Vec::new();
+    /// store.range(Bound::Included(&"b".to_owned()), Bound::Included(&"cat".to_owned()), &mut found)?;
+    /// let words: Vec<&str> = found.iter().map(|(word, _)| word.as_str()).collect();
+    /// assert_eq!(words, ["bee", "cat"]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When the engine fails, or a key or value cannot be written or read.

@@ -9,10 +9,11 @@ use std::sync::{Arc, Weak};
 use super::engine::{Engine, View};
 use super::error::StoreError;
 use super::overlay::{Layer, Layout, keyspace_name, mark_name};
+use crate::time::Timestamp;
 
 /// Reads the committed state of one task. Cloned freely; answers [`StoreError::Unknown`] once the task is closed.
 #[derive(Clone)]
-pub struct StateReader {
+pub(crate) struct StateReader {
     stores: Arc<BTreeMap<Arc<str>, Place>>,
 }
 
@@ -26,7 +27,7 @@ impl fmt::Debug for StateReader {
 }
 
 /// One store as of one commit. Short-lived: copy what you need and let it go.
-pub struct StateSnapshot<'s> {
+pub(crate) struct StateSnapshot<'s> {
     view: &'s View<'s>,
     store: &'s str,
     layout: Layout,
@@ -42,7 +43,7 @@ impl StateReader {
     ///
     /// # Errors
     /// [`StoreError::Unknown`] when the task has no such store or is closed; the engine's errors and `f`'s.
-    pub fn read<R>(
+    pub(crate) fn read<R>(
         &self,
         store: &str,
         f: impl FnOnce(&StateSnapshot<'_>) -> Result<R, StoreError>,
@@ -59,15 +60,23 @@ impl StateSnapshot<'_> {
     ///
     /// # Errors
     /// When the engine fails.
-    pub fn position(&self) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn position(&self) -> Result<Option<i64>, StoreError> {
         self.view.mark(&mark_name("position", self.store))
+    }
+
+    /// The newest time that a store of windows, sessions or versions was given.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub(crate) fn observed(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.view.mark(&mark_name("observed", self.store))?.map(Timestamp))
     }
 
     /// The bytes of a key's row: eight bytes of timestamp, then the value. `segment` is 0 except in window stores.
     ///
     /// # Errors
     /// When the engine fails.
-    pub fn get(&self, segment: i64, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
+    pub(crate) fn get(&self, segment: i64, key: &[u8]) -> Result<Option<&[u8]>, StoreError> {
         match self.view.keyspace(&keyspace_name(self.store, self.layout, segment))? {
             Some(keyspace) => self.view.get(keyspace, key),
             None => Ok(None),
@@ -78,7 +87,7 @@ impl StateSnapshot<'_> {
     ///
     /// # Errors
     /// When the engine fails.
-    pub fn segments(&self) -> Result<Vec<i64>, StoreError> {
+    pub(crate) fn segments(&self) -> Result<Vec<i64>, StoreError> {
         if self.layout == Layout::Whole {
             return Ok(vec![super::overlay::WHOLE]);
         }
@@ -95,7 +104,7 @@ impl StateSnapshot<'_> {
     ///
     /// # Errors
     /// When the engine fails; `visit`'s errors.
-    pub fn range(
+    pub(crate) fn range(
         &self,
         segment: i64,
         from: Bound<&[u8]>,

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StateStore;
-use super::builder::{StoreDecl, StoreKind, StoreSettings};
+#[cfg(feature = "lmdb")]
+use super::builder::StoreKind;
+use super::builder::{StoreDecl, StoreSettings};
 use super::cache::{CacheCounts, CacheLimits};
 use super::engine::{Batch, Engine, MemoryEngine};
 use super::error::StoreError;
@@ -26,6 +28,7 @@ pub(crate) enum EngineChoice {
         /// The task's folder; made when there is none.
         folder: PathBuf,
         /// Address space of the engine at first, in bytes: it grows by itself.
+        #[cfg_attr(not(feature = "lmdb"), expect(dead_code, reason = "there is no engine to read it"))]
         map_bytes: usize,
     },
 }

@@ -186,6 +186,32 @@ where
 
     /// The version of a key that held at `time`. Of times before the history begins only the latest version is known.
     ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// # use candlewick::{Consumed, Context, ProcessError, Processor, Record, StreamsBuilder, TopologyTestDriver};
+    /// # use candlewick::{I64Serde, StoreError, Stores, StringSerde, VersionedStore};
+    /// # use std::time::Duration;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(Stores::versioned::<String, i64>("s", StringSerde, I64Serde, Duration::from_secs(3_600)));
+    /// # builder.stream("in", Consumed::<String, String>::default()).process::<String, String, _>(&["s"], |_| Idle);
+    /// # struct Idle;
+    /// # impl Processor<String, String, String, String> for Idle {
+    /// #     fn process(&mut self, _: Record<String, String>, _: &mut Context<'_, String, String>) -> Result<(), ProcessError> { Ok(()) }
+    /// # }
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store::<VersionedStore<String, i64>, _>("s", |store| -> Result<(), StoreError> {
+    /// let key = "BTC".to_owned();
+    /// store.put(&key, Some(100), Timestamp(10))?;
+    /// store.put(&key, Some(120), Timestamp(20))?;
+    /// store.put(&key, None, Timestamp(30))?;
+    /// let price = store.get_as_of(&key, Timestamp(25))?.map(|entry| entry.value);
+    /// assert_eq!(price, Some(120));
+    /// assert_eq!(store.get_as_of(&key, Timestamp(5))?, None);
+    /// assert_eq!(store.get(&key)?, None);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// As [`get`](Self::get).
     pub fn get_as_of(&mut self, key: &K, time: Timestamp) -> Result<Option<Entry<V>>, StoreError> {

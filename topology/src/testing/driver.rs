@@ -170,6 +170,17 @@ impl TopologyTestDriver {
     }
 
     /// A typed way into a topic.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, I64Serde, Produced, StreamsBuilder, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+    /// let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// let output = driver.output_topic("out", StringSerde, I64Serde);
+    /// input.pipe("k".to_owned(), 7, Timestamp(1)).expect("processed");
+    /// assert_eq!(output.read_all(), [("k".to_owned(), 7, Timestamp(1))]);
+    /// ```
     #[must_use]
     pub fn input_topic<K: 'static, V: 'static>(
         &self,

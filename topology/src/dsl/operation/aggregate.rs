@@ -42,6 +42,25 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
     }
 
     /// Counts the records of each key.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .count(Materialized::named("counts"))
+    ///     .to_stream()
+    ///     .map_values(|count| count.unwrap_or(0))
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 1..=4 { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// assert_eq!(values, [1, 2, 3, 4]);
+    /// ```
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, K, i64> {
         materialized.burn_number(self.stream.builder);
         keep::aggregate(
@@ -54,6 +73,26 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
     }
 
     /// Keeps one value per key: the first one, then what `reducer` makes of it and each next one.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .reduce(|largest, number| *largest.max(number), Materialized::named("largest"))
+    ///     .to_stream()
+    ///     .map_values(|largest| largest.unwrap_or(0))
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [2, 5, 3] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 2, 5 and 3:
+    /// assert_eq!(values, [2, 5, 5]);
+    /// ```
     pub fn reduce(
         self,
         reducer: impl Fn(&V, &V) -> V + Send + Sync + 'static,

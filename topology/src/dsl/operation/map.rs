@@ -10,6 +10,23 @@ use crate::record::Record;
 impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     /// Makes a new key and value of each record. The stream must be repartitioned before keys are grouped or joined,
     /// which those operations do by themselves; use [`map_values`](Self::map_values) when the key stays.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .map(|_, number| (number.to_string(), number * number))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 1..=2 { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let pairs: Vec<(String, i64)> = out.read_all().into_iter().map(|(key, value, _)| (key, value)).collect();
+    /// // Of 1 and 2:
+    /// assert_eq!(pairs, [("1".to_owned(), 1), ("2".to_owned(), 4)]);
+    /// ```
     pub fn map<K2: Data, V2: Data>(
         self,
         mapper: impl Fn(K, V) -> (K2, V2) + Send + Sync + 'static,
@@ -22,6 +39,22 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     }
 
     /// Makes a new value of each value.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .map_values(|number| format!("no. {number}"))
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 1..=2 { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, String>("out", StringSerde, StringSerde);
+    /// # let values: Vec<String> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// assert_eq!(values, ["no. 1", "no. 2"]);
+    /// ```
     pub fn map_values<V2: Data>(
         self,
         mapper: impl Fn(V) -> V2 + Send + Sync + 'static,
@@ -35,6 +68,23 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     }
 
     /// As [`map_values`](Self::map_values), for a mapper that looks at the key too.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .map_values_with_key(|key, number| format!("{key}{number}"))
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 1..=2 { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, String>("out", StringSerde, StringSerde);
+    /// # let values: Vec<String> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 1 and 2, both of key "k":
+    /// assert_eq!(values, ["k1", "k2"]);
+    /// ```
     pub fn map_values_with_key<V2: Data>(
         self,
         mapper: impl Fn(&K, V) -> V2 + Send + Sync + 'static,

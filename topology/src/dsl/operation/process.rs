@@ -36,6 +36,46 @@ impl ProcessorStores<'_> {
 impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     /// Runs a processor over the stream. `supplier` is called once per task, with the handles of the `stores` named.
     /// What comes out counts as rekeyed; use [`process_values`](Self::process_values) when keys stay.
+    ///
+    /// ```
+    /// use candlewick::{
+    ///     Consumed, Context, I64Serde, KeyValueStore, ProcessError, Processor, Produced, Record, StoreHandle,
+    ///     Stores, StreamsBuilder, StringSerde,
+    /// };
+    /// # use candlewick::{Timestamp, TopologyTestDriver};
+    /// /// Forwards a number only when it is not the one before it.
+    /// struct Changes {
+    ///     last: StoreHandle<KeyValueStore<String, i64>>,
+    /// }
+    ///
+    /// impl Processor<String, i64, String, i64> for Changes {
+    ///     fn process(
+    ///         &mut self,
+    ///         record: Record<String, i64>,
+    ///         cx: &mut Context<'_, String, i64>,
+    ///     ) -> Result<(), ProcessError> {
+    ///         let (key, time) = (record.key.clone(), record.timestamp);
+    ///         let last = cx.store(self.last);
+    ///         let before = last.get(&key)?.map(|entry| entry.value);
+    ///         last.put(key, record.value, time)?;
+    ///         if before == Some(record.value) { Ok(()) } else { cx.forward(record) }
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder.add_store(Stores::key_value::<String, i64>("last", StringSerde, I64Serde));
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .process(&["last"], |stores| Changes { last: stores.get("last") })
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 1, 2, 2, 1] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 1, 1, 2, 2 and 1:
+    /// assert_eq!(values, [1, 2, 1]);
+    /// ```
     pub fn process<K2: Data, V2: Data, P: Processor<K, V, K2, V2>>(
         self,
         stores: &[&str],

@@ -16,6 +16,25 @@ use crate::time::Timestamp;
 impl<'b, K: StoreKey, V: Data> KStream<'b, K, V> {
     /// Joins each pair of records of one key that lie within `windows`, and each record with itself. Gives what
     /// [`join_stream`](Self::join_stream) with the same stream gives, and keeps each record once instead of twice.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, JoinWindows, Produced, StreamJoined, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_millis(10));
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .join_self(|_, one, other| format!("{one} {other}"), within, StreamJoined::named("pairs"))
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2, 50] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, String>("out", StringSerde, StringSerde);
+    /// # let values: Vec<String> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of records at 1, 2 and 50:
+    /// assert_eq!(values, ["1 1", "2 1", "1 2", "2 2", "50 50"]);
+    /// ```
     pub fn join_self<O: Data>(
         self,
         joiner: impl Fn(&K, &V, &V) -> O + Send + Sync + 'static,

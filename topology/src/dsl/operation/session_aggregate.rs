@@ -51,6 +51,30 @@ impl<'b, K: StoreKey, V: Data> SessionWindowedKStream<'b, K, V> {
     }
 
     /// Counts the records of each key and session.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, SessionWindows, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(Duration::from_millis(10)))
+    ///     .count(Materialized::named("visits"))
+    ///     .to_stream()
+    ///     .filter(|_, count| count.is_some())
+    ///     .map(|visit, count| (format!("{} to {}", visit.window.start, visit.window.end), count.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [20, 25, 40] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let pairs: Vec<(String, i64)> = out.read_all().into_iter().map(|(key, value, _)| (key, value)).collect();
+    /// # let pairs: Vec<(&str, i64)> = pairs.iter().map(|(key, count)| (key.as_str(), *count)).collect();
+    /// // Of records at 20, 25 and 40: the second one makes the first session longer.
+    /// assert_eq!(pairs, [("20 to 20", 1), ("20 to 25", 2), ("40 to 40", 1)]);
+    /// ```
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, Windowed<K>, i64> {
         materialized.burn_number(self.grouped.stream.builder);
         let sessions = Sessions::new(self.windows, |_: &K, one: &i64, other: &i64| one + other);

@@ -34,6 +34,29 @@ impl<'b, K: StoreKey, V: Data> SlidingWindowedKStream<'b, K, V> {
     }
 
     /// Counts the records of each key and window.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, SlidingWindows, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .windowed_by(SlidingWindows::of_time_difference_with_no_grace(Duration::from_millis(10)))
+    ///     .count(Materialized::named("counts"))
+    ///     .to_stream()
+    ///     .map(|window, count| (format!("{} to {}", window.window.start, window.window.end), count.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [20, 25] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let pairs: Vec<(String, i64)> = out.read_all().into_iter().map(|(key, value, _)| (key, value)).collect();
+    /// # let pairs: Vec<(&str, i64)> = pairs.iter().map(|(key, count)| (key.as_str(), *count)).collect();
+    /// // Of records at 20 and 25: both lie in the window that ends with the second one.
+    /// assert_eq!(pairs, [("10 to 20", 1), ("21 to 31", 1), ("15 to 25", 2)]);
+    /// ```
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, Windowed<K>, i64> {
         materialized.burn_number(self.grouped.stream.builder);
         let from = (self.grouped, "KSTREAM-AGGREGATE-");

@@ -107,6 +107,25 @@ impl<'b, K: Data, V: Data> SplitStream<'b, K, V> {
     }
 
     /// Ends the split; records of no branch are left out.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// let branches = builder.stream("in", Consumed::<String, i64>::default())
+    ///     .split("by-size")
+    ///     .branch("small", |_, number| *number < 2)
+    ///     .branch("medium", |_, number| *number < 4)
+    ///     .no_default_branch();
+    /// branches.get("medium").to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 1..=4 { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 1, 2, 3 and 4:
+    /// assert_eq!(values, [2, 3]);
+    /// ```
     pub fn no_default_branch(self) -> Branches<'b, K, V> {
         let predicates = self.predicates;
         let make = Box::new(move |_: &Wiring<'_>| -> Box<dyn Node> {

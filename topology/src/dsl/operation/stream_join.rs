@@ -50,6 +50,34 @@ impl<'b, K: StoreKey, L: Data> KStream<'b, K, L> {
 
     /// As [`join_stream`](Self::join_stream), but a record of this stream that found no match is joined with `None` once
     /// its window has closed; one with a null key at once.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, JoinWindows, Produced, StreamJoined, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// let left = builder.stream("in", Consumed::<String, i64>::default());
+    /// let right = builder.stream("right", Consumed::<String, i64>::default());
+    /// let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_millis(10));
+    /// left.left_join_stream(
+    ///     right,
+    ///     |_, left, right| format!("{left} {right:?}"),
+    ///     within,
+    ///     StreamJoined::named("pairs"),
+    /// )
+    /// .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 30] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let right = driver.input_topic("right", StringSerde, I64Serde);
+    /// # for n in [31, 60] { right.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let later = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [61] { later.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, String>("out", StringSerde, StringSerde);
+    /// # let values: Vec<String> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Left at 1, 30 and 61, right at 31 and 60: 1 has found nothing when its window closes.
+    /// assert_eq!(values, ["1 None", "30 Some(31)", "61 Some(60)"]);
+    /// ```
     pub fn left_join_stream<R: Data, O: Data>(
         self,
         other: KStream<'b, K, R>,
@@ -62,6 +90,34 @@ impl<'b, K: StoreKey, L: Data> KStream<'b, K, L> {
     }
 
     /// As [`left_join_stream`](Self::left_join_stream), for the records of both streams.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, JoinWindows, Produced, StreamJoined, StreamsBuilder};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// let left = builder.stream("in", Consumed::<String, i64>::default());
+    /// let right = builder.stream("right", Consumed::<String, i64>::default());
+    /// let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_millis(10));
+    /// left.outer_join_stream(
+    ///     right,
+    ///     |_, left, right| format!("{left:?} {right:?}"),
+    ///     within,
+    ///     StreamJoined::named("pairs"),
+    /// )
+    /// .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let right = driver.input_topic("right", StringSerde, I64Serde);
+    /// # for n in [30] { right.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let later = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [60] { later.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, String>("out", StringSerde, StringSerde);
+    /// # let values: Vec<String> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Left at 1 and 60, right at 30: 60 is still waiting.
+    /// assert_eq!(values, ["Some(1) None", "None Some(30)"]);
+    /// ```
     pub fn outer_join_stream<R: Data, O: Data>(
         self,
         other: KStream<'b, K, R>,

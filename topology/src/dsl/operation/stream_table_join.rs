@@ -19,6 +19,28 @@ impl<'b, K: StoreKey, V: Data> KStream<'b, K, V> {
     /// Joins each record with the table's value of its key; records without one are left out. The table's changes
     /// trigger nothing. Null keys and values are dropped. Both sides must have the same number of partitions; a stream
     /// whose key changed is repartitioned first.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Joined, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, Nullable, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.table("prices", Consumed::<String, Option<i64>>::default(), Materialized::named("prices"));
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .join(prices, |_, amount, price| amount * price, Joined::default())
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 1..=1 { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let prices = driver.input_topic::<String, Option<i64>>("prices", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("k", Some(10), 0)] { prices.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let later = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 2..=3 { later.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // 1 comes before there is a price; then the price is 10, and 2 and 3 come.
+    /// assert_eq!(values, [20, 30]);
+    /// ```
     pub fn join<T: Data, O: Data>(
         self,
         table: KTable<'b, K, T>,
@@ -30,6 +52,28 @@ impl<'b, K: StoreKey, V: Data> KStream<'b, K, V> {
     }
 
     /// As [`join`](Self::join), but records without a match are joined with `None`, those with a null key too.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Joined, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, Nullable, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.table("prices", Consumed::<String, Option<i64>>::default(), Materialized::named("prices"));
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .left_join(prices, |_, amount, price| amount * price.unwrap_or(&0), Joined::default())
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 1..=1 { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let prices = driver.input_topic::<String, Option<i64>>("prices", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("k", Some(10), 0)] { prices.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let later = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in 2..=3 { later.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // 1 comes before there is a price; then the price is 10, and 2 and 3 come.
+    /// assert_eq!(values, [0, 20, 30]);
+    /// ```
     pub fn left_join<T: Data, O: Data>(
         self,
         table: KTable<'b, K, T>,

@@ -95,6 +95,31 @@ struct BufferFull {
 
 impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
     /// Holds changes back as `suppressed` says; what is let go keeps the time and headers of its last change.
+    ///
+    /// ```
+    /// use candlewick::{
+    ///     Consumed, Grouped, Materialized, Produced, StreamsBuilder, Suppressed, TimeWindows,
+    /// };
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_millis(10)))
+    ///     .count(Materialized::named("counts"))
+    ///     .suppress(Suppressed::until_window_closes("final-counts"))
+    ///     .to_stream()
+    ///     .map(|window, count| (window.key, count.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 5, 9, 11] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of records at 1, 5, 9 and 11: the first window is told once, when the second one has begun.
+    /// assert_eq!(values, [3]);
+    /// ```
     pub fn suppress(self, suppressed: Suppressed) -> Self {
         let builder = self.builder;
         let name = match &suppressed.name {

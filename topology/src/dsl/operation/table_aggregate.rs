@@ -18,6 +18,32 @@ use super::kept::{Kept, apply};
 
 impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
     /// Keeps an aggregate per group: `remove` takes an old row out, `add` puts a new one in.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, I64Serde, Materialized, Produced, StreamsBuilder, StringSerde};
+    /// # use candlewick::{Nullable, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("accounts"))
+    ///     .group_by(|_, balance| ("all".to_owned(), *balance), Grouped::with(StringSerde, I64Serde).named("to-all"))
+    ///     .aggregate(
+    ///         || 0,
+    ///         |_, balance, sum| *sum += balance,
+    ///         |_, balance, sum| *sum -= balance,
+    ///         Materialized::named("sum"),
+    ///     )
+    ///     .to_stream()
+    ///     .map_values(|sum| sum.unwrap_or(0))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic::<String, Option<i64>>("in", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("ada", Some(10), 0), ("grace", Some(5), 1), ("ada", Some(7), 2), ("grace", None, 3)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// # let last = values.last();
+    /// // Ada has 10, Grace 5; then Ada has 7, and Grace is gone.
+    /// assert_eq!(last, Some(&7));
+    /// ```
     pub fn aggregate<A: Data>(
         self,
         initialize: impl Fn() -> A + Send + Sync + 'static,
@@ -42,6 +68,27 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
     }
 
     /// Keeps one value per group: `add` brings a row in, `remove` takes one out.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, I64Serde, Materialized, Produced, StreamsBuilder, StringSerde};
+    /// # use candlewick::{Nullable, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("accounts"))
+    ///     .group_by(|_, balance| ("all".to_owned(), *balance), Grouped::with(StringSerde, I64Serde).named("to-all"))
+    ///     .reduce(|sum, balance| sum + balance, |sum, balance| sum - balance, Materialized::named("sum"))
+    ///     .to_stream()
+    ///     .map_values(|sum| sum.unwrap_or(0))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic::<String, Option<i64>>("in", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("ada", Some(10), 0), ("grace", Some(5), 1), ("ada", Some(7), 2), ("grace", None, 3)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// # let last = values.last();
+    /// // Ada has 10, Grace 5; then Ada has 7, and Grace is gone.
+    /// assert_eq!(last, Some(&7));
+    /// ```
     pub fn reduce(
         self,
         add: impl Fn(&V, &V) -> V + Send + Sync + 'static,

@@ -11,6 +11,28 @@ use crate::record::Record;
 impl<'b, K: Data, V: Data> KTable<'b, K, V> {
     /// Groups the rows by a new key and value. Where the old and the new row fall into one group, one change carries
     /// both; else the old one is taken out first. Rows with a null group key or value are left out.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder, StringSerde};
+    /// # use candlewick::{I64Serde, Nullable, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// type Place = Option<String>;
+    /// builder
+    ///     .table("in", Consumed::<String, Place>::default(), Materialized::named("homes"))
+    ///     .group_by(|person, home| (home.clone(), person.clone()), Grouped::with(StringSerde, StringSerde).named("by-home"))
+    ///     .count(Materialized::named("inhabitants"))
+    ///     .to_stream()
+    ///     .map_values(|count| count.unwrap_or(0))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic::<String, Option<String>>("in", StringSerde, Nullable(StringSerde));
+    /// # for (key, value, time) in [("ada", Some("Rome"), 0), ("grace", Some("Rome"), 1), ("ada", Some("Oslo"), 2)] { input.pipe(key.to_string(), value.map(str::to_string), Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let pairs: Vec<(String, i64)> = out.read_all().into_iter().map(|(key, value, _)| (key, value)).collect();
+    /// # let pairs: Vec<(&str, i64)> = pairs.iter().map(|(key, count)| (key.as_str(), *count)).collect();
+    /// // Ada and Grace come to Rome, then Ada moves to Oslo.
+    /// assert_eq!(pairs, [("Rome", 1), ("Rome", 2), ("Rome", 1), ("Oslo", 1)]);
+    /// ```
     pub fn group_by<K2: Data + PartialEq, V2: Data>(
         self,
         selector: impl Fn(&K, &V) -> (K2, V2) + Send + Sync + 'static,

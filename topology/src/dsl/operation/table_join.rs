@@ -44,6 +44,27 @@ impl<'b, K: StoreKey, L: Data> KTable<'b, K, L> {
     }
 
     /// Joins every row of this table with the other's row of the same key, or with `None`.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, Nullable, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// let bids = builder.table("bids", Consumed::<String, Option<i64>>::default(), Materialized::named("bids"));
+    /// let asks = builder.table("asks", Consumed::<String, Option<i64>>::default(), Materialized::named("asks"));
+    /// bids.left_join(asks, |_, bid, ask| format!("{bid} {ask:?}"))
+    ///     .to_stream()
+    ///     .map_values(Option::unwrap_or_default)
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let bids = driver.input_topic::<String, Option<i64>>("bids", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("k", Some(10), 0)] { bids.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let asks = driver.input_topic::<String, Option<i64>>("asks", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("k", Some(12), 0), ("z", Some(5), 1)] { asks.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, String>("out", StringSerde, StringSerde);
+    /// # let values: Vec<String> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // A bid of 10, then an ask of 12, then an ask without a bid:
+    /// assert_eq!(values, ["10 None", "10 Some(12)"]);
+    /// ```
     pub fn left_join<R: Data, O: Data>(
         self,
         other: KTable<'b, K, R>,
@@ -55,6 +76,27 @@ impl<'b, K: StoreKey, L: Data> KTable<'b, K, L> {
     }
 
     /// Joins the rows that either table has.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::{I64Serde, Nullable, StringSerde, Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// let bids = builder.table("bids", Consumed::<String, Option<i64>>::default(), Materialized::named("bids"));
+    /// let asks = builder.table("asks", Consumed::<String, Option<i64>>::default(), Materialized::named("asks"));
+    /// bids.outer_join(asks, |_, bid, ask| format!("{bid:?} {ask:?}"))
+    ///     .to_stream()
+    ///     .map_values(Option::unwrap_or_default)
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let bids = driver.input_topic::<String, Option<i64>>("bids", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("k", Some(10), 0)] { bids.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let asks = driver.input_topic::<String, Option<i64>>("asks", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("k", Some(12), 0), ("z", Some(5), 1)] { asks.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, String>("out", StringSerde, StringSerde);
+    /// # let values: Vec<String> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // A bid of 10, then an ask of 12, then an ask without a bid:
+    /// assert_eq!(values, ["Some(10) None", "Some(10) Some(12)", "None Some(5)"]);
+    /// ```
     pub fn outer_join<R: Data, O: Data>(
         self,
         other: KTable<'b, K, R>,

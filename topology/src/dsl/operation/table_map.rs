@@ -37,11 +37,47 @@ impl<'b, K: StoreKey, V: Data> KTable<'b, K, V> {
     }
 
     /// Keeps the rows for which `predicate` does not hold.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, I64Serde, Materialized, Nullable, Produced, StreamsBuilder, StringSerde};
+    /// # use candlewick::{Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("numbers"))
+    ///     .filter_not(|_, number| number % 2 == 0)
+    ///     .to_stream()
+    ///     .to("out", Produced::with(StringSerde, Nullable(I64Serde)));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic::<String, Option<i64>>("in", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("k", Some(1), 0), ("k", Some(2), 1), ("k", None, 2)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, Option<i64>>("out", StringSerde, Nullable(I64Serde));
+    /// # let values: Vec<Option<i64>> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // 1, then 2, then a deletion: what does not pass is deleted, once.
+    /// assert_eq!(values, [Some(1), None]);
+    /// ```
     pub fn filter_not(self, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.filter(move |key, value| !predicate(key, value))
     }
 
     /// Makes a new value of each value. A deletion stays one.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, I64Serde, Materialized, Nullable, Produced, StreamsBuilder, StringSerde};
+    /// # use candlewick::{Timestamp, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("numbers"))
+    ///     .map_values(|number| number * 10)
+    ///     .to_stream()
+    ///     .to("out", Produced::with(StringSerde, Nullable(I64Serde)));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic::<String, Option<i64>>("in", StringSerde, Nullable(I64Serde));
+    /// # for (key, value, time) in [("k", Some(1), 0), ("k", Some(2), 1), ("k", None, 2)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, Option<i64>>("out", StringSerde, Nullable(I64Serde));
+    /// # let values: Vec<Option<i64>> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // 1, then 2, then a deletion:
+    /// assert_eq!(values, [Some(10), Some(20), None]);
+    /// ```
     pub fn map_values<W: Data>(self, mapper: impl Fn(V) -> W + Send + Sync + 'static) -> KTable<'b, K, W> {
         self.map_values_with_key(move |_, value| mapper(value))
     }

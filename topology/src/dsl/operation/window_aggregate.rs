@@ -37,6 +37,29 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
     }
 
     /// Counts the records of each key and window.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder, TimeWindows};
+    /// # use candlewick::{I64Serde, StringSerde, Timestamp, TopologyTestDriver};
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_millis(10)))
+    ///     .count(Materialized::named("counts"))
+    ///     .to_stream()
+    ///     .map(|window, count| (format!("{} from {}", window.key, window.window.start), count.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 9, 11] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let pairs: Vec<(String, i64)> = out.read_all().into_iter().map(|(key, value, _)| (key, value)).collect();
+    /// # let pairs: Vec<(&str, i64)> = pairs.iter().map(|(key, count)| (key.as_str(), *count)).collect();
+    /// // Of records at 1, 9 and 11:
+    /// assert_eq!(pairs, [("k from 0", 1), ("k from 0", 2), ("k from 10", 1)]);
+    /// ```
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, Windowed<K>, i64> {
         materialized.burn_number(self.grouped.stream.builder);
         let from = (self.grouped, "KSTREAM-AGGREGATE-");

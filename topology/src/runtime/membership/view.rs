@@ -47,6 +47,13 @@ impl View {
         incarnation.instance != instance && said.is_some_and(|said| said.incarnation == *incarnation)
     }
 
+    /// The tasks that are with other instances, with where those answer.
+    pub(crate) fn elsewhere(&self, instance: &str) -> BTreeMap<TaskId, Option<String>> {
+        let tasks = self.table.iter().filter(|(task, _)| self.is_elsewhere(**task, instance));
+        let endpoint = |row: &Row| self.members.get(&row.owner.incarnation.instance)?.endpoint.clone();
+        tasks.map(|(task, row)| (*task, endpoint(row))).collect()
+    }
+
     fn take_leader(&mut self, value: Option<&[u8]>) -> serde_json::Result<()> {
         self.leader = value.map(serde_json::from_slice).transpose()?;
         Ok(())

@@ -183,6 +183,34 @@ where
     /// Appends the sessions of a key that end at or after `earliest_end` and start at or before `latest_start` to `out`, by
     /// end and then by start.
     ///
+    /// ```
+    /// use candlewick::{Session, Timestamp};
+    /// # use candlewick::{Consumed, Context, ProcessError, Processor, Record, StreamsBuilder, TopologyTestDriver};
+    /// # use candlewick::{I64Serde, SessionStore, StoreError, Stores, StringSerde};
+    /// # use std::time::Duration;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(Stores::session::<String, i64>("s", StringSerde, I64Serde, Duration::from_secs(3_600)));
+    /// # builder.stream("in", Consumed::<String, String>::default()).process::<String, String, _>(&["s"], |_| Idle);
+    /// # struct Idle;
+    /// # impl Processor<String, String, String, String> for Idle {
+    /// #     fn process(&mut self, _: Record<String, String>, _: &mut Context<'_, String, String>) -> Result<(), ProcessError> { Ok(()) }
+    /// # }
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store::<SessionStore<String, i64>, _>("s", |store| -> Result<(), StoreError> {
+    /// let key = "ada".to_owned();
+    /// let session = |start, end| Session { start: Timestamp(start), end: Timestamp(end) };
+    /// for (start, end) in [(0, 10), (100, 150), (300, 310)] {
+    ///     store.put(&key, session(start, end), end - start, Timestamp(end))?;
+    /// }
+    /// // Which sessions would a click at 120 belong to, within 50 of either end?
+    /// let mut found = Vec::new();
+    /// store.find(&key, Timestamp(120 - 50), Timestamp(120 + 50), &mut found)?;
+    /// let sessions: Vec<Session> = found.into_iter().map(|(session, _)| session).collect();
+    /// assert_eq!(sessions, [session(100, 150)]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the engine fails, or a key or value cannot be written or read.
     pub fn find(

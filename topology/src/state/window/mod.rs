@@ -247,6 +247,32 @@ where
 
     /// Appends the windows of a key that start in `from..=to` to `out`, by start.
     ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// # use candlewick::{Consumed, Context, ProcessError, Processor, Record, StreamsBuilder, TopologyTestDriver};
+    /// # use candlewick::{I64Serde, StoreError, Stores, StringSerde, WindowStore};
+    /// # use std::time::Duration;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(Stores::window::<String, i64>("s", StringSerde, I64Serde, Duration::from_secs(60), Duration::from_secs(3_600)));
+    /// # builder.stream("in", Consumed::<String, String>::default()).process::<String, String, _>(&["s"], |_| Idle);
+    /// # struct Idle;
+    /// # impl Processor<String, String, String, String> for Idle {
+    /// #     fn process(&mut self, _: Record<String, String>, _: &mut Context<'_, String, String>) -> Result<(), ProcessError> { Ok(()) }
+    /// # }
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store::<WindowStore<String, i64>, _>("s", |store| -> Result<(), StoreError> {
+    /// let key = "BTC".to_owned();
+    /// for minute in 0..5 {
+    ///     store.put(key.clone(), Timestamp(minute * 60_000), minute, Timestamp(minute * 60_000))?;
+    /// }
+    /// let mut found = Vec::new();
+    /// store.fetch(&key, Timestamp(60_000), Timestamp(180_000), &mut found)?;
+    /// let minutes: Vec<i64> = found.iter().map(|(_, entry)| entry.value).collect();
+    /// assert_eq!(minutes, [1, 2, 3]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the engine fails, or a key or value cannot be written or read.
     pub fn fetch(

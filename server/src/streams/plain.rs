@@ -1,0 +1,42 @@
+//! Stores whose keys and values need no introduction: text and numbers. Owns the list of such types.
+
+use candlewick::{
+    KeyValueStore, SessionStore, StoreInfo, StoreType, StreamsHandle, VersionedStore, WindowStore,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::show::{ShownStore, Windows};
+
+/// The store, if its keys and values are plain.
+pub(super) fn shown(streams: &StreamsHandle, store: &StoreInfo) -> Option<Box<dyn ShownStore>> {
+    with_key::<String>(streams, store)
+        .or_else(|| with_key::<i64>(streams, store))
+        .or_else(|| with_key::<i32>(streams, store))
+}
+
+fn with_key<K: Serialize + DeserializeOwned + 'static>(
+    streams: &StreamsHandle,
+    store: &StoreInfo,
+) -> Option<Box<dyn ShownStore>> {
+    with_types::<K, String>(streams, store)
+        .or_else(|| with_types::<K, i64>(streams, store))
+        .or_else(|| with_types::<K, i32>(streams, store))
+        .or_else(|| with_types::<K, f64>(streams, store))
+}
+
+fn with_types<K, V>(streams: &StreamsHandle, store: &StoreInfo) -> Option<Box<dyn ShownStore>>
+where
+    K: Serialize + DeserializeOwned + 'static,
+    V: Serialize + 'static,
+{
+    let name = &store.name;
+    Some(match store.kind {
+        StoreType::Window { size } => {
+            Box::new(Windows { store: streams.store::<WindowStore<K, V>>(name).ok()?, size })
+        }
+        StoreType::Session => Box::new(streams.store::<SessionStore<K, V>>(name).ok()?),
+        StoreType::Versioned => Box::new(streams.store::<VersionedStore<K, V>>(name).ok()?),
+        _ => Box::new(streams.store::<KeyValueStore<K, V>>(name).ok()?),
+    })
+}
