@@ -13,6 +13,7 @@ pub fn committed_offsets_come_back_with_their_text(log: &Arc<dyn Log>) {
     let ids = [TopicPartition::new(&*topic, 0), TopicPartition::new(&*topic, 1)];
     let mut consumer = log.consumer(&group, Isolation::ReadCommitted).expect("a consumer");
     assert_eq!(consumer.committed(&ids, PATIENCE).expect("offsets"), [None, None]);
+    assert_eq!(consumer.committed(&[], PATIENCE).expect("who asks for nothing gets nothing"), []);
     let first = CommittedOffset { offset: 7, metadata: "AgAAAY5a2Z8=".to_owned() };
     consumer.commit(&[(ids[0].clone(), first.clone())], &outsider(&group)).expect("nobody objects");
     assert_eq!(consumer.committed(&ids, PATIENCE).expect("offsets"), [Some(first), None]);

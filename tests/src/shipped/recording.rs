@@ -71,23 +71,32 @@ impl Recording {
     pub fn new(seed: u64, start: i64, minutes: i64, per_minute: i64) -> Self {
         let symbols = [("BTC-USD", 4_200_000), ("ETH-USD", 310_000), ("XRP-USD", 5_800)];
         let symbols = symbols.map(|(symbol, price)| (symbol.into(), price));
-        Self::of(symbols.to_vec(), seed, start, minutes, per_minute)
+        Self::of(symbols.to_vec(), false, seed, start, minutes, per_minute)
     }
 
-    /// The same of as many symbols as are asked for.
+    /// The same of as many symbols as are asked for, which trade in turn: with more trades a minute than symbols, none is
+    /// without a candle.
     #[must_use]
     pub fn of_many(symbols: i64, seed: u64, start: i64, minutes: i64, per_minute: i64) -> Self {
         let symbols = (0..symbols).map(|n| (format!("S{n:03}-USD").into(), 5_000 + 1_000 * n)).collect();
-        Self::of(symbols, seed, start, minutes, per_minute)
+        Self::of(symbols, true, seed, start, minutes, per_minute)
     }
 
-    fn of(mut prices: Vec<(Arc<str>, i64)>, seed: u64, start: i64, minutes: i64, per_minute: i64) -> Self {
+    fn of(
+        mut prices: Vec<(Arc<str>, i64)>,
+        in_turn: bool,
+        seed: u64,
+        start: i64,
+        minutes: i64,
+        per_minute: i64,
+    ) -> Self {
         let mut chance = Chance(seed);
         let count = i64::try_from(prices.len()).expect("few symbols");
         let step = 60_000 / per_minute;
         let mut trades = Vec::new();
         for n in 0..minutes * per_minute {
-            let (symbol, price) = &mut prices[usize::try_from(chance.below(count)).expect("small")];
+            let number = if in_turn { n % count } else { chance.below(count) };
+            let (symbol, price) = &mut prices[usize::try_from(number).expect("small")];
             *price = (*price + chance.below(21) - 10).max(100);
             let late = if chance.below(10) == 0 { chance.below(2_000) } else { 0 };
             trades.push(Trade {

@@ -26,6 +26,10 @@ pub(super) fn committed(
     partitions: &[TopicPartition],
     timeout: Duration,
 ) -> Result<Vec<Option<CommittedOffset>>, NativeError> {
+    if partitions.is_empty() {
+        // librdkafka refuses to ask for nothing.
+        return Ok(Vec::new());
+    }
     let mut list = TopicPartitionList::new();
     for partition in partitions {
         list.add_partition(&partition.topic, partition.partition.0);
