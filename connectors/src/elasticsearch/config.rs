@@ -172,7 +172,7 @@ impl ElasticsearchConfig {
             bulk_bytes_max: 5 << 20,
             linger: Duration::from_millis(500),
             request_timeout: Duration::from_secs(10),
-            session_timeout: Duration::from_secs(30),
+            session_timeout: Duration::from_secs(12),
             backoff: BackoffSettings::default(),
         }
     }

@@ -47,6 +47,8 @@ pub(crate) struct Control {
     orders: Option<Sender<Order>>,
     leader: Option<JoinHandle<()>>,
     departure: Receiver<Departure>,
+    /// Before this it is not said again that the log is away.
+    tell_away_at: Duration,
 }
 
 /// What the other threads of an instance need to know of its control thread.
@@ -66,6 +68,9 @@ const CALM_POLL: Duration = Duration::from_millis(50);
 
 /// After how long something said but not read back is said again.
 const SAY_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Between two warnings that the log is away.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// How long a leaving instance waits for others to take its tasks over.
 const HANDOVER_MAX: Duration = Duration::from_secs(3);
@@ -111,6 +116,7 @@ impl Control {
             orders: Some(orders),
             leader: Some(leader),
             departure,
+            tell_away_at: Duration::ZERO,
         };
         Ok((control, ends))
     }
@@ -153,7 +159,7 @@ impl Control {
                 }
             }
             Err(ClientError::Unavailable { reason, .. }) => {
-                tracing::warn!(reason, "the group is not reachable");
+                self.tell_away("the group", &reason);
             }
             Err(error) => return Err(error.into()),
         }
@@ -161,7 +167,7 @@ impl Control {
         match self.journal.poll(if is_calm { CALM_POLL } else { POLL }) {
             Ok(changes) => self.on_changes(&changes),
             Err(ClientError::Unavailable { reason, .. }) => {
-                tracing::warn!(reason, "the control topic is not reachable");
+                self.tell_away("the control topic", &reason);
                 std::thread::sleep(POLL);
             }
             Err(error) => return Err(error.into()),
@@ -173,6 +179,15 @@ impl Control {
             self.tell(vec![word]);
         }
         self.speak()
+    }
+
+    /// Says that the log is away, and not at every one of some hundred tries a second.
+    fn tell_away(&mut self, what: &str, reason: &str) {
+        let now = self.now();
+        if now >= self.tell_away_at {
+            self.tell_away_at = now + TELL_AGAIN_AFTER;
+            tracing::warn!(reason, "{what} is not reachable");
+        }
     }
 
     fn order(&self, order: Order) {
