@@ -12,6 +12,8 @@ mod known;
 mod processors;
 mod report;
 mod run;
+mod spread;
+mod stores;
 mod table;
 mod text;
 
