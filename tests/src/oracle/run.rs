@@ -1,5 +1,6 @@
 //! Runs the cases of a golden file in the test driver and says of each whether it agrees.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -179,7 +180,10 @@ fn options(spec: &Json) -> DriverOptions {
 
 impl<'p> Run<'p> {
     pub(super) fn start(file: &GoldenFile, plan: &'p Plan, variant: Variant, partitions: i32) -> Self {
-        let mut options = DriverOptions { partitions, ..options(&file.spec) };
+        let inputs = file.cases.iter().flat_map(Case::inputs).filter_map(|input| input[0].as_str());
+        let topics: BTreeSet<&str> = inputs.filter(|topic| *topic != "$wall").collect();
+        let topics = topics.into_iter().map(str::to_owned).collect();
+        let mut options = DriverOptions { partitions, topics, ..options(&file.spec) };
         let on_disk = variant == Variant::OnDisk;
         let folder = on_disk.then(|| tempfile::tempdir().expect("a temporary folder can be made"));
         if variant == Variant::Cached {

@@ -1,5 +1,6 @@
 //! A stream grouped by key: where aggregations begin.
 
+use crate::dsl::sink::Partitioning;
 use std::sync::Arc;
 
 use super::Data;
@@ -51,6 +52,7 @@ impl<'b, K: Data, V: Data> KGroupedStream<'b, K, V> {
             name: self.name.clone().or_else(|| store.cloned()),
             generated: Arc::clone(generated),
             partitions: None,
+            partitioning: Partitioning::OfKey,
             drop_null_keys: true,
         })
     }

@@ -21,7 +21,7 @@ pub(crate) struct PlannedPartitions {
     pub(crate) internal: Vec<InternalTopic>,
 }
 
-/// Computes all counts. `counts` must name every topic of [`Topology::source_topics`].
+/// Computes all counts. `counts` must name every topic of [`Topology::source_topics`], and those that patterns match.
 pub(crate) fn partition_counts(
     topology: &Topology,
     application: &str,
@@ -30,6 +30,14 @@ pub(crate) fn partition_counts(
 ) -> Result<PlannedPartitions, TopologyErrors> {
     let mut known: BTreeMap<TopicRef, i32> =
         counts.iter().map(|(topic, count)| (TopicRef::External(Arc::clone(topic)), *count)).collect();
+    for pattern in topology.patterns() {
+        let matched = counts.iter().filter(|(topic, _)| pattern.means(application, topic));
+        known.insert(pattern.clone(), matched.map(|(_, count)| *count).max().unwrap_or(0));
+    }
+    let twice = read_twice(topology, counts);
+    if !twice.is_empty() {
+        return Err(TopologyErrors(twice));
+    }
     settle(topology, &mut known);
     let errors = co_partition_errors(topology, &known);
     if !errors.is_empty() {
@@ -57,6 +65,22 @@ pub(crate) fn partition_counts(
         }
     }
     Ok(PlannedPartitions { tasks, internal })
+}
+
+/// Topics that several patterns match. What is read by name too was refused when the topology was sealed.
+fn read_twice(topology: &Topology, counts: &PartitionCounts) -> Vec<TopologyError> {
+    let mut errors = Vec::new();
+    for topic in counts.keys() {
+        let mut readers = topology.patterns().filter(|pattern| pattern.means("", topic));
+        if let (Some(first), Some(second)) = (readers.next(), readers.next()) {
+            errors.push(TopologyError::TopicReadTwice {
+                topic: topic.to_string(),
+                first: first.declared().to_string(),
+                second: second.declared().to_string(),
+            });
+        }
+    }
+    errors
 }
 
 fn widest(sub: &SubTopology, known: &BTreeMap<TopicRef, i32>) -> i32 {

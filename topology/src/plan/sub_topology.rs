@@ -97,7 +97,9 @@ fn gather(graph: &Graph, stores: &mut [Option<StoreDecl>], id: u32, nodes: Vec<N
         let decl = &graph.nodes[node.index()];
         match &decl.role {
             NodeRole::Source { topics, .. } => sub.sources.extend(topics.iter().cloned()),
-            NodeRole::Sink { topic, .. } if !sub.outputs.contains(topic) => sub.outputs.push(topic.clone()),
+            NodeRole::Sink { topic: Some(topic), .. } if !sub.outputs.contains(topic) => {
+                sub.outputs.push(topic.clone());
+            }
             NodeRole::Sink { .. } | NodeRole::Processor { .. } => {}
         }
         for name in &decl.stores {

@@ -11,8 +11,9 @@ use std::time::Duration;
 use super::durable::Durable;
 use super::globals::Globals;
 use super::topics::{TestInputTopic, TestOutputTopic};
+use crate::error::ProcessError;
 use crate::plan::{SubTopology, Topology, changelog_topic};
-use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType};
+use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType, TopicDirectory};
 use crate::record::{Headers, Partition, RecordRun, TaskId, TopicPartition};
 use crate::runtime::{DeserializationHandler, FailOnDecodeError, Task, TaskFault, TaskPlan};
 use crate::serde::{Serde, partition_for_key};
@@ -88,6 +89,8 @@ pub struct DriverOptions {
     /// How many partitions every topic has, and so how many tasks there are. What is piped goes by the hash of its key's
     /// bytes, and to the first partition without one.
     pub partitions: i32,
+    /// The topics that the log is said to have, for sources that read by a pattern.
+    pub topics: Vec<String>,
 }
 
 impl Default for DriverOptions {
@@ -100,11 +103,21 @@ impl Default for DriverOptions {
             dead_letter_topic: None,
             state_dir: None,
             partitions: 1,
+            topics: Vec::new(),
         }
     }
 }
 
 const APPLICATION: &str = "driver";
+
+/// A log that has every topic, with so many partitions.
+struct EveryTopic(i32);
+
+impl TopicDirectory for EveryTopic {
+    fn partitions(&self, _: &str) -> Result<Option<i32>, ProcessError> {
+        Ok(Some(self.0))
+    }
+}
 
 /// All sub-topologies in one task with one partition of each topic, as the JVM's driver has it; `durable` is what a
 /// former task left.
@@ -115,6 +128,7 @@ pub(super) fn open_task(
     durable: &Durable,
 ) -> Result<Task, TaskFault> {
     let whole = SubTopology::whole(topology.sub_topologies());
+    let subscribed: Vec<Arc<str>> = options.topics.iter().map(|topic| topic.as_str().into()).collect();
     let plan = TaskPlan {
         topology,
         sub_topology: &whole,
@@ -122,6 +136,8 @@ pub(super) fn open_task(
         application: APPLICATION,
         caching: options.cache_bytes_max > 0,
         partitions_of: &|_| options.partitions.max(1),
+        subscribed: &subscribed,
+        directory: Arc::new(EveryTopic(options.partitions.max(1))),
         dead_letter_topic: options.dead_letter_topic.as_deref(),
         process_handler: Arc::clone(&options.process_handler),
         decode_handler: Arc::clone(&options.decode_handler),

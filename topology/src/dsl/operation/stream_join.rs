@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::stream_join_side::{Held, JoinSide, KeepSide, LeftSide, MatchSide, RightSide};
 use crate::dsl::options::SharedSerde;
 use crate::dsl::repartition::RepartitionSettings;
+use crate::dsl::sink::Partitioning;
 use crate::dsl::{Data, JoinWindows, KStream, StoreKey, StreamJoined, StreamsBuilder};
 use crate::error::TopologyError;
 use crate::plan::{MakeNode, NodeId, NodeRole, Wiring};
@@ -205,7 +206,16 @@ pub(super) fn by_key<'b, K: StoreKey, V: Data>(
     // Kafka Streams names the topic after the node that changed the key.
     let generated = Arc::clone(&stream.builder.graph.borrow_mut().node_mut(stream.node).name);
     let (key, value) = (Arc::clone(key), Arc::clone(value));
-    stream.through(RepartitionSettings { key, value, name, generated, partitions: None, drop_null_keys })
+    let partitioning = Partitioning::OfKey;
+    stream.through(RepartitionSettings {
+        key,
+        value,
+        name,
+        generated,
+        partitions: None,
+        partitioning,
+        drop_null_keys,
+    })
 }
 
 /// A store of one side's records: each is kept, also several of one key and time.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::SharedSerde;
+use crate::dsl::value_getter::ValueGetter;
 use crate::dsl::{Change, Data, KTable};
 use crate::error::{ProcessError, TopologyError};
 use crate::plan::Wiring;
@@ -94,7 +95,8 @@ struct BufferFull {
 }
 
 impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
-    /// Holds changes back as `suppressed` says; what is let go keeps the time and headers of its last change.
+    /// Holds changes back as `suppressed` says; what is let go keeps the time and headers of its last change. A join that
+    /// reads this table sees what was there before the first change that is held back.
     ///
     /// ```
     /// use candlewick::{
@@ -155,20 +157,18 @@ impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
         let is_bounded = suppressed.records_max.is_some() || suppressed.bytes_max.is_some();
         let waits_for_close = suppressed.until == Until::WindowCloses && !is_bounded;
         let above = graph.node_mut(self.node).stores.first().cloned();
-        if suppressed.bytes_max.is_some() {
-            // Kafka Streams buffers old values too, and counts their bytes.
-            graph.enable_old_values(self.node);
-        }
+        // Kafka Streams buffers old values too, counts their bytes, and has joins read them.
+        graph.enable_old_values(self.node);
         drop(graph);
         let change = BufferedChange(Arc::clone(&value));
         builder.add_store(Stores::suppress(&store, key, change));
-        let (store_name, sealed) = (Arc::clone(&store), Arc::new(suppressed));
+        let (store_name, sealed, of_buffer) = (Arc::clone(&store), Arc::new(suppressed), Arc::clone(&value));
         let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
             Box::new(Typed::new(Suppress::<K, V> {
                 store: wiring.store(&store_name),
                 name: Arc::clone(&store_name),
                 suppressed: Arc::clone(&sealed),
-                value: Arc::clone(&value),
+                value: Arc::clone(&of_buffer),
                 topic: wiring.changelog(&store_name),
                 grace_ms,
                 send_old: wiring.node.send_old,
@@ -179,12 +179,13 @@ impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
                 released: Vec::new(),
             }))
         });
-        let below: Self = self.then(name, vec![store], make);
+        let below: Self = self.then(name, vec![Arc::clone(&store)], make);
         let mut graph = builder.graph.borrow_mut();
         let decl = graph.node_mut(below.node);
         (decl.old_from_parent, decl.waits_for_close) = (true, waits_for_close);
         drop(graph);
-        below.with_info(TableInfo { getter: None, keep: None, ..info })
+        let getter = info.getter.map(|above| ValueGetter::of_suppressed(above, store, value));
+        below.with_info(TableInfo { getter, keep: None, ..info })
     }
 }
 
