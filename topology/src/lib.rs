@@ -25,7 +25,7 @@ pub use dsl::{
     WindowedCogroupedKStream, WindowedKStream, WindowedSerde,
 };
 pub use error::{ProcessError, TopologyError, TopologyErrors};
-pub use plan::{AutoOffsetReset, BuildOptions, PartitionCounts, Topology};
+pub use plan::{AutoOffsetReset, BuildOptions, InternalTopic, PartitionCounts, TopicKind, Topology};
 pub use processor::{
     ChildHandle, Context, DropReason, FailOnProcessError, FailedRecord, FixedKeyContext, FixedKeyProcessor,
     FixedKeyRecord, ProcessHandler, ProcessResponse, Processor, ProcessorWrapper, Punctuation,
@@ -46,7 +46,7 @@ pub use serde::{
     Utf8, VoidSerde, partition_for_key,
 };
 pub use state::{
-    BufferStats, Buffered, ChangeSerde, Dirty, DirtySession, DirtyWindow, Entry, KeyValueStore, Put,
+    BufferStats, Buffered, ChangeSerde, Dirty, DirtySession, DirtyWindow, Entry, Evicted, KeyValueStore, Put,
     QueryableStore, Session, SessionStore, StateFolder, StoreBuilder, StoreError, StoreHandle, Stores,
     SuppressBuffer, VersionedStore, WindowStore,
 };

@@ -6,6 +6,7 @@ mod aggregates;
 mod corpus;
 mod functions;
 mod handle;
+mod internals;
 mod interpreter;
 mod joins;
 mod known;

@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::corpus::{Case, GoldenFile, Step};
+use super::internals::{self, APPLICATION, Internals};
 use super::interpreter::{Plan, Refused, interpret};
 use super::known::KnownDifferences;
 use super::report::Outcome;
@@ -105,11 +106,12 @@ fn judge_case(
     known: &KnownDifferences,
     variant: Variant,
 ) -> Outcome {
+    let topics = internals::compare_topics(file, plan);
     let described = plan.topology.describe();
     let alike = file.describe.as_ref().is_none_or(|expected| *expected == described);
     let described = if alike { Ok(()) } else { Err(format!("describe gives\n{described}")) };
     let run = |case: &Case| Run::start(file, plan, variant, 1).compare(case, last_step(file, case));
-    let result = run(case).and(described);
+    let result = run(case).and(described).and(topics);
     match (known.of(&file.name, case), result) {
         (None, Ok(())) | (Some((_, None)), Ok(())) => Outcome::Passed,
         (None, Err(difference)) => Outcome::Failed(difference),
@@ -160,6 +162,7 @@ pub(super) struct Run<'p> {
     /// Where stores lie that are on disk; removed with the run.
     _folder: Option<TempDir>,
     outputs: Vec<(String, TestOutputTopic<Key, Value>)>,
+    internals: Internals,
     dropped: u64,
 }
 
@@ -167,6 +170,7 @@ fn options(spec: &Json) -> DriverOptions {
     let config = |key: &str| spec["config"][key].as_str();
     let cache = config("statestore.cache.max.bytes").and_then(|max| max.parse().ok());
     let mut options = DriverOptions {
+        application_id: APPLICATION.to_owned(),
         cache_bytes_max: cache.unwrap_or(0),
         wall_clock: Timestamp(spec["wall_start"].as_i64().unwrap_or(0)),
         dead_letter_topic: config("errors.dead.letter.queue.topic.name").map(str::to_owned),
@@ -198,7 +202,8 @@ impl<'p> Run<'p> {
         let outputs =
             topics.into_iter().map(|topic| (topic.to_owned(), driver.output_topic(topic, TEXT, TEXT)));
         let outputs = outputs.collect();
-        Self { plan, outputs, driver, options, variant, _folder: folder, dropped: 0 }
+        let internals = Internals::of(file, &driver);
+        Self { plan, outputs, internals, driver, options, variant, _folder: folder, dropped: 0 }
     }
 
     fn compare(mut self, case: &Case, restart_after: usize) -> Result<(), String> {
@@ -213,6 +218,9 @@ impl<'p> Run<'p> {
                 Ok(()) | Err(_) => {}
             }
             self.compare_step(step).map_err(|difference| format!("{at}{difference}"))?;
+            if self.variant == Variant::Plain {
+                self.internals.compare(step).map_err(|difference| format!("{at}{difference}"))?;
+            }
             if index == restart_after && self.variant.restarts() && !fails {
                 let again = self.driver.restart(&self.plan.topology, &self.options);
                 again.map_err(|error| format!("the restart after {at} failed: {error}"))?;

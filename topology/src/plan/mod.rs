@@ -18,5 +18,6 @@ pub use partitions::PartitionCounts;
 pub(crate) use partitions::partition_counts;
 pub(crate) use pattern::TopicPattern;
 pub(crate) use sub_topology::SubTopology;
+pub use sub_topology::{InternalTopic, TopicKind};
 pub use topology::Topology;
 pub(crate) use wiring::{Instance, SourceCell, Wiring, changelog_topic};

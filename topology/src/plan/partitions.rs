@@ -21,6 +21,38 @@ pub(crate) struct PlannedPartitions {
     pub(crate) internal: Vec<InternalTopic>,
 }
 
+impl Topology {
+    /// The topics that an application of this id makes for itself, given how many partitions its source topics have: for
+    /// those who make topics, or their access rules, before it runs. Windows' changelogs keep a day more than the windows
+    /// need, as they do by default.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, PartitionCounts, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("words", Consumed::<String, String>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .count(Materialized::named("counts"));
+    /// let topology = builder.build().expect("valid");
+    /// let counts = PartitionCounts::from([("words".into(), 6)]);
+    /// let topics = topology.internal_topics("app", &counts).expect("joined topics fit together");
+    /// assert_eq!((&*topics[0].name, topics[0].partitions), ("app-counts-changelog", 6));
+    /// ```
+    ///
+    /// # Errors
+    /// When joined topics do not have the same number of partitions.
+    pub fn internal_topics(
+        &self,
+        application: &str,
+        counts: &PartitionCounts,
+    ) -> Result<Vec<InternalTopic>, TopologyErrors> {
+        Ok(partition_counts(self, application, counts, ADDITIONAL_RETENTION_MS)?.internal)
+    }
+}
+
+/// How much longer than the windows in it a changelog is kept by default: a day.
+const ADDITIONAL_RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
+
 /// Computes all counts. `counts` must name every topic of [`Topology::source_topics`], and those that patterns match.
 pub(crate) fn partition_counts(
     topology: &Topology,

@@ -54,7 +54,7 @@ pub(crate) use reader::StateReader;
 pub(crate) use record_buffer::RecordBuffer;
 pub(crate) use schema::join::Side;
 pub use session::{DirtySession, Session, SessionStore};
-pub use suppress::{BufferStats, Buffered, ChangeSerde, SuppressBuffer};
+pub use suppress::{BufferStats, Buffered, ChangeSerde, Evicted, SuppressBuffer};
 pub(crate) use task_state::{EngineChoice, TaskSettings, TaskState};
 pub use versioned::{Put, VersionedStore};
 pub use window::{DirtyWindow, WindowStore};

@@ -32,6 +32,17 @@ pub struct Buffered<C> {
     pub metadata: RecordMetadata,
 }
 
+/// What is let go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evicted<K, C> {
+    /// The key.
+    pub key: K,
+    /// Its last change.
+    pub record: Buffered<C>,
+    /// The bytes of the old value of its first change: what those below still believe.
+    pub prior: Option<Box<[u8]>>,
+}
+
 /// Splits a change into its old and its new value and puts it together again.
 pub trait ChangeSerde<C>: Send + Sync + 'static {
     /// Appends the bytes of the old value to `out`; `false` when there is none.
@@ -187,7 +198,7 @@ where
     pub fn evict_while(
         &mut self,
         mut pred: impl FnMut(&BufferStats) -> bool,
-        out: &mut Vec<(K, Buffered<C>)>,
+        out: &mut Vec<Evicted<K, C>>,
     ) -> Result<(), StoreError> {
         self.load()?;
         while !self.rows.is_empty() && pred(&self.stats()) {
@@ -195,7 +206,7 @@ where
             self.byte_len -= row.weight;
             self.times.remove(&key);
             self.dirty.insert(key);
-            out.push((row.key, row.record));
+            out.push(Evicted { key: row.key, record: row.record, prior: row.prior });
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ pub(crate) struct PipedRecord {
 /// As in the JVM's driver all sub-topologies share one task and so one stream time, and of the records that wait the one
 /// with the lowest time goes first; on a log each sub-topology has tasks and stream times of its own. With more
 /// [`partitions`](DriverOptions::partitions) there are as many such tasks, and records go where their key belongs.
-/// Changelogs and internal topics can be read like any other, under names that begin with `driver-`.
+/// Changelogs and internal topics can be read like any other, under names that begin with the application's id.
 ///
 /// ```
 /// use candlewick::{Consumed, Produced, StreamsBuilder, StringSerde, TopologyTestDriver};
@@ -74,6 +74,8 @@ struct Driven {
 
 /// How a driver runs a topology.
 pub struct DriverOptions {
+    /// The application's id, with which the names of its own topics begin.
+    pub application_id: String,
     /// Bytes of write-back cache per task; 0 forwards every update at once, as the JVM's driver does by default.
     pub cache_bytes_max: usize,
     /// Where the virtual wall clock starts.
@@ -96,6 +98,7 @@ pub struct DriverOptions {
 impl Default for DriverOptions {
     fn default() -> Self {
         Self {
+            application_id: "driver".to_owned(),
             cache_bytes_max: 0,
             wall_clock: Timestamp(0),
             process_handler: Arc::new(FailOnProcessError),
@@ -107,8 +110,6 @@ impl Default for DriverOptions {
         }
     }
 }
-
-const APPLICATION: &str = "driver";
 
 /// A log that has every topic, with so many partitions.
 struct EveryTopic(i32);
@@ -133,7 +134,7 @@ pub(super) fn open_task(
         topology,
         sub_topology: &whole,
         partition,
-        application: APPLICATION,
+        application: &options.application_id,
         caching: options.cache_bytes_max > 0,
         partitions_of: &|_| options.partitions.max(1),
         subscribed: &subscribed,
@@ -142,7 +143,7 @@ pub(super) fn open_task(
         process_handler: Arc::clone(&options.process_handler),
         decode_handler: Arc::clone(&options.decode_handler),
     };
-    let changelog = |name: &Arc<str>| changelog_topic(APPLICATION, name);
+    let changelog = |name: &Arc<str>| changelog_topic(&options.application_id, name);
     let settings = TaskSettings {
         engine: match &options.state_dir {
             Some(folder) => {

@@ -226,8 +226,9 @@ pub(super) fn side_store<K: StoreKey, V: Data, A, B, C>(
     joined: &StreamJoined<A, B, C>,
 ) -> StoreBuilder<WindowStore<K, V>> {
     let (size, retention) = (duration(windows.size_ms()), duration(windows.size_ms() + windows.grace));
-    let store = Stores::window(name, Arc::clone(key), Arc::clone(value), size, retention).without_cache();
-    configure(store, joined)
+    let store = Stores::window(name, Arc::clone(key), Arc::clone(value), size, retention);
+    // No key comes twice: there is nothing to compact.
+    configure(store.without_cache().changelog_config("cleanup.policy", "delete"), joined)
 }
 
 fn configure<S, K, L, R>(mut store: StoreBuilder<S>, joined: &StreamJoined<K, L, R>) -> StoreBuilder<S> {

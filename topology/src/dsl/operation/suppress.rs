@@ -12,7 +12,7 @@ use crate::plan::Wiring;
 use crate::processor::{Context, Node, Processor, Typed};
 use crate::record::{Record, RecordMetadata, TopicPartition};
 use crate::serde::{Serde, SerdeError};
-use crate::state::{BufferStats, Buffered, ChangeSerde, StoreHandle, Stores, SuppressBuffer};
+use crate::state::{BufferStats, Buffered, ChangeSerde, Evicted, StoreHandle, Stores, SuppressBuffer};
 use crate::time::{Timestamp, millis};
 
 /// Until when a table's changes are held back, and how much of them. The store's name is the buffer's identity.
@@ -263,7 +263,7 @@ struct Suppress<K: Data, V: Data> {
     observed: Timestamp,
     /// Under which `observed` is committed with the offsets.
     observed_key: Arc<str>,
-    released: Vec<(K, Buffered<Change<V>>)>,
+    released: Vec<Evicted<K, Change<V>>>,
 }
 
 impl<K: Windowable, V: Data> Processor<K, Change<V>, K, Change<V>> for Suppress<K, V> {
@@ -315,21 +315,13 @@ impl<K: Windowable, V: Data> Suppress<K, V> {
         record: Record<K, Change<V>>,
         cx: &mut Context<'_, K, Change<V>>,
     ) -> Result<(), ProcessError> {
-        let Record { key, value: mut change, timestamp, headers } = record;
+        let Record { key, value: change, timestamp, headers } = record;
         let time = match self.suppressed.until {
             Until::WindowCloses => key.window_end().unwrap_or(timestamp),
             Until::TimeLimit(_) => timestamp,
         };
         let metadata = cx.metadata().unwrap_or_else(no_origin);
-        let buffer = cx.store(self.store);
-        if self.send_old
-            && let Some(prior) = buffer.prior(&key)?
-        {
-            // Those below still believe what was there before the first buffered change.
-            change.old = prior.map(|bytes| self.value.deserialize(&self.topic, bytes)).transpose()?;
-        }
-        buffer.put(time, key, Buffered { change, timestamp, headers, metadata })?;
-        Ok(())
+        Ok(cx.store(self.store).put(time, key, Buffered { change, timestamp, headers, metadata })?)
     }
 
     fn release(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
@@ -352,7 +344,13 @@ impl<K: Windowable, V: Data> Suppress<K, V> {
             let store = Arc::clone(&self.name);
             return Err(ProcessError::fatal(BufferFull { store, records: stats.len, bytes: stats.byte_len }));
         }
-        for (key, Buffered { change, timestamp, headers, .. }) in self.released.drain(..) {
+        for Evicted { key, record, prior } in self.released.drain(..) {
+            let Buffered { mut change, timestamp, headers, .. } = record;
+            if self.send_old {
+                // Those below still believe what was there before the first buffered change.
+                let prior = prior.map(|bytes| self.value.deserialize(&self.topic, &bytes));
+                change.old = prior.transpose()?;
+            }
             if self.suppressed.until == Until::WindowCloses && change.new.is_none() {
                 continue;
             }
