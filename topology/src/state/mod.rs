@@ -23,6 +23,7 @@ mod queryable;
 mod reader;
 mod record_buffer;
 mod restore;
+mod row_bytes;
 mod schema;
 mod session;
 mod staging;
