@@ -1,12 +1,12 @@
 //! A stream grouped by key: where aggregations begin.
 
-use crate::dsl::sink::Partitioning;
 use std::sync::Arc;
 
 use super::Data;
 use super::kstream::KStream;
 use super::options::{Grouped, SharedSerde};
 use super::repartition::RepartitionSettings;
+use super::sink::Partitioning;
 use super::windowed_stream::{WindowKind, WindowedKStream};
 
 /// A stream whose records are gathered by key. Made by [`KStream::group_by_key`] and [`KStream::group_by`].
