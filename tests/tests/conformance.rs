@@ -10,7 +10,8 @@ use candlewick_tests::oracle::{Corpus, CorpusError, KnownDifferences, Report, Va
 use serde_json::Value as Json;
 
 /// The suites, the plain one last: its line is the verdict.
-const SUITES: [(&str, Variant); 4] = [
+const SUITES: [(&str, Variant); 5] = [
+    ("partition variant", Variant::Spread),
     ("cache variant", Variant::Cached),
     ("restart variant", Variant::Restarted),
     ("disk variant", Variant::OnDisk),

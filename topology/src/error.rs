@@ -156,6 +156,16 @@ pub enum TopologyError {
         /// How to name it.
         advice: &'static str,
     },
+    /// A pattern of source topics cannot be read.
+    #[error("node {node}: `{pattern}` is no regular expression over topic names: {reason}")]
+    InvalidPattern {
+        /// The node.
+        node: String,
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// `suppress` until windows close needs to know the grace.
     #[error("node {node}: suppress until windows close needs a windowed aggregation above it")]
     NoWindowAbove {

@@ -20,14 +20,16 @@ pub use dsl::{
     JoinWindows, Joined, KGroupedStream, KGroupedTable, KStream, KTable, Materialized, ProcessorStores,
     Produced, RecordTimestamp, Repartitioned, SessionWindowedKStream, SessionWindowedSerde, SessionWindows,
     SlidingWindowedKStream, SlidingWindows, SplitStream, StoreKey, StreamJoined, StreamsBuilder, Suppressed,
-    TableContext, TableJoined, TimeWindowedKStream, TimeWindows, TimestampExtractor, WallclockTimestamp,
-    Window, WindowKind, Windowable, Windowed, WindowedCogroupedKStream, WindowedKStream, WindowedSerde,
+    TableContext, TableJoined, TimeWindowedKStream, TimeWindows, TimestampExtractor,
+    UsePartitionTimeOnInvalidTimestamp, WallclockTimestamp, Window, WindowKind, Windowable, Windowed,
+    WindowedCogroupedKStream, WindowedKStream, WindowedSerde,
 };
 pub use error::{ProcessError, TopologyError, TopologyErrors};
-pub use plan::{AutoOffsetReset, BuildOptions, PartitionCounts, Topology};
+pub use plan::{AutoOffsetReset, BuildOptions, InternalTopic, PartitionCounts, TopicKind, Topology};
 pub use processor::{
-    ChildHandle, Context, DropReason, FailOnProcessError, FailedRecord, ProcessHandler, ProcessResponse,
-    Processor, ProcessorWrapper, Punctuation, PunctuationType, PunctuatorId, SkipOnProcessError,
+    ChildHandle, Context, DropReason, FailOnProcessError, FailedRecord, FixedKeyContext, FixedKeyProcessor,
+    FixedKeyRecord, ProcessHandler, ProcessResponse, Processor, ProcessorWrapper, Punctuation,
+    PunctuationType, PunctuatorId, SkipOnProcessError,
 };
 pub use record::{
     Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,
@@ -44,7 +46,7 @@ pub use serde::{
     Utf8, VoidSerde, partition_for_key,
 };
 pub use state::{
-    BufferStats, Buffered, ChangeSerde, Dirty, DirtySession, DirtyWindow, Entry, KeyValueStore, Put,
+    BufferStats, Buffered, ChangeSerde, Dirty, DirtySession, DirtyWindow, Entry, Evicted, KeyValueStore, Put,
     QueryableStore, Session, SessionStore, StateFolder, StoreBuilder, StoreError, StoreHandle, Stores,
     SuppressBuffer, VersionedStore, WindowStore,
 };

@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use candlewick::{
-    Consumed, I64Serde, Joined, KeyValueStore, Materialized, Nullable, ProcessError, ProcessorWrapper,
-    Produced, Stores, StreamsBuilder, StringSerde, TableContext, Timestamp, TopologyTestDriver,
+    Consumed, DriverOptions, Grouped, I64Serde, Joined, KeyValueStore, Materialized, Nullable, ProcessError,
+    ProcessorWrapper, Produced, SessionWindows, Stores, StreamsBuilder, StringSerde, TableContext, Timestamp,
+    TopologyTestDriver,
 };
 
 fn numbers() -> Consumed<String, Option<i64>> {
@@ -92,4 +94,33 @@ fn a_wrapper_stands_around_every_node_and_may_keep_records_from_it() {
     assert_eq!(driver.output_topic::<String, i64>("never", StringSerde, I64Serde).read_value(), None);
     assert_eq!(*passed.lock().expect("nobody panicked"), ["positive", "sink", "stop", "positive", "stop"]);
     assert_eq!(stopped.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_session_that_is_just_about_to_close_is_told_after_a_restart_too() {
+    let (gap, grace) = (Duration::from_millis(10), Duration::from_millis(15));
+    let topology = {
+        let builder = StreamsBuilder::new();
+        builder
+            .stream("in", Consumed::<String, String>::default())
+            .group_by_key(Grouped::default())
+            .windowed_by(SessionWindows::of_inactivity_gap_and_grace(gap, grace))
+            .emit_on_window_close()
+            .count(Materialized::named("sessions"))
+            .to_stream()
+            .map(|session, _| (session.key, session.window.end.0))
+            .to("out", Produced::default());
+        builder.build().expect("valid")
+    };
+    let options = DriverOptions::default();
+    let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    let input = driver.input_topic("in", StringSerde, StringSerde);
+    let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    input.pipe("b".into(), "1".into(), Timestamp(120)).expect("processed");
+    // The first time at which the session of 120 is over is 120 + gap + grace + 1.
+    input.pipe("a".into(), "2".into(), Timestamp(145)).expect("processed");
+    assert!(out.is_empty());
+    driver.restart(&topology, &options).expect("started again");
+    input.pipe("a".into(), "3".into(), Timestamp(146)).expect("processed");
+    assert_eq!(out.read_all(), [("b".to_owned(), 120, Timestamp(120))]);
 }

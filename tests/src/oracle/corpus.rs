@@ -44,6 +44,8 @@ pub struct GoldenFile {
     pub spec: Json,
     /// What `describe` printed, where the topology could be built.
     pub describe: Option<String>,
+    /// The configuration of each internal topic, by its name without the application's id; null where it is not told.
+    pub topics: Json,
     /// The cases.
     pub cases: Vec<Case>,
 }
@@ -68,6 +70,8 @@ pub struct Step {
     pub input: Json,
     /// What came out, in order within each topic.
     pub output: Vec<Json>,
+    /// The bytes written to internal topics, where they are told: of a step that tells none nothing is known.
+    pub internal: Option<Vec<Json>>,
     /// How many records were dropped.
     pub dropped: u64,
 }
@@ -112,7 +116,7 @@ fn golden(text: &str) -> Result<GoldenFile, String> {
     let cases = file["cases"].as_array().ok_or("there are no cases")?;
     let cases = cases.iter().map(case).collect::<Result<_, _>>()?;
     let describe = file["describe"].as_str().map(str::to_owned);
-    Ok(GoldenFile { name, spec: file["spec"].clone(), describe, cases })
+    Ok(GoldenFile { name, spec: file["spec"].clone(), describe, topics: file["topics"].clone(), cases })
 }
 
 fn case(json: &Json) -> Result<Case, String> {
@@ -121,6 +125,7 @@ fn case(json: &Json) -> Result<Case, String> {
     let steps = steps.iter().map(|step| Step {
         input: step["in"].clone(),
         output: step["out"].as_array().cloned().unwrap_or_default(),
+        internal: step["internal"].as_array().cloned(),
         dropped: step["dropped"].as_u64().unwrap_or(0),
     });
     Ok(Case {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use candlewick::{
-    BuildOptions, Consumed, Grouped, KStream, Nullable, Produced, Record, Repartitioned, Stores,
+    BuildOptions, Consumed, Grouped, KStream, Nullable, Partition, Produced, Record, Repartitioned, Stores,
     StreamsBuilder, StringSerde, Timestamp, Topology, TopologyErrors,
 };
 use serde_json::Value as Json;
@@ -180,8 +180,15 @@ impl<'b> Reading<'b> {
 
     fn consumed(node: &Fields<'_>) -> Consumed<Key, Value> {
         let consumed = Consumed::default();
-        if node.text("timestamp") != "value" {
-            return consumed;
+        match node.text("timestamp") {
+            "value" => {}
+            "partition" => {
+                return consumed.timestamps(|record: &Record<Key, Value>, partition_time: Timestamp| {
+                    let is_lost = record.value.as_deref().is_some_and(|value| value.contains('!'));
+                    if is_lost { partition_time } else { record.timestamp }
+                });
+            }
+            _ => return consumed,
         }
         consumed.timestamps(|record: &Record<Key, Value>, _: Timestamp| match record.value.as_deref() {
             Some(value) if value.contains('!') => Timestamp(-1),
@@ -193,6 +200,9 @@ impl<'b> Reading<'b> {
     }
 
     fn stream(&self, node: &Fields<'_>) -> Built<Handle<'b>> {
+        if node.has("pattern") {
+            return Ok(self.builder.stream_matching(node.text("pattern"), Self::consumed(node)).into());
+        }
         let mut topics = node.list("topics");
         if topics.is_empty() {
             topics.push(node.text("topic").to_owned());
@@ -335,8 +345,24 @@ impl<'b> Reading<'b> {
         let topic = node.text("topic");
         let handle = self.handle(node, "from")?;
         let handle = on_table!(&handle, table => table.to_stream().into()).unwrap_or(handle);
+        if node.has("topic_of") {
+            let topic_of = functions::key(node.text("topic_of"))?;
+            let tell = move |record: &Record<Key, Value>, topic: &mut String| {
+                topic.push_str("out-");
+                topic.push_str(topic_of(&record.key, record.value.as_deref()).as_deref().unwrap_or("null"));
+            };
+            self.plain(node, "from")?.to_dynamic(tell, Produced::default());
+            return Ok(());
+        }
+        let mut produced = Produced::default();
+        if node.has("send_if") {
+            let predicate = functions::predicate(node.text("send_if"))?;
+            produced = produced.multicast(move |k: &Key, v: &Value, _, chosen| {
+                chosen.extend(predicate(k, v.as_deref()).then_some(Partition(0)));
+            });
+        }
         on_stream!(handle, stream => {
-            stream.map(|k, v| (text(&k), text(&v))).to(topic, Produced::default());
+            stream.map(|k, v| (text(&k), text(&v))).to(topic, produced);
         })
         .ok_or_else(|| misplaced(node))?;
         self.sinks.insert(topic.to_owned());

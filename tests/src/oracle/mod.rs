@@ -6,12 +6,15 @@ mod aggregates;
 mod corpus;
 mod functions;
 mod handle;
+mod internals;
 mod interpreter;
 mod joins;
 mod known;
 mod processors;
 mod report;
 mod run;
+mod spread;
+mod stores;
 mod table;
 mod text;
 

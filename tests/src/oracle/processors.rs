@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use candlewick::{
-    Context, KeyValueStore, ProcessError, Processor, ProcessorStores, Punctuation, PunctuationType,
-    PunctuatorId, Record, StoreHandle, Timestamp,
+    Context, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, KeyValueStore, ProcessError, Processor,
+    ProcessorStores, Punctuation, PunctuationType, PunctuatorId, Record, StoreHandle, Timestamp,
 };
 
 use super::functions::{UnknownFunction, split};
@@ -19,6 +19,8 @@ type Cx<'a> = Context<'a, Key, Value>;
 pub(super) enum Behaviour {
     /// Forwards every record; a punctuator of either kind forwards its time and may end itself after some firings.
     Punctuate { stream_ms: Option<u64>, wall_ms: Option<u64>, firings_max: Option<u32> },
+    /// The same at a time and every so often after it.
+    PunctuateFrom { start: Timestamp, every_ms: u64, kind: PunctuationType },
     /// Appends how many records of the key there were.
     Count,
     /// Keeps the last value of each key and forwards all of them every so often.
@@ -45,12 +47,16 @@ pub(super) fn behaviour(spec: &str) -> Result<Behaviour, UnknownFunction> {
     let firings = |index: usize| u32::try_from(signed(index)).ok();
     let punctuate =
         |stream_ms, wall_ms, firings_max| Behaviour::Punctuate { stream_ms, wall_ms, firings_max };
+    let anchored =
+        |kind| Behaviour::PunctuateFrom { start: Timestamp(signed(0)), every_ms: positive(1), kind };
     Ok(match name {
         "stream_punct" => punctuate(Some(positive(0)), None, None),
         "wall_punct" => punctuate(None, Some(positive(0)), None),
         "stream_punct_cancel" => punctuate(Some(positive(0)), None, firings(1)),
         "wall_punct_cancel" => punctuate(None, Some(positive(0)), firings(1)),
         "both_punct" => punctuate(Some(positive(0)), Some(positive(1)), None),
+        "stream_punct_from" => anchored(PunctuationType::StreamTime),
+        "wall_punct_from" => anchored(PunctuationType::WallClockTime),
         "count_store" => Behaviour::Count,
         "buffer" => Behaviour::Buffer { every_ms: positive(0) },
         "dedup" => Behaviour::Dedup,
@@ -77,36 +83,45 @@ impl Named {
         Self { behaviour, store, scheduled: Vec::new(), fired: 0 }
     }
 
-    fn store<'s>(&self, cx: &'s mut Cx<'_>) -> &'s mut TextStore {
-        cx.store(self.store.expect("the spec names a store for this processor"))
+    fn handle(&self) -> StoreHandle<TextStore> {
+        self.store.expect("the spec names a store for this processor")
     }
 
-    fn count(&self, record: Record<Key, Value>, cx: &mut Cx<'_>) -> Result<(), ProcessError> {
-        let key = Some(or_null(record.key.as_deref()).to_owned());
-        let store = self.store(cx);
+    /// The value with how many records of the key there were.
+    fn count(
+        store: &mut TextStore,
+        key: &Key,
+        value: &Value,
+        time: Timestamp,
+    ) -> Result<Value, ProcessError> {
+        let key = Some(or_null(key.as_deref()).to_owned());
         let seen = store.get(&key)?.and_then(|entry| entry.value.clone());
         let seen = number(seen.as_deref()) + 1;
-        store.put(key, Some(seen.to_string()), record.timestamp)?;
-        let value = Some(format!("{}#{seen}", or_null(record.value.as_deref())));
-        cx.forward(record.with_value(value))
+        store.put(key, Some(seen.to_string()), time)?;
+        Ok(Some(format!("{}#{seen}", or_null(value.as_deref()))))
     }
 
-    fn dedup(&self, record: Record<Key, Value>, cx: &mut Cx<'_>) -> Result<(), ProcessError> {
-        let key = Some(or_null(record.key.as_deref()).to_owned());
-        let store = self.store(cx);
-        if store.get(&key)?.and_then(|entry| entry.value.clone()) == record.value {
-            return Ok(());
+    /// Whether a value is another than the key's last one.
+    fn is_new(
+        store: &mut TextStore,
+        key: &Key,
+        value: &Value,
+        time: Timestamp,
+    ) -> Result<bool, ProcessError> {
+        let key = Some(or_null(key.as_deref()).to_owned());
+        if store.get(&key)?.and_then(|entry| entry.value.clone()) == *value {
+            return Ok(false);
         }
-        keep(store, key, record.value.clone(), record.timestamp)?;
-        cx.forward(record)
+        keep(store, key, value.clone(), time)?;
+        Ok(true)
     }
 
     fn release(&self, time: Timestamp, cx: &mut Cx<'_>) -> Result<(), ProcessError> {
         let mut held = Vec::new();
-        self.store(cx).all(&mut held)?;
+        cx.store(self.handle()).all(&mut held)?;
         for (key, entry) in held {
             cx.forward(Record::new(key.clone(), entry.value, time))?;
-            self.store(cx).delete(&key, time)?;
+            cx.store(self.handle()).delete(&key, time)?;
         }
         Ok(())
     }
@@ -128,6 +143,9 @@ impl Processor<Key, Value, Key, Value> for Named {
             Behaviour::Buffer { every_ms } => (Some(every_ms), None),
             _ => (None, None),
         };
+        if let Behaviour::PunctuateFrom { start, every_ms, kind } = self.behaviour {
+            cx.schedule_from(start, Duration::from_millis(every_ms), kind);
+        }
         let kinds = [(stream_ms, PunctuationType::StreamTime), (wall_ms, PunctuationType::WallClockTime)];
         for (every, kind) in kinds {
             self.scheduled.extend(every.map(|ms| cx.schedule(Duration::from_millis(ms), kind)));
@@ -137,11 +155,21 @@ impl Processor<Key, Value, Key, Value> for Named {
 
     fn process(&mut self, record: Record<Key, Value>, cx: &mut Cx<'_>) -> Result<(), ProcessError> {
         match &self.behaviour {
-            Behaviour::Punctuate { .. } => cx.forward(record),
-            Behaviour::Count => self.count(record, cx),
-            Behaviour::Dedup => self.dedup(record, cx),
+            Behaviour::Punctuate { .. } | Behaviour::PunctuateFrom { .. } => cx.forward(record),
+            Behaviour::Count => {
+                let store = cx.store(self.handle());
+                let value = Self::count(store, &record.key, &record.value, record.timestamp)?;
+                cx.forward(record.with_value(value))
+            }
+            Behaviour::Dedup => {
+                let store = cx.store(self.handle());
+                let is_new = Self::is_new(store, &record.key, &record.value, record.timestamp)?;
+                if is_new { cx.forward(record) } else { Ok(()) }
+            }
             Behaviour::Buffer { .. } if record.key.is_none() => Ok(()),
-            Behaviour::Buffer { .. } => keep(self.store(cx), record.key, record.value, record.timestamp),
+            Behaviour::Buffer { .. } => {
+                keep(cx.store(self.handle()), record.key, record.value, record.timestamp)
+            }
             Behaviour::Shift { by_ms } => {
                 let timestamp = Timestamp((record.timestamp.0 + by_ms).max(0));
                 cx.forward(Record { timestamp, ..record })
@@ -163,8 +191,10 @@ impl Processor<Key, Value, Key, Value> for Named {
     }
 
     fn punctuate(&mut self, due: Punctuation, cx: &mut Cx<'_>) -> Result<(), ProcessError> {
-        let Behaviour::Punctuate { firings_max, .. } = self.behaviour else {
-            return self.release(due.timestamp, cx);
+        let firings_max = match self.behaviour {
+            Behaviour::Punctuate { firings_max, .. } => firings_max,
+            Behaviour::PunctuateFrom { .. } => None,
+            _ => return self.release(due.timestamp, cx),
         };
         let key = match due.kind {
             PunctuationType::StreamTime => "~s",
@@ -176,5 +206,24 @@ impl Processor<Key, Value, Key, Value> for Named {
             self.scheduled.iter().for_each(|&punctuator| cx.cancel(punctuator));
         }
         Ok(())
+    }
+}
+
+/// Those of the processors that specs use with fixed keys: with a store, and without punctuators.
+impl FixedKeyProcessor<Key, Value, Value> for Named {
+    fn process(
+        &mut self,
+        record: FixedKeyRecord<Key, Value>,
+        cx: &mut FixedKeyContext<'_, '_, Key, Value>,
+    ) -> Result<(), ProcessError> {
+        let store = cx.store(self.handle());
+        match self.behaviour {
+            Behaviour::Count => {
+                let value = Self::count(store, record.key(), &record.value, record.timestamp)?;
+                cx.forward(record.with_value(value))
+            }
+            _ if Self::is_new(store, record.key(), &record.value, record.timestamp)? => cx.forward(record),
+            _ => Ok(()),
+        }
     }
 }

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use candlewick::{
-    DriverOptions, DropReason, Entry, Headers, KeyValueStore, Nullable, ProcessHandler, ProcessResponse,
-    Record, Session, SessionStore, StringSerde, TestInputTopic, TestOutputTopic, Timestamp,
-    TopologyTestDriver, VersionedStore, WindowStore,
+    DriverOptions, DropReason, Headers, Nullable, Partition, ProcessHandler, ProcessResponse, Record,
+    StringSerde, TestInputTopic, TestOutputTopic, Timestamp, TopologyTestDriver,
 };
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 use super::corpus::{Case, GoldenFile, Step};
-use super::interpreter::{Contents, Plan, Refused, interpret};
+use super::internals::{self, APPLICATION, Internals};
+use super::interpreter::{Plan, Refused, interpret};
 use super::known::KnownDifferences;
 use super::report::Outcome;
-use super::text::{AsText, Key, Value, or_null};
+use super::spread::{self, Promise};
+use super::stores::StoresOf;
+use super::text::{Key, Value};
 
 const TEXT: Nullable<StringSerde> = Nullable(StringSerde);
 
@@ -31,6 +33,8 @@ pub enum Variant {
     OnDisk,
     /// From start to end, with caches. Only what waits for windows to close is the same then: the rest is told otherwise.
     Cached,
+    /// From start to end, with the keys spread over several partitions.
+    Spread,
 }
 
 impl Variant {
@@ -53,6 +57,7 @@ pub fn judge(file: &GoldenFile, known: &KnownDifferences, variant: Variant) -> V
             Ok(_) if variant.restarts() && forgets(&file.spec) => {
                 Outcome::NotBuilt("what operators keep outside of their stores".into())
             }
+            Ok(plan) if variant == Variant::Spread => judge_spread(file, plan, case),
             Ok(plan) => judge_case(file, plan, case, known, variant),
         };
         (format!("{} {}", file.name, case.name), outcome)
@@ -78,6 +83,15 @@ fn forgets(spec: &Json) -> bool {
     functions.any(|name| ["punct", "buffer", "stream_time"].iter().any(|kind| name.contains(kind)))
 }
 
+fn judge_spread(file: &GoldenFile, plan: &Plan, case: &Case) -> Outcome {
+    let promise = match spread::promise(&file.spec) {
+        Promise::Nothing(reason) => return Outcome::NotBuilt(reason.into()),
+        _ if case.fails => return Outcome::NotBuilt("a task that fails: the others go on".into()),
+        promise => promise,
+    };
+    spread::compare(file, plan, case, promise).map_or_else(Outcome::Failed, |()| Outcome::Passed)
+}
+
 /// After which step a case is ended: any, but always the same one.
 fn last_step(file: &GoldenFile, case: &Case) -> usize {
     let name = format!("{} {}", file.name, case.name);
@@ -92,11 +106,12 @@ fn judge_case(
     known: &KnownDifferences,
     variant: Variant,
 ) -> Outcome {
+    let topics = internals::compare_topics(file, plan);
     let described = plan.topology.describe();
     let alike = file.describe.as_ref().is_none_or(|expected| *expected == described);
     let described = if alike { Ok(()) } else { Err(format!("describe gives\n{described}")) };
-    let run = |case: &Case| Run::start(file, plan, variant).compare(case, last_step(file, case));
-    let result = run(case).and(described);
+    let run = |case: &Case| Run::start(file, plan, variant, 1).compare(case, last_step(file, case));
+    let result = run(case).and(described).and(topics);
     match (known.of(&file.name, case), result) {
         (None, Ok(())) | (Some((_, None)), Ok(())) => Outcome::Passed,
         (None, Err(difference)) => Outcome::Failed(difference),
@@ -120,8 +135,8 @@ pub fn ours(file: &GoldenFile) -> Result<Json, String> {
     let plan = interpret(&file.spec, false).map_err(|refused| refused.to_string())?;
     let mut cases = Vec::new();
     for case in &file.cases {
-        if Run::start(file, &plan, Variant::Plain).compare(case, 0).is_err() {
-            cases.push(Run::start(file, &plan, Variant::Plain).record(case)?);
+        if Run::start(file, &plan, Variant::Plain, 1).compare(case, 0).is_err() {
+            cases.push(Run::start(file, &plan, Variant::Plain, 1).record(case)?);
         }
     }
     Ok(json!({"format": "ks-oracle/1", "kafka_streams": "4.3.1", "spec": file.spec, "cases": cases}))
@@ -139,14 +154,15 @@ impl ProcessHandler for Continue {
 }
 
 /// One run of a case.
-struct Run<'p> {
+pub(super) struct Run<'p> {
     plan: &'p Plan,
-    driver: TopologyTestDriver,
+    pub(super) driver: TopologyTestDriver,
     options: DriverOptions,
     variant: Variant,
     /// Where stores lie that are on disk; removed with the run.
     _folder: Option<TempDir>,
     outputs: Vec<(String, TestOutputTopic<Key, Value>)>,
+    internals: Internals,
     dropped: u64,
 }
 
@@ -154,6 +170,7 @@ fn options(spec: &Json) -> DriverOptions {
     let config = |key: &str| spec["config"][key].as_str();
     let cache = config("statestore.cache.max.bytes").and_then(|max| max.parse().ok());
     let mut options = DriverOptions {
+        application_id: APPLICATION.to_owned(),
         cache_bytes_max: cache.unwrap_or(0),
         wall_clock: Timestamp(spec["wall_start"].as_i64().unwrap_or(0)),
         dead_letter_topic: config("errors.dead.letter.queue.topic.name").map(str::to_owned),
@@ -166,8 +183,11 @@ fn options(spec: &Json) -> DriverOptions {
 }
 
 impl<'p> Run<'p> {
-    fn start(file: &GoldenFile, plan: &'p Plan, variant: Variant) -> Self {
-        let mut options = options(&file.spec);
+    pub(super) fn start(file: &GoldenFile, plan: &'p Plan, variant: Variant, partitions: i32) -> Self {
+        let inputs = file.cases.iter().flat_map(Case::inputs).filter_map(|input| input[0].as_str());
+        let topics: BTreeSet<&str> = inputs.filter(|topic| *topic != "$wall").collect();
+        let topics = topics.into_iter().map(str::to_owned).collect();
+        let mut options = DriverOptions { partitions, topics, ..options(&file.spec) };
         let on_disk = variant == Variant::OnDisk;
         let folder = on_disk.then(|| tempfile::tempdir().expect("a temporary folder can be made"));
         if variant == Variant::Cached {
@@ -182,7 +202,8 @@ impl<'p> Run<'p> {
         let outputs =
             topics.into_iter().map(|topic| (topic.to_owned(), driver.output_topic(topic, TEXT, TEXT)));
         let outputs = outputs.collect();
-        Self { plan, outputs, driver, options, variant, _folder: folder, dropped: 0 }
+        let internals = Internals::of(file, &driver);
+        Self { plan, outputs, internals, driver, options, variant, _folder: folder, dropped: 0 }
     }
 
     fn compare(mut self, case: &Case, restart_after: usize) -> Result<(), String> {
@@ -197,6 +218,9 @@ impl<'p> Run<'p> {
                 Ok(()) | Err(_) => {}
             }
             self.compare_step(step).map_err(|difference| format!("{at}{difference}"))?;
+            if self.variant == Variant::Plain {
+                self.internals.compare(step).map_err(|difference| format!("{at}{difference}"))?;
+            }
             if index == restart_after && self.variant.restarts() && !fails {
                 let again = self.driver.restart(&self.plan.topology, &self.options);
                 again.map_err(|error| format!("the restart after {at} failed: {error}"))?;
@@ -222,12 +246,13 @@ impl<'p> Run<'p> {
             steps.push(row);
         }
         let stores = self.plan.stores.iter();
-        let stores: serde_json::Map<String, Json> =
-            stores.map(|(name, contents)| (name.clone(), self.store(name, *contents, case))).collect();
+        let stores: serde_json::Map<String, Json> = stores
+            .map(|(name, contents)| (name.clone(), self.stores().rows(name, *contents, case).into()))
+            .collect();
         Ok(json!({"case": case.name, "stores": stores, "steps": steps}))
     }
 
-    fn feed(&self, step: &Step) -> Result<(), String> {
+    pub(super) fn feed(&self, step: &Step) -> Result<(), String> {
         let input = &step.input;
         let (topic, number) = (input[0].as_str().unwrap_or(""), |at: usize| input[at].as_i64().unwrap_or(0));
         if topic == "$wall" {
@@ -246,7 +271,7 @@ impl<'p> Run<'p> {
     }
 
     /// What came out since the last look, and how many records were dropped.
-    fn observe(&mut self) -> (Vec<Json>, u64) {
+    pub(super) fn observe(&mut self) -> (Vec<Json>, u64) {
         let mut output = Vec::new();
         for (name, topic) in &self.outputs {
             while let Some(record) = topic.read_record() {
@@ -270,17 +295,10 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
-    fn store(&self, name: &str, contents: Contents, case: &Case) -> Json {
-        Json::from(match contents {
-            Contents::Versions => self.versions(name, case),
-            contents => self.contents(name, contents),
-        })
-    }
-
     fn compare_stores(&self, case: &Case) -> Result<(), String> {
         let expected = &case.stores;
         for (name, contents) in &self.plan.stores {
-            let rows = self.store(name, *contents, case);
+            let rows = Json::from(self.stores().rows(name, *contents, case));
             if rows != expected[name] {
                 return Err(format!(
                     "store {name}\n      expected {}\n      but got  {rows}",
@@ -291,73 +309,8 @@ impl<'p> Run<'p> {
         Ok(())
     }
 
-    fn contents(&self, name: &str, contents: Contents) -> Vec<Json> {
-        match contents {
-            Contents::Text => self.key_values::<String>(name),
-            Contents::Values => self.key_values::<Value>(name),
-            Contents::Counts => self.key_values::<i64>(name),
-            Contents::WindowValues => self.windows::<Value>(name),
-            Contents::WindowCounts => self.windows::<i64>(name),
-            Contents::SessionValues => self.sessions::<Value>(name),
-            Contents::SessionCounts => self.sessions::<i64>(name),
-            Contents::Versions => Vec::new(),
-        }
-    }
-
-    fn key_values<V: AsText + Clone + Send + 'static>(&self, name: &str) -> Vec<Json> {
-        let mut rows: Vec<(Key, Entry<V>)> = Vec::new();
-        self.driver.with_store(name, |store: &mut KeyValueStore<Key, V>| {
-            store.all(&mut rows).expect("a store in memory can be read");
-        });
-        rows.into_iter().map(|(key, entry)| json!([key, entry.value.text()])).collect()
-    }
-
-    /// Each key of the input: its latest version, then the one as of the last time and of some times before it.
-    fn versions(&self, name: &str, case: &Case) -> Vec<Json> {
-        let records = || case.inputs().filter(|input| input[0] != "$wall");
-        let keys: BTreeSet<&str> = records().filter_map(|input| input[1].as_str()).collect();
-        let last = records().filter_map(|input| input[3].as_i64()).max().unwrap_or(0);
-        let times = (0..=60).step_by(10).map(|back| Some(Timestamp(last - back)));
-        let times: Vec<Option<Timestamp>> = [None].into_iter().chain(times).collect();
-        let mut rows = Vec::new();
-        for (key, time) in keys.into_iter().flat_map(|key| times.iter().map(move |time| (key, time))) {
-            let text: Key = Some(key.to_owned());
-            let found = self.driver.with_store(name, |store: &mut VersionedStore<Key, String>| match time {
-                Some(time) => store.get_as_of(&text, *time),
-                None => store.get(&text),
-            });
-            let mut row = vec![json!(key), json!(time.map(Timestamp::as_millis))];
-            match found.expect("a store in memory can be read") {
-                Some(entry) => row.extend([json!(entry.value), json!(entry.timestamp.0)]),
-                None => row.push(Json::Null),
-            }
-            rows.push(Json::from(row));
-        }
-        rows
-    }
-
-    fn sessions<V: AsText + Clone + Send + 'static>(&self, name: &str) -> Vec<Json> {
-        let mut rows: Vec<(Key, Session, Entry<V>)> = Vec::new();
-        self.driver.with_store(name, |store: &mut SessionStore<Key, V>| {
-            store.find_all(Timestamp(0), &mut rows).expect("a store in memory can be read");
-        });
-        rows.sort_by(|(key, session, _), (other, next, _)| (key, session.start).cmp(&(other, next.start)));
-        let row = |(key, Session { start, end }, entry): (Key, Session, Entry<V>)| {
-            json!([format!("{}@{start}/{end}", or_null(key.as_deref())), entry.value.text()])
-        };
-        rows.into_iter().map(row).collect()
-    }
-
-    fn windows<V: AsText + Clone + Send + 'static>(&self, name: &str) -> Vec<Json> {
-        let mut rows: Vec<(Key, Timestamp, Entry<V>)> = Vec::new();
-        self.driver.with_store(name, |store: &mut WindowStore<Key, V>| {
-            store.all(&mut rows).expect("a store in memory can be read");
-        });
-        rows.sort_by(|(key, start, _), (other, time, _)| (key, start).cmp(&(other, time)));
-        let row = |(key, start, entry): (Key, Timestamp, Entry<V>)| {
-            json!([format!("{}@{start}", or_null(key.as_deref())), entry.value.text()])
-        };
-        rows.into_iter().map(row).collect()
+    fn stores(&self) -> StoresOf<'_> {
+        StoresOf { driver: &self.driver, partition: Partition(0) }
     }
 }
 
@@ -380,7 +333,7 @@ fn shown(topic: &str, record: Record<Key, Value>) -> Json {
 const JVM_ONLY: [&str; 2] = ["__streams.errors.exception", "__streams.errors.stacktrace"];
 
 /// An expected record without the headers that only a JVM can write.
-fn comparable(mut row: Json) -> Json {
+pub(super) fn comparable(mut row: Json) -> Json {
     if let Some(headers) = row.get_mut(4).and_then(Json::as_array_mut) {
         headers.retain(|header| header[1] != "*");
     }

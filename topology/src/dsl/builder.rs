@@ -9,8 +9,10 @@ use super::kstream::KStream;
 use super::ktable::KTable;
 use super::options::{Consumed, Materialized};
 use super::{Data, StoreKey};
-use crate::error::TopologyErrors;
-use crate::plan::{BuildOptions, Graph, NodeDecl, NodeId, NodeRole, TopicRef, Topology, TypeInfo};
+use crate::error::{TopologyError, TopologyErrors};
+use crate::plan::{
+    BuildOptions, Graph, NodeDecl, NodeId, NodeRole, TopicPattern, TopicRef, Topology, TypeInfo,
+};
 use crate::processor::ProcessorWrapper;
 use crate::state::StoreBuilder;
 
@@ -66,6 +68,39 @@ impl StreamsBuilder {
     ) -> KStream<'_, K, V> {
         let topics = topics.iter().map(|topic| TopicRef::External((*topic).into())).collect();
         let node = self.add_source(topics, consumed);
+        KStream::new(self, node, false)
+    }
+
+    /// Reads every topic whose whole name matches a regular expression as one stream. The topics are those that the log
+    /// has when an instance starts: unlike with Kafka Streams, one that is made later is read after the next start. Kafka's
+    /// own topics and the application's internal ones never match.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, DriverOptions, Produced, StreamsBuilder, StringSerde, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream_matching("trades-.*", Consumed::<String, String>::default()).to("all", Produced::default());
+    /// let topology = builder.build().expect("valid");
+    /// let options = DriverOptions { topics: vec!["trades-btc".into(), "quotes".into()], ..DriverOptions::default() };
+    /// let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// let trades = driver.input_topic("trades-btc", StringSerde, StringSerde);
+    /// trades.pipe("k".to_string(), "1".to_string(), 0.into()).expect("processed");
+    /// assert_eq!(driver.output_topic::<String, String>("all", StringSerde, StringSerde).read_all().len(), 1);
+    /// ```
+    pub fn stream_matching<K: Data, V: Data>(
+        &self,
+        pattern: &str,
+        consumed: Consumed<K, V>,
+    ) -> KStream<'_, K, V> {
+        let (topics, mistake) = match TopicPattern::new(pattern) {
+            Ok(pattern) => (vec![TopicRef::Pattern(pattern)], None),
+            Err(reason) => (Vec::new(), Some(reason)),
+        };
+        let node = self.add_source(topics, consumed);
+        if let Some(reason) = mistake {
+            let mut graph = self.graph.borrow_mut();
+            let node = graph.node_mut(node).name.to_string();
+            graph.errors.push(TopologyError::InvalidPattern { node, pattern: pattern.to_owned(), reason });
+        }
         KStream::new(self, node, false)
     }
 

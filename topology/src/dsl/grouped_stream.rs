@@ -6,6 +6,7 @@ use super::Data;
 use super::kstream::KStream;
 use super::options::{Grouped, SharedSerde};
 use super::repartition::RepartitionSettings;
+use super::sink::Partitioning;
 use super::windowed_stream::{WindowKind, WindowedKStream};
 
 /// A stream whose records are gathered by key. Made by [`KStream::group_by_key`] and [`KStream::group_by`].
@@ -51,6 +52,7 @@ impl<'b, K: Data, V: Data> KGroupedStream<'b, K, V> {
             name: self.name.clone().or_else(|| store.cloned()),
             generated: Arc::clone(generated),
             partitions: None,
+            partitioning: Partitioning::OfKey,
             drop_null_keys: true,
         })
     }

@@ -70,7 +70,7 @@ pub(crate) type KeepIn<V> = Arc<dyn Fn(KeptIn<V>) -> MakeNode>;
 
 /// What the builder knows of a table beside its types.
 pub(crate) struct TableInfo<K, V> {
-    /// How other nodes read its values; windowed and suppressed tables have none.
+    /// How other nodes read its values, where they can.
     pub(crate) getter: Option<ValueGetter<K, V>>,
     /// How its keys and values are written, where that is known.
     pub(crate) key: Option<SharedSerde<K>>,

@@ -4,6 +4,7 @@
 mod builder;
 mod change;
 mod cogrouped_stream;
+mod destination;
 mod global_table;
 mod grouped_stream;
 mod grouped_table;
@@ -40,7 +41,10 @@ pub use options::{
 };
 pub use session_windows::{SessionWindowedSerde, SessionWindows};
 pub use sliding_windows::SlidingWindows;
-pub use source::{FailOnInvalidTimestamp, RecordTimestamp, TimestampExtractor, WallclockTimestamp};
+pub use source::{
+    FailOnInvalidTimestamp, RecordTimestamp, TimestampExtractor, UsePartitionTimeOnInvalidTimestamp,
+    WallclockTimestamp,
+};
 pub use windowed_stream::{
     SessionWindowedKStream, SlidingWindowedKStream, TimeWindowedKStream, WindowKind, WindowedKStream,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sink::ChoosePartition;
+use super::sink::Partitioning;
 use super::source::{FailOnInvalidTimestamp, TimestampExtractor};
 use crate::plan::AutoOffsetReset;
 use crate::record::Partition;
@@ -70,19 +70,39 @@ pub struct Produced<K, V> {
     pub(crate) key: SharedSerde<K>,
     pub(crate) value: SharedSerde<V>,
     pub(crate) name: Option<Arc<str>>,
-    pub(crate) partitioner: Option<ChoosePartition<K, V>>,
+    pub(crate) partitioning: Partitioning<K, V>,
 }
 
 impl<K: 'static, V: 'static> Produced<K, V> {
     /// Writes keys and values by these serdes.
     pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
-        Self { key: Arc::new(key), value: Arc::new(value), name: None, partitioner: None }
+        let partitioning = Partitioning::OfInnerKey;
+        Self { key: Arc::new(key), value: Arc::new(value), name: None, partitioning }
     }
 
     /// Chooses the partition of each record, of so many as the topic has.
     #[must_use]
     pub fn partitioner(mut self, choose: impl Fn(&K, &V, i32) -> Partition + Send + Sync + 'static) -> Self {
-        self.partitioner = Some(Arc::new(choose));
+        self.partitioning = Partitioning::Chosen(Arc::new(choose));
+        self
+    }
+
+    /// Chooses the partitions of each record, of so many as the topic has: it is written to every one that is pushed, and
+    /// left out (counted as [`DropReason::NoPartition`](crate::DropReason::NoPartition)) where none is.
+    ///
+    /// ```
+    /// use candlewick::{Partition, Produced};
+    /// // To every partition.
+    /// let produced = Produced::<String, i64>::default()
+    ///     .multicast(|_, _, count, chosen| chosen.extend((0..count).map(Partition)));
+    /// # let _ = produced;
+    /// ```
+    #[must_use]
+    pub fn multicast(
+        mut self,
+        choose: impl Fn(&K, &V, i32, &mut Vec<Partition>) + Send + Sync + 'static,
+    ) -> Self {
+        self.partitioning = Partitioning::Several(Arc::new(choose));
         self
     }
 
@@ -121,12 +141,14 @@ pub struct Repartitioned<K, V> {
     pub(crate) value: SharedSerde<V>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) partitions: Option<i32>,
+    pub(crate) partitioning: Partitioning<K, V>,
 }
 
 impl<K: 'static, V: 'static> Repartitioned<K, V> {
     /// Writes keys and values by these serdes.
     pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
-        Self { key: Arc::new(key), value: Arc::new(value), name: None, partitions: None }
+        let partitioning = Partitioning::OfKey;
+        Self { key: Arc::new(key), value: Arc::new(value), name: None, partitions: None, partitioning }
     }
 
     /// Names the topic: `<application>-<name>-repartition`.
@@ -140,6 +162,14 @@ impl<K: 'static, V: 'static> Repartitioned<K, V> {
     #[must_use]
     pub fn partitions(mut self, partitions: i32) -> Self {
         self.partitions = Some(partitions);
+        self
+    }
+
+    /// Chooses the partition of each record, of so many as the topic has. What is joined or grouped below by another key
+    /// than its partition's is split among tasks.
+    #[must_use]
+    pub fn partitioner(mut self, choose: impl Fn(&K, &V, i32) -> Partition + Send + Sync + 'static) -> Self {
+        self.partitioning = Partitioning::Chosen(Arc::new(choose));
         self
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Data;
 use super::kstream::KStream;
 use super::options::{Consumed, Repartitioned, SharedSerde};
+use super::sink::{Partitioning, Sinking};
 use super::source::FailOnInvalidTimestamp;
 use crate::error::TopologyError;
 use crate::plan::{RepartitionDecl, TopicRef};
@@ -21,6 +22,7 @@ pub(crate) struct RepartitionSettings<K, V> {
     /// What Kafka Streams would call it.
     pub(crate) generated: Arc<str>,
     pub(crate) partitions: Option<i32>,
+    pub(crate) partitioning: Partitioning<K, V>,
     /// Whether records with a null key are left out (grouping and joining need one).
     pub(crate) drop_null_keys: bool,
 }
@@ -74,6 +76,7 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             name: repartitioned.name,
             generated,
             partitions: repartitioned.partitions,
+            partitioning: repartitioned.partitioning,
             drop_null_keys: true,
         })
     }
@@ -115,7 +118,9 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             }),
         );
         let topic = TopicRef::Internal(topic);
-        filtered.sink(sink, topic.clone(), Arc::clone(&settings.key), Arc::clone(&settings.value));
+        let (key, value) = (Arc::clone(&settings.key), Arc::clone(&settings.value));
+        let sinking = Sinking { key, value, partitioning: settings.partitioning };
+        sinking.add(builder, sink, topic.clone(), vec![filtered.node]);
         let consumed = Consumed {
             key: settings.key,
             value: settings.value,

@@ -1,19 +1,23 @@
-//! The sink node: typed records to bytes, and the partition they go to.
+//! The sink node: typed records to bytes, the topic and the partition they go to.
 
 use std::sync::Arc;
 
 use super::Data;
 use super::builder::StreamsBuilder;
+use super::destination::{Destination, TellTopic};
 use super::kstream::KStream;
 use super::options::{Produced, SharedSerde};
 use crate::error::ProcessError;
 use crate::plan::{NodeId, NodeRole, TopicRef};
-use crate::processor::{Hop, Node, take};
+use crate::processor::{DropReason, Hop, Node, take};
 use crate::record::{Partition, Record};
 use crate::serde::murmur2::partition_for_key;
 
 /// Tells the partition of a record among so many.
 pub(crate) type ChoosePartition<K, V> = Arc<dyn Fn(&K, &V, i32) -> Partition + Send + Sync>;
+
+/// Tells the partitions of a record among so many: any number of them.
+pub(crate) type ChoosePartitions<K, V> = Arc<dyn Fn(&K, &V, i32, &mut Vec<Partition>) + Send + Sync>;
 
 /// Which partition records go to; those without a key take turns unless they are told.
 pub(crate) enum Partitioning<K, V> {
@@ -23,6 +27,8 @@ pub(crate) enum Partitioning<K, V> {
     OfInnerKey,
     /// Where the user says.
     Chosen(ChoosePartition<K, V>),
+    /// Wherever the user says, or nowhere.
+    Several(ChoosePartitions<K, V>),
 }
 
 impl<K, V> Clone for Partitioning<K, V> {
@@ -31,6 +37,7 @@ impl<K, V> Clone for Partitioning<K, V> {
             Self::OfKey => Self::OfKey,
             Self::OfInnerKey => Self::OfInnerKey,
             Self::Chosen(choose) => Self::Chosen(Arc::clone(choose)),
+            Self::Several(choose) => Self::Several(Arc::clone(choose)),
         }
     }
 }
@@ -42,38 +49,79 @@ pub(crate) struct Sinking<K, V> {
     pub(crate) partitioning: Partitioning<K, V>,
 }
 
+/// A partitioner chose a partition that the topic does not have.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the partitioner chose partition {partition}, but topic {topic} has {partitions}: choose one below that"
+)]
+struct NoSuchPartition {
+    topic: Arc<str>,
+    partition: Partition,
+    partitions: i32,
+}
+
 struct Sink<K, V> {
     key: SharedSerde<K>,
     value: SharedSerde<V>,
     partitioning: Partitioning<K, V>,
-    topic: u32,
-    name: Arc<str>,
+    destination: Destination<K, V>,
     /// Records without a key take turns.
     turn: i32,
+    chosen: Vec<Partition>,
+}
+
+impl<K: Data, V: Data> Sink<K, V> {
+    /// Where the record goes, into `chosen`; `key` are its key's bytes.
+    fn choose(&mut self, record: &Record<K, V>, key: Option<&[u8]>, partitions: i32) {
+        self.chosen.clear();
+        match (&self.partitioning, key) {
+            (Partitioning::Several(choose), _) => {
+                choose(&record.key, &record.value, partitions, &mut self.chosen);
+            }
+            (Partitioning::Chosen(choose), _) => {
+                self.chosen.push(choose(&record.key, &record.value, partitions));
+            }
+            (Partitioning::OfKey, Some(bytes)) => self.chosen.push(partition_for_key(bytes, partitions)),
+            (Partitioning::OfInnerKey, Some(bytes)) => {
+                let inner = &bytes[..self.key.partitioned_by(bytes.len())];
+                self.chosen.push(partition_for_key(inner, partitions));
+            }
+            (Partitioning::OfKey | Partitioning::OfInnerKey, None) => {
+                self.turn = (self.turn + 1) % partitions.max(1);
+                self.chosen.push(Partition(self.turn));
+            }
+        }
+    }
 }
 
 impl<K: Data, V: Data> Node for Sink<K, V> {
     fn process(&mut self, slot: &mut dyn std::any::Any, hop: Hop<'_>) -> Result<(), ProcessError> {
         let record: Record<K, V> = take(slot);
+        let topic = self.destination.of(&record, hop.env)?;
         let outputs = &mut hop.env.outputs;
-        let before = outputs.bytes_mut().len();
-        let written = write(&*self.key, &self.name, &record.key, outputs.bytes_mut())
-            .and_then(|key| Ok((key, write(&*self.value, &self.name, &record.value, outputs.bytes_mut())?)));
-        let (key, value) = written.inspect_err(|_| outputs.truncate(before))?;
-        let partitions = hop.env.topics[self.topic as usize].partitions;
-        let partition = match (&self.partitioning, key) {
-            (Partitioning::Chosen(choose), _) => choose(&record.key, &record.value, partitions),
-            (Partitioning::OfKey, Some(span)) => partition_for_key(outputs.slice(span), partitions),
-            (Partitioning::OfInnerKey, Some(span)) => {
-                let bytes = outputs.slice(span);
-                partition_for_key(&bytes[..self.key.partitioned_by(bytes.len())], partitions)
-            }
-            (Partitioning::OfKey | Partitioning::OfInnerKey, None) => {
-                self.turn = (self.turn + 1) % partitions.max(1);
-                Partition(self.turn)
-            }
+        let (name, partitions) = {
+            let topic = &hop.env.topics[topic as usize];
+            (&topic.name, topic.partitions)
         };
-        outputs.push(self.topic, partition, key, value, record.timestamp, record.headers);
+        let before = outputs.bytes_mut().len();
+        let written = write(&*self.key, name, &record.key, outputs.bytes_mut())
+            .and_then(|key| Ok((key, write(&*self.value, name, &record.value, outputs.bytes_mut())?)));
+        let (key, value) = written.inspect_err(|_| outputs.truncate(before))?;
+        self.choose(&record, key.map(|span| outputs.slice(span)), partitions);
+        if let Some(&partition) = self.chosen.iter().find(|partition| !(0..partitions).contains(&partition.0))
+        {
+            outputs.truncate(before);
+            return Err(NoSuchPartition { topic: Arc::clone(name), partition, partitions }.into());
+        }
+        let Some((last, others)) = self.chosen.split_last() else {
+            outputs.truncate(before);
+            hop.env.count_drop(DropReason::NoPartition);
+            return Ok(());
+        };
+        for partition in others {
+            outputs.push(topic, *partition, key, value, record.timestamp, record.headers.clone());
+        }
+        outputs.push(topic, *last, key, value, record.timestamp, record.headers);
         Ok(())
     }
 }
@@ -113,33 +161,81 @@ impl<K: Data, V: Data> KStream<'_, K, V> {
     /// ```
     pub fn to(self, topic: &str, produced: Produced<K, V>) {
         let name = produced.name.clone().unwrap_or_else(|| self.builder.next_name("KSTREAM-SINK-"));
-        let Produced { key, value, partitioner, .. } = produced;
-        let partitioning = partitioner.map_or(Partitioning::OfInnerKey, Partitioning::Chosen);
         let topic = TopicRef::External(topic.into());
-        Sinking { key, value, partitioning }.add(self.builder, name, topic, vec![self.node]);
+        produced.into_sinking().add(self.builder, name, topic, vec![self.node]);
     }
 
-    pub(crate) fn sink(self, name: Arc<str>, topic: TopicRef, key: SharedSerde<K>, value: SharedSerde<V>) {
-        Sinking { key, value, partitioning: Partitioning::OfKey }.add(
-            self.builder,
-            name,
-            topic,
-            vec![self.node],
-        );
+    /// Writes each record to the topic that `tell` appends the name of to its second argument, which comes empty: no name
+    /// is allocated for a record. The topics must exist; the log is asked for each once. A record for one that does not
+    /// exist goes to the processing handler, and a topic that was missing is asked for again after a second.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder, StringSerde, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream("orders", Consumed::<String, String>::default()).to_dynamic(
+    ///     |record, topic| {
+    ///         topic.push_str("orders-");
+    ///         topic.push_str(&record.value);
+    ///     },
+    ///     Produced::default(),
+    /// );
+    /// let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// let orders = driver.input_topic("orders", StringSerde, StringSerde);
+    /// orders.pipe("7".to_string(), "europe".to_string(), 0.into()).expect("processed");
+    /// let europe = driver.output_topic::<String, String>("orders-europe", StringSerde, StringSerde);
+    /// assert_eq!(europe.read_value(), Some("europe".to_string()));
+    /// ```
+    pub fn to_dynamic(
+        self,
+        tell: impl Fn(&Record<K, V>, &mut String) + Send + Sync + 'static,
+        produced: Produced<K, V>,
+    ) {
+        let name = produced.name.clone().unwrap_or_else(|| self.builder.next_name("KSTREAM-SINK-"));
+        let tell: TellTopic<K, V> = Arc::new(tell);
+        produced.into_sinking().add_dynamic(self.builder, name, tell, vec![self.node]);
+    }
+}
+
+impl<K: Data, V: Data> Produced<K, V> {
+    fn into_sinking(self) -> Sinking<K, V> {
+        let Self { key, value, partitioning, .. } = self;
+        Sinking { key, value, partitioning }
     }
 }
 
 impl<K: Data, V: Data> Sinking<K, V> {
+    fn sink(&self, destination: Destination<K, V>) -> Sink<K, V> {
+        let (key, value) = (Arc::clone(&self.key), Arc::clone(&self.value));
+        Sink {
+            key,
+            value,
+            partitioning: self.partitioning.clone(),
+            destination,
+            turn: -1,
+            chosen: Vec::new(),
+        }
+    }
+
     /// Adds a sink below `parents`.
     pub(crate) fn add(self, builder: &StreamsBuilder, name: Arc<str>, topic: TopicRef, parents: Vec<NodeId>) {
         let role = NodeRole::Sink {
-            topic,
-            make: Box::new(move |wiring| {
-                let (topic, name) = wiring.output_topic();
-                let (key, value) = (Arc::clone(&self.key), Arc::clone(&self.value));
-                Box::new(Sink { key, value, partitioning: self.partitioning.clone(), topic, name, turn: -1 })
-            }),
+            topic: Some(topic),
+            make: Box::new(move |wiring| Box::new(self.sink(Destination::Fixed(wiring.output_topic())))),
         };
+        builder.add_node::<Record<K, V>, ()>(name, parents, role, Vec::new());
+    }
+
+    fn add_dynamic(
+        self,
+        builder: &StreamsBuilder,
+        name: Arc<str>,
+        tell: TellTopic<K, V>,
+        parents: Vec<NodeId>,
+    ) {
+        let make = Box::new(move |_: &crate::plan::Wiring<'_>| -> Box<dyn Node> {
+            Box::new(self.sink(Destination::told(Arc::clone(&tell))))
+        });
+        let role = NodeRole::Sink { topic: None, make };
         builder.add_node::<Record<K, V>, ()>(name, parents, role, Vec::new());
     }
 }

@@ -37,6 +37,11 @@ pub struct RecordTimestamp;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FailOnInvalidTimestamp;
 
+/// The record's own time, or where it is negative the greatest one seen on its partition, which survives restarts. A
+/// record without either is an error.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UsePartitionTimeOnInvalidTimestamp;
+
 /// The time at which the record is processed.
 pub struct WallclockTimestamp(pub Arc<dyn crate::time::Clock>);
 
@@ -64,6 +69,16 @@ impl<K, V> TimestampExtractor<K, V> for FailOnInvalidTimestamp {
     }
 }
 
+impl<K, V> TimestampExtractor<K, V> for UsePartitionTimeOnInvalidTimestamp {
+    fn extract(&self, record: &Record<K, V>, partition_time: Timestamp) -> Timestamp {
+        if record.timestamp.0 < 0 { partition_time } else { record.timestamp }
+    }
+
+    fn fails_on_negative(&self) -> bool {
+        true
+    }
+}
+
 impl<K, V> TimestampExtractor<K, V> for WallclockTimestamp {
     fn extract(&self, _: &Record<K, V>, _: Timestamp) -> Timestamp {
         self.0.wall()
@@ -83,7 +98,6 @@ struct Source<K, V> {
     key: SharedSerde<K>,
     value: SharedSerde<V>,
     timestamps: Arc<dyn TimestampExtractor<K, V>>,
-    partition_time: Timestamp,
     types: PhantomData<fn() -> (K, V)>,
 }
 
@@ -96,19 +110,25 @@ impl<K: Data, V: Data> Source<K, V> {
 }
 
 impl<K: Data, V: Data> SourceNode for Source<K, V> {
-    fn time_of(&mut self, topic: &str, raw: RawRecord<'_>) -> Timestamp {
+    fn time_of(&self, topic: &str, raw: RawRecord<'_>, partition_time: Timestamp) -> Timestamp {
         if self.timestamps.is_record_time() {
             return raw.timestamp;
         }
         match self.decode(topic, raw) {
-            Ok(record) => self.timestamps.extract(&record, self.partition_time),
+            Ok(record) => self.timestamps.extract(&record, partition_time),
             Err(_) => raw.timestamp,
         }
     }
 
-    fn process(&mut self, topic: &str, raw: RawRecord<'_>, mut hop: Hop<'_>) -> Result<(), SourceError> {
+    fn process(
+        &mut self,
+        topic: &str,
+        raw: RawRecord<'_>,
+        partition_time: Timestamp,
+        mut hop: Hop<'_>,
+    ) -> Result<(), SourceError> {
         let mut record = self.decode(topic, raw).map_err(SourceError::Decode)?;
-        let time = self.timestamps.extract(&record, self.partition_time);
+        let time = self.timestamps.extract(&record, partition_time);
         if time.0 < 0 {
             if self.timestamps.fails_on_negative() {
                 let reason = format!(
@@ -120,7 +140,6 @@ impl<K: Data, V: Data> SourceNode for Source<K, V> {
             return Ok(());
         }
         record.timestamp = time;
-        self.partition_time = self.partition_time.max(time);
         hop.env.record_time = time;
         hop.env.stream_time = hop.env.stream_time.max(time);
         hop.pass(&mut Some(record)).map_err(SourceError::Process)
@@ -143,7 +162,6 @@ impl StreamsBuilder {
                     key: Arc::clone(&key),
                     value: Arc::clone(&value),
                     timestamps: Arc::clone(&timestamps),
-                    partition_time: Timestamp::UNKNOWN,
                     types: PhantomData,
                 })
             }),

@@ -3,11 +3,15 @@
 
 use std::sync::Arc;
 
+use super::change::Change;
+use super::options::SharedSerde;
 use super::{StoreKey, Windowed};
 use crate::error::ProcessError;
 use crate::plan::Wiring;
 use crate::processor::Env;
-use crate::state::{Entry, KeyValueStore, Session, SessionStore, VersionedStore, WindowStore};
+use crate::state::{
+    Entry, KeyValueStore, Session, SessionStore, SuppressBuffer, VersionedStore, WindowStore,
+};
 use crate::time::Timestamp;
 
 /// Reads the value of a key: as of a time where one is given and the table keeps versions, else the current one.
@@ -27,6 +31,26 @@ pub(crate) struct ValueGetter<K, V> {
 impl<K, V> Clone for ValueGetter<K, V> {
     fn clone(&self) -> Self {
         Self { stores: self.stores.clone(), versioned: self.versioned, make: Arc::clone(&self.make) }
+    }
+}
+
+impl<K: super::Data, V: super::Data> ValueGetter<K, V> {
+    /// Reads the table above a suppression, but for keys whose changes are held back: those have their value of before.
+    pub(crate) fn of_suppressed(above: Self, buffer: Arc<str>, value: SharedSerde<V>) -> Self {
+        let mut stores = vec![Arc::clone(&buffer)];
+        stores.extend(above.stores);
+        let make: MakeGetter<K, V> = Arc::new(move |wiring: &Wiring<'_>| {
+            let (mut above, value) = ((above.make)(wiring), Arc::clone(&value));
+            let handle = wiring.store::<SuppressBuffer<K, Change<V>>>(&buffer);
+            let topic = wiring.changelog(&buffer);
+            Box::new(move |env, key, time| {
+                let Some(prior) = env.store(handle).prior(key)? else { return above(env, key, time) };
+                let value = prior.map(|bytes| value.deserialize(&topic, bytes)).transpose()?;
+                // When it held is not kept.
+                Ok(value.map(|value| Entry { value, timestamp: Timestamp::UNKNOWN }))
+            })
+        });
+        Self { stores, versioned: false, make }
     }
 }
 

@@ -49,10 +49,19 @@ impl Topology {
             names.join(", ")
         };
         let _ = match &node.role {
-            NodeRole::Source { topics, .. } => {
-                writeln!(text, "    Source: {name} (topics: [{}])", list(topics))
+            NodeRole::Source { topics, .. } => match topics.as_slice() {
+                [TopicRef::Pattern(pattern)] => {
+                    writeln!(text, "    Source: {name} (topics: {})", pattern.text)
+                }
+                topics => writeln!(text, "    Source: {name} (topics: [{}])", list(topics)),
+            },
+            NodeRole::Sink { topic: Some(topic), .. } => {
+                writeln!(text, "    Sink: {name} (topic: {})", topic.declared())
             }
-            NodeRole::Sink { topic, .. } => writeln!(text, "    Sink: {name} (topic: {})", topic.declared()),
+            // The JVM shows a class here, which we have none of.
+            NodeRole::Sink { topic: None, .. } => {
+                writeln!(text, "    Sink: {name} (extractor class: of records)")
+            }
             NodeRole::Processor { .. } => {
                 let mut stores: Vec<&str> = node.stores.iter().map(|store| &**store).collect();
                 let buckets = stores.len().saturating_mul(4).div_ceil(3).next_power_of_two().max(16);
@@ -123,8 +132,8 @@ impl Topology {
                         edge(topic.declared(), &node.name);
                     }
                 }
-                NodeRole::Sink { topic, .. } => edge(&node.name, topic.declared()),
-                NodeRole::Processor { .. } => {}
+                NodeRole::Sink { topic: Some(topic), .. } => edge(&node.name, topic.declared()),
+                NodeRole::Sink { topic: None, .. } | NodeRole::Processor { .. } => {}
             }
             for &child in self.children(id) {
                 edge(&node.name, &self.node(child).name);

@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::sync::Arc;
 
 use super::config::AutoOffsetReset;
+use super::pattern::TopicPattern;
 use super::wiring::Wiring;
 use crate::error::TopologyError;
 use crate::processor::{Node, ProcessorWrapper, SourceNode};
@@ -32,25 +33,49 @@ impl TypeInfo {
     }
 }
 
-/// A topic: the user's own, or one that belongs to the application and gets its id as prefix.
+/// A topic: the user's own, or one that belongs to the application and gets its id as prefix; for a source also several.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum TopicRef {
     External(Arc<str>),
     Internal(Arc<str>),
+    /// Those of the user's own topics that match.
+    Pattern(TopicPattern),
 }
 
 impl TopicRef {
+    /// The topic's name; of a pattern its text.
     pub(crate) fn resolve(&self, application: &str) -> Arc<str> {
         match self {
             Self::External(name) => Arc::clone(name),
             Self::Internal(name) => format!("{application}-{name}").into(),
+            Self::Pattern(pattern) => Arc::clone(&pattern.text),
+        }
+    }
+
+    /// The names of all topics that are meant; `subscribed` are those that patterns may match.
+    pub(crate) fn resolve_all(&self, application: &str, subscribed: &[Arc<str>]) -> Vec<Arc<str>> {
+        match self {
+            Self::Pattern(pattern) => {
+                subscribed.iter().filter(|topic| pattern.matches(topic)).cloned().collect()
+            }
+            Self::External(_) | Self::Internal(_) => vec![self.resolve(application)],
+        }
+    }
+
+    /// Whether the topic of this name is meant.
+    pub(crate) fn means(&self, application: &str, topic: &str) -> bool {
+        match self {
+            Self::Pattern(pattern) => pattern.matches(topic),
+            Self::External(_) | Self::Internal(_) => *self.resolve(application) == *topic,
         }
     }
 
     /// The name as `describe` shows it, before an application id is known.
     pub(crate) fn declared(&self) -> &Arc<str> {
-        let (Self::External(name) | Self::Internal(name)) = self;
-        name
+        match self {
+            Self::External(name) | Self::Internal(name) => name,
+            Self::Pattern(pattern) => &pattern.text,
+        }
     }
 }
 
@@ -59,9 +84,19 @@ pub(crate) type MakeSource = Box<dyn Fn(&Wiring<'_>) -> Box<dyn SourceNode> + Se
 
 /// What a node is to the graph.
 pub(crate) enum NodeRole {
-    Source { topics: Vec<TopicRef>, reset: Option<AutoOffsetReset>, make: MakeSource },
-    Processor { make: MakeNode },
-    Sink { topic: TopicRef, make: MakeNode },
+    Source {
+        topics: Vec<TopicRef>,
+        reset: Option<AutoOffsetReset>,
+        make: MakeSource,
+    },
+    Processor {
+        make: MakeNode,
+    },
+    /// Without a topic, records tell it.
+    Sink {
+        topic: Option<TopicRef>,
+        make: MakeNode,
+    },
 }
 
 /// A node as declared.
@@ -186,7 +221,13 @@ impl Graph {
                 continue;
             }
             let is_child = |node: &NodeDecl| node.parents.iter().any(|parent| parent.index() == index);
-            if self.nodes.iter().filter(|node| is_child(node)).all(|child| child.waits_for_close) {
+            // A join reads from the buffer what is held back: then it must be there.
+            let is_read = |child: &NodeDecl| {
+                let reads = |node: &&NodeDecl| node.stores.iter().any(|store| child.stores.contains(store));
+                self.nodes.iter().filter(reads).count() > 1
+            };
+            let waits = |child: &NodeDecl| child.waits_for_close && !is_read(child);
+            if self.nodes.iter().filter(|node| is_child(node)).all(waits) {
                 self.nodes[index].final_only = true;
                 self.nodes.iter_mut().filter(|node| is_child(node)).for_each(|child| child.final_only = true);
             }

@@ -5,6 +5,7 @@ mod config;
 mod describe;
 mod graph;
 mod partitions;
+mod pattern;
 mod sub_topology;
 mod topology;
 mod wiring;
@@ -15,6 +16,8 @@ pub(crate) use graph::{
 };
 pub use partitions::PartitionCounts;
 pub(crate) use partitions::partition_counts;
+pub(crate) use pattern::TopicPattern;
 pub(crate) use sub_topology::SubTopology;
+pub use sub_topology::{InternalTopic, TopicKind};
 pub use topology::Topology;
 pub(crate) use wiring::{Instance, SourceCell, Wiring, changelog_topic};

@@ -21,7 +21,39 @@ pub(crate) struct PlannedPartitions {
     pub(crate) internal: Vec<InternalTopic>,
 }
 
-/// Computes all counts. `counts` must name every topic of [`Topology::source_topics`].
+impl Topology {
+    /// The topics that an application of this id makes for itself, given how many partitions its source topics have: for
+    /// those who make topics, or their access rules, before it runs. Windows' changelogs keep a day more than the windows
+    /// need, as they do by default.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, PartitionCounts, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("words", Consumed::<String, String>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .count(Materialized::named("counts"));
+    /// let topology = builder.build().expect("valid");
+    /// let counts = PartitionCounts::from([("words".into(), 6)]);
+    /// let topics = topology.internal_topics("app", &counts).expect("joined topics fit together");
+    /// assert_eq!((&*topics[0].name, topics[0].partitions), ("app-counts-changelog", 6));
+    /// ```
+    ///
+    /// # Errors
+    /// When joined topics do not have the same number of partitions.
+    pub fn internal_topics(
+        &self,
+        application: &str,
+        counts: &PartitionCounts,
+    ) -> Result<Vec<InternalTopic>, TopologyErrors> {
+        Ok(partition_counts(self, application, counts, ADDITIONAL_RETENTION_MS)?.internal)
+    }
+}
+
+/// How much longer than the windows in it a changelog is kept by default: a day.
+const ADDITIONAL_RETENTION_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Computes all counts. `counts` must name every topic of [`Topology::source_topics`], and those that patterns match.
 pub(crate) fn partition_counts(
     topology: &Topology,
     application: &str,
@@ -30,6 +62,14 @@ pub(crate) fn partition_counts(
 ) -> Result<PlannedPartitions, TopologyErrors> {
     let mut known: BTreeMap<TopicRef, i32> =
         counts.iter().map(|(topic, count)| (TopicRef::External(Arc::clone(topic)), *count)).collect();
+    for pattern in topology.patterns() {
+        let matched = counts.iter().filter(|(topic, _)| pattern.means(application, topic));
+        known.insert(pattern.clone(), matched.map(|(_, count)| *count).max().unwrap_or(0));
+    }
+    let twice = read_twice(topology, counts);
+    if !twice.is_empty() {
+        return Err(TopologyErrors(twice));
+    }
     settle(topology, &mut known);
     let errors = co_partition_errors(topology, &known);
     if !errors.is_empty() {
@@ -57,6 +97,22 @@ pub(crate) fn partition_counts(
         }
     }
     Ok(PlannedPartitions { tasks, internal })
+}
+
+/// Topics that several patterns match. What is read by name too was refused when the topology was sealed.
+fn read_twice(topology: &Topology, counts: &PartitionCounts) -> Vec<TopologyError> {
+    let mut errors = Vec::new();
+    for topic in counts.keys() {
+        let mut readers = topology.patterns().filter(|pattern| pattern.means("", topic));
+        if let (Some(first), Some(second)) = (readers.next(), readers.next()) {
+            errors.push(TopologyError::TopicReadTwice {
+                topic: topic.to_string(),
+                first: first.declared().to_string(),
+                second: second.declared().to_string(),
+            });
+        }
+    }
+    errors
 }
 
 fn widest(sub: &SubTopology, known: &BTreeMap<TopicRef, i32>) -> i32 {

@@ -18,18 +18,25 @@ pub(crate) struct SubTopology {
 
 /// What an internal topic is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TopicKind {
+pub enum TopicKind {
+    /// Between two sub-topologies.
     Repartition,
+    /// Behind a store.
     Changelog,
 }
 
 /// A topic that belongs to the application, as it must be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct InternalTopic {
-    pub(crate) name: Arc<str>,
-    pub(crate) kind: TopicKind,
-    pub(crate) partitions: i32,
-    pub(crate) config: BTreeMap<String, String>,
+#[non_exhaustive]
+pub struct InternalTopic {
+    /// Its name, which begins with the application's id.
+    pub name: Arc<str>,
+    /// What it is for.
+    pub kind: TopicKind,
+    /// How many partitions it has.
+    pub partitions: i32,
+    /// Its configuration by Kafka's keys.
+    pub config: BTreeMap<String, String>,
 }
 
 /// Disjoint sets of nodes, each named by its least member.
@@ -97,7 +104,9 @@ fn gather(graph: &Graph, stores: &mut [Option<StoreDecl>], id: u32, nodes: Vec<N
         let decl = &graph.nodes[node.index()];
         match &decl.role {
             NodeRole::Source { topics, .. } => sub.sources.extend(topics.iter().cloned()),
-            NodeRole::Sink { topic, .. } if !sub.outputs.contains(topic) => sub.outputs.push(topic.clone()),
+            NodeRole::Sink { topic: Some(topic), .. } if !sub.outputs.contains(topic) => {
+                sub.outputs.push(topic.clone());
+            }
             NodeRole::Sink { .. } | NodeRole::Processor { .. } => {}
         }
         for name in &decl.stores {

@@ -77,7 +77,7 @@ impl Topology {
         &self.co_partitioned
     }
 
-    /// The user's own topics that the topology reads, those of global tables too.
+    /// The user's own topics that the topology reads by name, those of global tables too.
     #[must_use]
     pub fn source_topics(&self) -> Vec<Arc<str>> {
         let mut topics = self.external(|role| match role {
@@ -88,11 +88,22 @@ impl Topology {
         topics
     }
 
-    /// The user's own topics that the topology writes.
+    /// Whether a source reads this topic by a pattern.
+    pub(crate) fn has_pattern_for(&self, topic: &str) -> bool {
+        self.patterns().any(|pattern| pattern.means("", topic))
+    }
+
+    /// The patterns by which sources read.
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &TopicRef> {
+        let sources = self.sub_topologies.iter().flat_map(|sub| &sub.sources);
+        sources.filter(|topic| matches!(topic, TopicRef::Pattern(_)))
+    }
+
+    /// The user's own topics that the topology writes, but for those that records tell.
     #[must_use]
     pub fn sink_topics(&self) -> Vec<Arc<str>> {
         self.external(|role| match role {
-            NodeRole::Sink { topic, .. } => vec![topic.clone()],
+            NodeRole::Sink { topic, .. } => topic.iter().cloned().collect(),
             NodeRole::Source { .. } | NodeRole::Processor { .. } => Vec::new(),
         })
     }
@@ -164,10 +175,13 @@ fn check_topics(graph: &Graph, errors: &mut Vec<TopologyError>) {
     for node in &graph.nodes {
         let topics: &[TopicRef] = match &node.role {
             NodeRole::Source { topics, .. } => topics,
-            NodeRole::Sink { topic, .. } => std::slice::from_ref(topic),
+            NodeRole::Sink { topic, .. } => topic.as_slice(),
             NodeRole::Processor { .. } => continue,
         };
         for topic in topics {
+            if matches!(topic, TopicRef::Pattern(_)) {
+                continue;
+            }
             let name: &str = topic.declared();
             let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
             if name.is_empty() || name.len() > 249 || !name.chars().all(valid) || name == "." || name == ".."
@@ -183,7 +197,8 @@ fn check_topics(graph: &Graph, errors: &mut Vec<TopologyError>) {
             errors.push(TopologyError::NoTopic { node: node.name.to_string() });
         }
         for topic in topics {
-            if let Some(first) = readers.insert(topic, &node.name) {
+            let same = readers.iter().find(|(read, _)| overlap(read, topic)).map(|(_, node)| *node);
+            if let Some(first) = readers.insert(topic, &node.name).or(same) {
                 errors.push(TopologyError::TopicReadTwice {
                     topic: topic.declared().to_string(),
                     first: first.to_string(),
@@ -191,5 +206,14 @@ fn check_topics(graph: &Graph, errors: &mut Vec<TopologyError>) {
                 });
             }
         }
+    }
+}
+
+/// Whether a pattern means a topic that is read by name.
+fn overlap(one: &TopicRef, other: &TopicRef) -> bool {
+    match (one, other) {
+        (TopicRef::Pattern(pattern), TopicRef::External(name))
+        | (TopicRef::External(name), TopicRef::Pattern(pattern)) => pattern.matches(name),
+        _ => false,
     }
 }

@@ -50,14 +50,14 @@ impl Wiring<'_> {
         self.caching && self.sub_topology.stores.iter().any(|decl| &*decl.name == store && decl.cached)
     }
 
-    /// The index of the topic this sink writes to among the task's output topics, and its resolved name.
-    pub(crate) fn output_topic(&self) -> (u32, Arc<str>) {
-        let NodeRole::Sink { topic, .. } = &self.node.role else {
-            unreachable!("only sinks ask for their topic");
+    /// The index of the topic this sink writes to among the task's output topics.
+    pub(crate) fn output_topic(&self) -> u32 {
+        let NodeRole::Sink { topic: Some(topic), .. } = &self.node.role else {
+            unreachable!("only sinks with a topic ask for it");
         };
         let index = self.sub_topology.outputs.iter().position(|output| output == topic);
         let index = index.expect("build lists the topic of every sink of the sub-topology");
-        (u32::try_from(index).expect("fewer than 2^32 topics"), topic.resolve(self.application))
+        u32::try_from(index).expect("fewer than 2^32 topics")
     }
 
     /// The resolved name of the changelog of a store, which its serdes are told.
@@ -72,12 +72,13 @@ pub(crate) fn changelog_topic(application: &str, store: &str) -> Arc<str> {
 }
 
 impl Topology {
-    /// Makes the nodes of one task of `sub_topology`. Indices into the arena grow along every edge, since a node is
+    /// Makes the nodes of one task of `sub_topology`; `subscribed` are the topics that patterns may match. Indices into the arena grow along every edge, since a node is
     /// declared after its parents.
     pub(crate) fn instantiate(
         &self,
         sub_topology: &SubTopology,
         application: &str,
+        subscribed: &[Arc<str>],
         caching: bool,
     ) -> Instance {
         let mut places = std::collections::BTreeMap::new();
@@ -97,7 +98,10 @@ impl Topology {
                     name: Arc::clone(&node.name),
                     node: make(&wiring),
                     children,
-                    topics: topics.iter().map(|topic: &TopicRef| topic.resolve(application)).collect(),
+                    topics: topics
+                        .iter()
+                        .flat_map(|topic: &TopicRef| topic.resolve_all(application, subscribed))
+                        .collect(),
                     processed: 0,
                 }),
                 NodeRole::Processor { make } | NodeRole::Sink { make, .. } => {

@@ -92,6 +92,22 @@ impl<'a, K: Clone + 'static, V: Clone + 'static> Context<'a, K, V> {
         env.punctuators.schedule(node, interval, kind, env.wall)
     }
 
+    /// Calls the processor's `punctuate` at `start` and every `interval` after it, and at no other times: what is due
+    /// before now is passed over. So all instances punctuate at the same full minute, say.
+    pub fn schedule_from(
+        &mut self,
+        start: Timestamp,
+        interval: Duration,
+        kind: PunctuationType,
+    ) -> PunctuatorId {
+        let (node, env) = (self.hop.node(), &mut *self.hop.env);
+        let now = match kind {
+            PunctuationType::StreamTime => env.stream_time,
+            PunctuationType::WallClockTime => env.wall,
+        };
+        env.punctuators.schedule_from(node, start, interval, kind, now)
+    }
+
     /// Ends a punctuator.
     pub fn cancel(&mut self, punctuator: PunctuatorId) {
         self.hop.env.punctuators.cancel(punctuator);

@@ -20,6 +20,8 @@ pub enum DropReason {
     NullKey,
     /// A null value where the operation needs one.
     NullValue,
+    /// No partition was chosen for it.
+    NoPartition,
     /// Beyond its window's grace.
     Late,
     /// A negative time.
@@ -34,9 +36,10 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in the order in which they are counted.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NullKey,
         Self::NullValue,
+        Self::NoPartition,
         Self::Late,
         Self::NegativeTimestamp,
         Self::Decode,
@@ -50,6 +53,7 @@ impl DropReason {
         match self {
             Self::NullKey => "null_key",
             Self::NullValue => "null_value",
+            Self::NoPartition => "no_partition",
             Self::Late => "late",
             Self::NegativeTimestamp => "negative_timestamp",
             Self::Decode => "decode",
@@ -116,6 +120,12 @@ pub(crate) struct OutputTopic {
     pub(crate) partitions: i32,
 }
 
+/// Tells the topics of the log, for sinks whose records choose among them.
+pub(crate) trait TopicDirectory: Send + Sync {
+    /// How many partitions a topic has; `None` where there is none of this name. May wait for the log.
+    fn partitions(&self, topic: &str) -> Result<Option<i32>, ProcessError>;
+}
+
 /// Under which the number of commits is remembered.
 const COMMITS: &str = "commits";
 
@@ -124,7 +134,9 @@ pub(crate) struct Env {
     pub(crate) task: TaskId,
     pub(crate) state: TaskState,
     pub(crate) outputs: OutputBuffer,
+    /// Only grows: records choose topics that were not known at first.
     pub(crate) topics: Vec<OutputTopic>,
+    pub(crate) directory: Arc<dyn TopicDirectory>,
     pub(crate) punctuators: Punctuators,
     pub(crate) stream_time: Timestamp,
     /// The time of the record in process, as its extractor told it.
@@ -147,7 +159,7 @@ impl Env {
     pub(crate) fn new(
         task: TaskId,
         state: TaskState,
-        topics: Vec<OutputTopic>,
+        (topics, directory): (Vec<OutputTopic>, Arc<dyn TopicDirectory>),
         sources: Vec<TopicPartition>,
         handler: Arc<dyn ProcessHandler>,
     ) -> Self {
@@ -156,6 +168,7 @@ impl Env {
             state,
             outputs: OutputBuffer::default(),
             topics,
+            directory,
             punctuators: Punctuators::default(),
             stream_time: Timestamp::UNKNOWN,
             record_time: Timestamp::UNKNOWN,

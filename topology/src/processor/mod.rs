@@ -4,6 +4,7 @@
 mod arena;
 mod context;
 mod env;
+mod fixed_key;
 mod node;
 mod output;
 mod punctuation;
@@ -14,7 +15,9 @@ pub use context::{ChildHandle, Context};
 pub use env::{
     DropReason, FailOnProcessError, FailedRecord, ProcessHandler, ProcessResponse, SkipOnProcessError,
 };
-pub(crate) use env::{Env, OutputTopic};
+pub(crate) use env::{Env, OutputTopic, TopicDirectory};
+pub(crate) use fixed_key::FixedKey;
+pub use fixed_key::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
 pub use node::Processor;
 pub(crate) use node::{InPlace, MapNode, Node, SourceError, SourceNode, Typed, take};
 pub use punctuation::{Punctuation, PunctuationType, PunctuatorId};

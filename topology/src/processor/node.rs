@@ -122,11 +122,17 @@ pub(crate) trait Node: Send {
 
 /// The first node of a record's way: bytes in, typed record on.
 pub(crate) trait SourceNode: Send {
-    /// Decodes and forwards. The time is the extractor's; `None` means that the record is dropped for its time.
-    fn process(&mut self, topic: &str, raw: RawRecord<'_>, hop: Hop<'_>) -> Result<(), SourceError>;
+    /// Decodes and forwards. `partition_time` is the greatest time seen on the record's partition.
+    fn process(
+        &mut self,
+        topic: &str,
+        raw: RawRecord<'_>,
+        partition_time: Timestamp,
+        hop: Hop<'_>,
+    ) -> Result<(), SourceError>;
 
     /// The record's event time, for the choice between partitions.
-    fn time_of(&mut self, topic: &str, raw: RawRecord<'_>) -> Timestamp;
+    fn time_of(&self, topic: &str, raw: RawRecord<'_>, partition_time: Timestamp) -> Timestamp;
 }
 
 /// Why a source could not bring a record into the topology.

@@ -53,13 +53,31 @@ impl Punctuators {
         kind: PunctuationType,
         wall: Timestamp,
     ) -> PunctuatorId {
-        let id = PunctuatorId(self.next_id);
-        self.next_id += 1;
         let interval = millis(interval).max(1);
         let next = match kind {
             PunctuationType::StreamTime => 0,
             PunctuationType::WallClockTime => wall.0.saturating_add(interval),
         };
+        self.add(node, kind, interval, next)
+    }
+
+    /// Schedules at `start` and at every `interval` after it, of which those before `now` are passed over.
+    pub(crate) fn schedule_from(
+        &mut self,
+        node: u32,
+        start: Timestamp,
+        interval: Duration,
+        kind: PunctuationType,
+        now: Timestamp,
+    ) -> PunctuatorId {
+        let interval = millis(interval).max(1);
+        let next = if start < now { after(start.0, interval, now.0) } else { start.0 };
+        self.add(node, kind, interval, next)
+    }
+
+    fn add(&mut self, node: u32, kind: PunctuationType, interval: i64, next: i64) -> PunctuatorId {
+        let id = PunctuatorId(self.next_id);
+        self.next_id += 1;
         self.scheduled.push(Scheduled { id, node, kind, interval, next });
         id
     }
@@ -81,10 +99,14 @@ impl Punctuators {
             .iter_mut()
             .filter(|scheduled| scheduled.kind == kind && scheduled.next <= now.0)
             .min_by_key(|scheduled| scheduled.next)?;
-        let missed = (now.0 - due.next) / due.interval;
-        due.next = due.next + missed * due.interval + due.interval;
+        due.next = after(due.next, due.interval, now.0);
         Some((due.node, Punctuation { punctuator: due.id, kind, timestamp: now }))
     }
+}
+
+/// The first of `start` and its multiples of `interval` that is greater than `now`, where `start` is not.
+fn after(start: i64, interval: i64, now: i64) -> i64 {
+    start + (now - start) / interval * interval + interval
 }
 
 #[cfg(test)]
@@ -116,5 +138,24 @@ mod tests {
         assert_eq!(fired(&mut punctuators, kind, 110), 1);
         punctuators.cancel(id);
         assert_eq!(fired(&mut punctuators, kind, 200), 0);
+    }
+
+    #[test]
+    fn anchored_ones_fire_at_multiples_of_the_interval_from_their_start_only() {
+        let mut punctuators = Punctuators::default();
+        let (kind, interval) = (PunctuationType::WallClockTime, Duration::from_millis(10));
+        punctuators.schedule_from(0, Timestamp(103), interval, kind, Timestamp(118));
+        assert_eq!(
+            fired(&mut punctuators, kind, 122),
+            0,
+            "what was due before it was scheduled is passed over"
+        );
+        assert_eq!(fired(&mut punctuators, kind, 123), 1);
+        assert_eq!(fired(&mut punctuators, kind, 132), 0);
+        assert_eq!(fired(&mut punctuators, kind, 133), 1);
+        let mut punctuators = Punctuators::default();
+        punctuators.schedule_from(0, Timestamp(103), interval, kind, Timestamp(100));
+        assert_eq!(fired(&mut punctuators, kind, 102), 0);
+        assert_eq!(fired(&mut punctuators, kind, 103), 1, "the start itself is the first time");
     }
 }

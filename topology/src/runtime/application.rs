@@ -10,7 +10,7 @@ use super::handlers::DeserializationHandler;
 use super::task::{Task, TaskPlan};
 use crate::client::{ConsumerSettings, Isolation, Log, ProducerSettings};
 use crate::plan::{AutoOffsetReset, NodeRole, SubTopology, Topology, changelog_topic};
-use crate::processor::ProcessHandler;
+use crate::processor::{ProcessHandler, TopicDirectory};
 use crate::record::{Partition, TaskId, TopicPartition};
 use crate::state::{EngineChoice, GlobalTables, StateFolder, StoreError, StoreKind, TaskSettings, TaskState};
 use crate::time::Clock;
@@ -27,6 +27,10 @@ pub(crate) struct Application {
     pub(crate) decode_handler: Arc<dyn DeserializationHandler>,
     /// Partition counts of every topic the application reads or writes, by resolved name.
     pub(crate) partitions: BTreeMap<Arc<str>, i32>,
+    /// The topics that patterns matched at start.
+    pub(crate) subscribed: Vec<Arc<str>>,
+    /// Asked for the topics that records tell.
+    pub(crate) directory: Arc<dyn TopicDirectory>,
     /// How many tasks each sub-topology has.
     pub(crate) tasks: Vec<i32>,
     pub(crate) globals: GlobalTables,
@@ -142,6 +146,8 @@ impl Application {
             application: &self.config.application_id,
             caching: self.config.cache_bytes_max > 0,
             partitions_of: &|topic| self.partitions.get(topic).copied().unwrap_or(0),
+            subscribed: &self.subscribed,
+            directory: Arc::clone(&self.directory),
             dead_letter_topic: self.config.dead_letter_topic.as_deref(),
             process_handler: Arc::clone(&self.process_handler),
             decode_handler: Arc::clone(&self.decode_handler),
@@ -157,7 +163,7 @@ impl Application {
         for sub in self.topology.sub_topologies() {
             for &id in &sub.nodes {
                 if let NodeRole::Source { topics, reset: Some(reset), .. } = &self.topology.node(id).role
-                    && topics.iter().any(|name| &*name.resolve(&self.config.application_id) == topic)
+                    && topics.iter().any(|name| name.means(&self.config.application_id, topic))
                 {
                     return *reset;
                 }

@@ -1,4 +1,5 @@
-//! From a task's output buffer into the thread's producer. A full queue is backpressure: it waits here, and no input is
+//! From a task's output buffer into the thread's producer. Topics that records told are resolved when they are first
+//! written. A full queue is backpressure: it waits here, and no input is
 //! read meanwhile.
 
 use std::time::Duration;
@@ -20,7 +21,10 @@ impl Collector {
     }
 
     /// Sends everything that waits.
-    pub(crate) fn drain(&self, env: &mut Env, producer: &mut dyn Producer) -> Result<(), ProducerError> {
+    pub(crate) fn drain(&mut self, env: &mut Env, producer: &mut dyn Producer) -> Result<(), ProducerError> {
+        for topic in &env.topics[self.handles.len()..] {
+            self.handles.push(producer.topic(&topic.name)?);
+        }
         for index in 0..env.outputs.len() {
             let (entry, key, value) = env.outputs.get(index);
             let record = OutgoingRecord {

@@ -7,6 +7,7 @@ mod collector;
 mod commit;
 mod config;
 mod control;
+mod directory;
 mod error;
 mod global;
 mod handlers;

@@ -100,17 +100,17 @@ impl PartitionGroup {
     #[inline]
     pub(crate) fn choose(
         &mut self,
-        mut time_of: impl FnMut(usize, &TopicPartition, RawRecord<'_>) -> Timestamp,
+        mut time_of: impl FnMut(&PartitionQueue, RawRecord<'_>) -> Timestamp,
     ) -> Option<usize> {
         if let [queue] = self.queues.as_slice() {
             return (queue.buffered > 0).then_some(0);
         }
         let mut best: Option<(Timestamp, usize)> = None;
         for (index, queue) in self.queues.iter_mut().enumerate() {
-            let Some(head) = queue.runs.front().and_then(|run| run.get(queue.cursor)) else { continue };
+            let Some(head) = queue.head() else { continue };
             let time = match queue.head_time {
                 Some(time) => time,
-                None => time_of(queue.source, &queue.partition, head),
+                None => time_of(queue, head),
             };
             queue.head_time = Some(time);
             if best.is_none_or(|(least, _)| time < least) {
@@ -141,7 +141,7 @@ mod tests {
         group.push(0, run("a", &[(0, 10), (1, 5), (2, 30)]));
         group.push(1, run("b", &[(0, 7), (1, 20)]));
         let mut order = Vec::new();
-        while let Some(index) = group.choose(|_, _, raw| raw.timestamp) {
+        while let Some(index) = group.choose(|_, raw| raw.timestamp) {
             let head = group.queues[index].head().map(|raw| (raw.offset, raw.timestamp.0)).expect("chosen");
             order.push((index, head.1));
             group.queues[index].advance(head.0);

@@ -10,6 +10,7 @@ use crossbeam_channel::Sender;
 use super::application::{Application, isolation_of};
 use super::config::StreamsConfig;
 use super::control::{Control, ControlEnds, Departure};
+use super::directory::LogDirectory;
 use super::error::StreamsError;
 use super::global::GlobalUpdater;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
@@ -132,6 +133,10 @@ impl KafkaStreams {
         let global = GlobalUpdater::bootstrap(&self.topology, &self.config, isolation, &self.log, &prepared)?;
         let threads = self.config.threads;
         let shared = Arc::new(Shared::new(threads, self.listener));
+        let directory = LogDirectory::new(
+            Arc::clone(&self.log),
+            std::time::Duration::from_millis(self.config.request_timeout_ms),
+        );
         let application = Arc::new(Application {
             topology: self.topology,
             config: self.config,
@@ -142,6 +147,8 @@ impl KafkaStreams {
             process_handler: self.process_handler,
             decode_handler: self.decode_handler,
             partitions: prepared.partitions,
+            subscribed: prepared.subscribed,
+            directory: Arc::new(directory),
             tasks: prepared.tasks,
             globals: global.as_ref().map(GlobalUpdater::tables).unwrap_or_default(),
         });

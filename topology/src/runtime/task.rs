@@ -13,6 +13,7 @@ use crate::error::ProcessError;
 use crate::plan::{Instance, SourceCell, SubTopology, Topology};
 use crate::processor::{
     DropReason, Env, NodeArena, OutputTopic, ProcessHandler, ProcessResponse, PunctuationType, SourceError,
+    TopicDirectory,
 };
 use crate::record::{Headers, Partition, RawRecord, RecordRun, TaskId, TopicPartition};
 use crate::state::{StoreError, TaskState};
@@ -63,6 +64,10 @@ pub(crate) struct TaskPlan<'a> {
     pub(crate) caching: bool,
     /// Partition counts of the topics the task reads and writes, by resolved name.
     pub(crate) partitions_of: &'a dyn Fn(&str) -> i32,
+    /// The topics that patterns may match.
+    pub(crate) subscribed: &'a [Arc<str>],
+    /// Asked for the topics that records tell.
+    pub(crate) directory: Arc<dyn TopicDirectory>,
     pub(crate) dead_letter_topic: Option<&'a str>,
     pub(crate) process_handler: Arc<dyn ProcessHandler>,
     pub(crate) decode_handler: Arc<dyn DeserializationHandler>,
@@ -89,7 +94,7 @@ impl Task {
     pub(crate) fn new(plan: &TaskPlan<'_>, state: TaskState) -> Self {
         let id = TaskId { sub_topology: plan.sub_topology.id, partition: plan.partition };
         let Instance { sources, arena } =
-            plan.topology.instantiate(plan.sub_topology, plan.application, plan.caching);
+            plan.topology.instantiate(plan.sub_topology, plan.application, plan.subscribed, plan.caching);
         let mut topics: Vec<OutputTopic> = Vec::new();
         let mut add = |name: Arc<str>, partitions: i32| {
             topics.push(OutputTopic { name, partitions });
@@ -117,7 +122,13 @@ impl Task {
         let names = partitions.iter().map(|(partition, _)| partition.clone()).collect();
         Self {
             id,
-            env: Env::new(id, state, topics, names, Arc::clone(&plan.process_handler)),
+            env: Env::new(
+                id,
+                state,
+                (topics, Arc::clone(&plan.directory)),
+                names,
+                Arc::clone(&plan.process_handler),
+            ),
             group: PartitionGroup::new(partitions),
             sources,
             arena,
@@ -147,10 +158,10 @@ impl Task {
     /// Processes at most `records_max` waiting records; gives how many.
     pub(crate) fn process(&mut self, records_max: usize) -> Result<usize, TaskFault> {
         for done in 0..records_max {
-            let sources = &mut self.sources;
-            let next = self
-                .group
-                .choose(|source, partition, raw| sources[source].node.time_of(&partition.topic, raw));
+            let sources = &self.sources;
+            let next = self.group.choose(|queue, raw| {
+                sources[queue.source].node.time_of(&queue.partition.topic, raw, queue.partition_time)
+            });
             let Some(queue) = next else { return Ok(done) };
             self.process_head(queue)?;
             if self.env.commit_requested {
@@ -167,8 +178,10 @@ impl Task {
         self.env.set_current(index, offset);
         let source = &mut self.sources[queue.source];
         source.processed += 1;
+        // What is dropped for its time leaves it so, and the partition's time as it was.
+        self.env.record_time = Timestamp::UNKNOWN;
         let hop = self.arena.enter(&source.children, &mut self.env);
-        let result = source.node.process(&queue.partition.topic, raw, hop);
+        let result = source.node.process(&queue.partition.topic, raw, queue.partition_time, hop);
         if result.is_err() || self.env.dead_letter.is_some() {
             self.failed(index, result)?;
         }

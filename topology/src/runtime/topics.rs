@@ -14,6 +14,8 @@ use crate::time::{Clock, Timestamp};
 pub(crate) struct PreparedTopics {
     /// Partition counts of all topics, by resolved name.
     pub(crate) partitions: BTreeMap<Arc<str>, i32>,
+    /// The topics that patterns match.
+    pub(crate) subscribed: Vec<Arc<str>>,
     /// How many tasks each sub-topology has.
     pub(crate) tasks: Vec<i32>,
 }
@@ -35,7 +37,10 @@ pub(crate) fn prepare(
 ) -> Result<PreparedTopics, StreamsError> {
     let timeout = Duration::from_millis(config.request_timeout_ms);
     let mut admin = log.admin()?;
-    let sources = wait_for_sources(topology, config, &mut *admin, clock, timeout)?;
+    let mut sources = wait_for_sources(topology, config, &mut *admin, clock, timeout)?;
+    let matched = matching(topology, config, &mut *admin, timeout)?;
+    let subscribed = matched.keys().cloned().collect();
+    sources.extend(matched);
     let application = &config.application_id;
     let additional = config.window_changelog_additional_retention_ms;
     let planned = partition_counts(topology, application, &sources, additional)?;
@@ -69,7 +74,36 @@ pub(crate) fn prepare(
     for description in admin.describe(&names, timeout)?.into_iter().flatten() {
         partitions.insert(description.name.into(), description.partitions);
     }
-    Ok(PreparedTopics { partitions, tasks: planned.tasks })
+    Ok(PreparedTopics { partitions, subscribed, tasks: planned.tasks })
+}
+
+/// The topics that patterns match now, with their partition counts. What the application made itself is none of them.
+fn matching(
+    topology: &Topology,
+    config: &StreamsConfig,
+    admin: &mut dyn Admin,
+    timeout: Duration,
+) -> Result<PartitionCounts, StreamsError> {
+    if topology.patterns().next().is_none() {
+        return Ok(PartitionCounts::new());
+    }
+    let own = format!("{}-", config.application_id);
+    let is_internal = |topic: &str| {
+        let suffixes = ["-changelog", "-repartition", "-control"];
+        topic.starts_with(&own) && suffixes.iter().any(|suffix| topic.ends_with(suffix))
+    };
+    let mut topics = admin.topics(timeout)?;
+    topics.retain(|topic| topology.has_pattern_for(topic) && !is_internal(topic));
+    if topics.is_empty() {
+        let patterns: Vec<&str> = topology.patterns().map(|pattern| &**pattern.declared()).collect();
+        tracing::warn!(
+            patterns = patterns.join(", "),
+            "no topic matches; topics that come later are read after a restart"
+        );
+    }
+    let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+    let found = admin.describe(&names, timeout)?.into_iter().flatten();
+    Ok(found.map(|description| (description.name.into(), description.partitions)).collect())
 }
 
 /// The topics the topology writes must exist; a dead letter topic is made when it is missing.

@@ -2,15 +2,19 @@
 //! and key bytes. Owns that order, the bytes, and the time both sides of the join share; must not know windows.
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
 
 use super::StateStore;
 use super::engine::Batch;
 use super::error::StoreError;
 use super::overlay::{Layer, Log, WHOLE};
 use super::restore::RestoredRows;
+use super::row_bytes::RowBytes;
 use super::schema::join::{self, Side};
 use crate::record::RecordRun;
 use crate::serde::{Serde, SerdeError};
@@ -50,7 +54,7 @@ impl Default for JoinClock {
 }
 
 /// Time, side and key bytes.
-type Place = (Timestamp, Side, Arc<[u8]>);
+type Place = (Timestamp, Side, RowBytes);
 
 struct Held<K, L, R> {
     key: K,
@@ -77,13 +81,14 @@ pub(crate) struct JoinBuffer<K, L, R> {
     topic: Arc<str>,
     layer: Layer,
     rows: BTreeMap<Place, Held<K, L, R>>,
-    dirty: BTreeSet<Place>,
+    dirty: HashSet<Place, FixedState>,
     loaded: bool,
     /// The time both sides share; not state of the store, but of the operator whose two nodes meet here.
     pub(crate) clock: JoinClock,
     /// The time of the record in process, which changelog records carry.
     now: Timestamp,
     scratch: Vec<u8>,
+    row: Vec<u8>,
 }
 
 impl<K, L, R> JoinBuffer<K, L, R>
@@ -104,11 +109,12 @@ where
             topic,
             layer,
             rows: BTreeMap::new(),
-            dirty: BTreeSet::new(),
+            dirty: HashSet::default(),
             loaded: false,
             clock: JoinClock::default(),
             now: Timestamp::UNKNOWN,
             scratch: Vec::new(),
+            row: Vec::new(),
         }
     }
 
@@ -116,13 +122,13 @@ where
         StoreError::Serde { store: self.layer.store.clone(), source }
     }
 
-    fn key_bytes(&mut self, key: &K) -> Result<Arc<[u8]>, StoreError> {
+    fn key_bytes(&mut self, key: &K) -> Result<RowBytes, StoreError> {
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
         let written = self.key.serialize(&self.topic, key, &mut bytes);
-        let shared = Arc::from(&bytes[..]);
+        let owned = RowBytes::from(&bytes[..]);
         self.scratch = bytes;
-        written.map(|()| shared).map_err(|source| self.fault(source))
+        written.map(|()| owned).map_err(|source| self.fault(source))
     }
 
     /// Tells the time of the record in process.
@@ -148,7 +154,7 @@ where
     pub(crate) fn remove(&mut self, time: Timestamp, side: Side, key: &K) -> Result<(), StoreError> {
         self.load()?;
         // Most matches are of times at which nothing waits: the key is written only when something does.
-        let nobody: Arc<[u8]> = Arc::default();
+        let nobody = RowBytes::from(&[][..]);
         let from = Bound::Included((time, side, nobody));
         if self
             .rows
@@ -226,7 +232,7 @@ where
             .ok_or_else(malformed)?;
             let values = values.into_iter().collect::<Result<_, _>>().map_err(fault)?;
             let typed = keys.deserialize(topic, key).map_err(fault)?;
-            rows.insert((time, side, Arc::from(key)), Held { key: typed, values, is_below: true });
+            rows.insert((time, side, RowBytes::from(key)), Held { key: typed, values, is_below: true });
             Ok(())
         })?;
         self.loaded = true;
@@ -241,11 +247,12 @@ where
     }
 
     fn stage(&mut self, place: &Place) -> Result<(), StoreError> {
-        let mut row = Vec::with_capacity(place.2.len() + 9);
-        join::put_prefix(place.0, place.1, &mut row);
+        let row = &mut self.row;
+        row.clear();
+        join::put_prefix(place.0, place.1, row);
         row.extend_from_slice(&place.2);
         let Some(held) = self.rows.get_mut(place) else {
-            return self.layer.stage(WHOLE, &row, None, self.now);
+            return self.layer.stage(WHOLE, row, None, self.now);
         };
         held.is_below = true;
         self.scratch.clear();
@@ -257,7 +264,7 @@ where
             });
             written.map_err(|source| StoreError::Serde { store: self.layer.store.clone(), source })?;
         }
-        self.layer.stage(WHOLE, &row, Some(&self.scratch), self.now)
+        self.layer.stage(WHOLE, row, Some(&self.scratch), self.now)
     }
 }
 

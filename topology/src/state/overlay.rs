@@ -2,19 +2,21 @@
 //! Owns [`Overlay`] and [`Layer`]; must not know types, caches or changelog topics.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::engine::{Batch, Bounds, Engine, Keyspace, Rows, Visit, is_empty};
 use super::error::StoreError;
 use super::restore::RestoredRows;
+use super::row_bytes::{RowBytes, find, owned};
 use crate::time::Timestamp;
 
 /// The uncommitted rows of one segment.
-pub(crate) type StagedMap = BTreeMap<Box<[u8]>, Staged>;
+pub(crate) type StagedMap = BTreeMap<RowBytes, Staged>;
 
 /// An uncommitted row; `value` is `None` for a deletion.
 pub(crate) struct Staged {
-    pub(crate) value: Option<Box<[u8]>>,
+    pub(crate) value: Option<RowBytes>,
     pub(crate) timestamp: Timestamp,
     logged: bool,
 }
@@ -93,7 +95,7 @@ impl Layer {
         key: &[u8],
         f: impl FnOnce(Option<&[u8]>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        if let Some(staged) = self.staged.get(&segment).and_then(|map| map.get(key)) {
+        if let Some(staged) = self.staged.get(&segment).and_then(|map| find(map, key)) {
             return f(staged.value.as_deref());
         }
         match self.segments.get(&segment) {
@@ -115,15 +117,18 @@ impl Layer {
             return Err(StoreError::KeyTooLong { store: self.store.clone(), bytes: key.len(), bytes_max });
         }
         let added = value.map_or(0, <[u8]>::len);
-        let map = self.staged.entry(segment).or_default();
-        if let Some(there) = map.get_mut(key) {
-            self.bytes = self.bytes + added - there.value.as_ref().map_or(0, |v| v.len());
-            self.unlogged += usize::from(there.logged);
-            *there = Staged { value: value.map(Into::into), timestamp, logged: false };
-        } else {
-            self.bytes += added + key.len() + size_of::<Staged>();
-            self.unlogged += 1;
-            map.insert(key.into(), Staged { value: value.map(Into::into), timestamp, logged: false });
+        let staged = Staged { value: value.map(Into::into), timestamp, logged: false };
+        match self.staged.entry(segment).or_default().entry(key.into()) {
+            Entry::Occupied(mut there) => {
+                self.bytes = self.bytes + added - there.get().value.as_ref().map_or(0, |v| v.len());
+                self.unlogged += usize::from(there.get().logged);
+                there.insert(staged);
+            }
+            Entry::Vacant(place) => {
+                self.bytes += added + key.len() + size_of::<Staged>();
+                self.unlogged += 1;
+                place.insert(staged);
+            }
         }
         Ok(())
     }
@@ -150,7 +155,7 @@ impl Layer {
         if is_empty(bounds) {
             return Ok(());
         }
-        let mut above = self.staged.get(&segment).map(|map| map.range::<[u8], _>(bounds));
+        let mut above = self.staged.get(&segment).map(|map| map.range(owned(bounds)));
         let mut step = || {
             let range = above.as_mut()?;
             if reverse { range.next_back() } else { range.next() }

@@ -94,7 +94,8 @@ where
             new: Some(&value),
         };
         context.write(&mut bytes);
-        self.layer.stage(WHOLE, &row, Some(&bytes), record.timestamp)?;
+        // Stamped by the log, as its deletion is: compaction may not take a deletion before what it deletes.
+        self.layer.stage(WHOLE, &row, Some(&bytes), Timestamp::UNKNOWN)?;
         self.rows.insert(row.as_slice().into(), record);
         self.scratch = Scratch { row, value, bytes };
         Ok(())

@@ -14,6 +14,7 @@ use super::engine::Batch;
 use super::error::StoreError;
 use super::overlay::{Layer, Log, WHOLE};
 use super::restore::RestoredRows;
+use super::row_bytes::RowBytes;
 use super::schema::buffer::{self, BufferRow, VERSION_HEADER};
 use crate::record::{Headers, RecordMetadata, RecordRun};
 use crate::serde::{Serde, SerdeError};
@@ -30,6 +31,17 @@ pub struct Buffered<C> {
     pub headers: Headers,
     /// The source record in process when the change was made.
     pub metadata: RecordMetadata,
+}
+
+/// What is let go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evicted<K, C> {
+    /// The key.
+    pub key: K,
+    /// Its last change.
+    pub record: Buffered<C>,
+    /// The bytes of the old value of its first change: what those below still believe.
+    pub prior: Option<Box<[u8]>>,
 }
 
 /// Splits a change into its old and its new value and puts it together again.
@@ -65,7 +77,7 @@ pub struct BufferStats {
 }
 
 /// A row's place in the order: buffer time and key bytes.
-type Place = (Timestamp, Arc<[u8]>);
+type Place = (Timestamp, RowBytes);
 
 struct Row<K, C> {
     key: K,
@@ -81,8 +93,8 @@ pub struct SuppressBuffer<K, C> {
     topic: Arc<str>,
     layer: Layer,
     rows: BTreeMap<Place, Row<K, C>>,
-    times: HashMap<Arc<[u8]>, Timestamp, FixedState>,
-    dirty: HashSet<Arc<[u8]>, FixedState>,
+    times: HashMap<RowBytes, Timestamp, FixedState>,
+    dirty: HashSet<RowBytes, FixedState>,
     byte_len: usize,
     loaded: bool,
     scratch: Scratch,
@@ -138,8 +150,8 @@ where
     pub fn put(&mut self, time: Timestamp, key: K, record: Buffered<C>) -> Result<(), StoreError> {
         self.load()?;
         self.serialize_key(&key)?;
-        let there = self.times.get_key_value(&self.scratch.key[..]).map(|(key, time)| (*time, key.clone()));
-        let place = there.unwrap_or_else(|| (time, Arc::from(&self.scratch.key[..])));
+        let key_bytes = RowBytes::from(&self.scratch.key[..]);
+        let place = (*self.times.entry(key_bytes.clone()).or_insert(time), key_bytes);
         let (old, new) = self.serialize_change(&record.change)?;
         let prior = match self.rows.remove(&place) {
             Some(row) => {
@@ -152,7 +164,6 @@ where
         let weight = row.weight(place.1.len());
         self.byte_len += weight;
         self.dirty.insert(place.1.clone());
-        self.times.insert(place.1.clone(), place.0);
         self.rows.insert(place, Row { key, record, prior, weight });
         Ok(())
     }
@@ -170,12 +181,7 @@ where
     }
 
     fn serialize_change(&mut self, change: &C) -> Result<(bool, bool), StoreError> {
-        let Self { change_serde, topic, scratch, .. } = self;
-        scratch.old.clear();
-        scratch.new.clear();
-        let both = change_serde
-            .serialize_old(topic, change, &mut scratch.old)
-            .and_then(|old| Ok((old, change_serde.serialize_new(topic, change, &mut scratch.new)?)));
+        let both = serialize(&*self.change_serde, &self.topic, change, &mut self.scratch);
         both.map_err(|source| self.fault(source))
     }
 
@@ -187,7 +193,7 @@ where
     pub fn evict_while(
         &mut self,
         mut pred: impl FnMut(&BufferStats) -> bool,
-        out: &mut Vec<(K, Buffered<C>)>,
+        out: &mut Vec<Evicted<K, C>>,
     ) -> Result<(), StoreError> {
         self.load()?;
         while !self.rows.is_empty() && pred(&self.stats()) {
@@ -195,7 +201,7 @@ where
             self.byte_len -= row.weight;
             self.times.remove(&key);
             self.dirty.insert(key);
-            out.push((row.key, row.record));
+            out.push(Evicted { key: row.key, record: row.record, prior: row.prior });
         }
         Ok(())
     }
@@ -210,8 +216,8 @@ where
             return Ok(());
         }
         self.serialize_key(key)?;
-        if let Some((key, time)) = self.times.remove_entry(&self.scratch.key[..]) {
-            if let Some(row) = self.rows.remove(&(time, Arc::clone(&key))) {
+        if let Some((key, time)) = self.times.remove_entry(&RowBytes::from(&self.scratch.key[..])) {
+            if let Some(row) = self.rows.remove(&(time, key.clone())) {
                 self.byte_len -= row.weight;
             }
             self.dirty.insert(key);
@@ -227,7 +233,8 @@ where
     pub fn prior(&mut self, key: &K) -> Result<Option<Option<&[u8]>>, StoreError> {
         self.load()?;
         self.serialize_key(key)?;
-        let place = self.times.get_key_value(&self.scratch.key[..]).map(|(key, time)| (*time, key.clone()));
+        let key = RowBytes::from(&self.scratch.key[..]);
+        let place = self.times.get(&key).map(|time| (*time, key));
         Ok(place.and_then(|place| self.rows.get(&place)).map(|row| row.prior.as_deref()))
     }
 
@@ -283,7 +290,7 @@ where
             let typed = key_serde.deserialize(topic, key).map_err(fault)?;
             let record =
                 Buffered { change, timestamp: row.timestamp, headers: row.headers, metadata: row.metadata };
-            let key: Arc<[u8]> = Arc::from(key);
+            let key = RowBytes::from(key);
             times.insert(key.clone(), row.time);
             *byte_len += weight;
             rows.insert(
@@ -304,21 +311,35 @@ where
         self.loaded = false;
     }
 
-    fn stage(&mut self, key: &Arc<[u8]>) -> Result<(), StoreError> {
+    fn stage(&mut self, key: &RowBytes) -> Result<(), StoreError> {
         let place = self.times.get(key).map(|time| (*time, key.clone()));
-        let Some((place, row)) = place.and_then(|place| self.rows.remove_entry(&place)) else {
+        let Some((place, row)) = place.and_then(|place| self.rows.get_key_value(&place)) else {
             return self.layer.stage(WHOLE, key, None, Timestamp::UNKNOWN);
         };
-        let (old, new) = self.serialize_change(&row.record.change)?;
-        let mut bytes = std::mem::take(&mut self.scratch.row);
+        let scratch = &mut self.scratch;
+        let (old, new) = serialize(&*self.change_serde, &self.topic, &row.record.change, scratch)
+            .map_err(|source| StoreError::Serde { store: self.layer.store.clone(), source })?;
+        let mut bytes = std::mem::take(&mut scratch.row);
         bytes.clear();
-        borrowed(&self.scratch, place.0, &row.record, row.prior.as_deref(), old, new).write(&mut bytes);
+        borrowed(scratch, place.0, &row.record, row.prior.as_deref(), old, new).write(&mut bytes);
         // Stamped by the log, as its deletion is: compaction may not take a deletion before what it deletes.
         let outcome = self.layer.stage(WHOLE, key, Some(&bytes), Timestamp::UNKNOWN);
         self.scratch.row = bytes;
-        self.rows.insert(place, row);
         outcome
     }
+}
+
+/// Writes the old and the new value of a change, and tells which of them there are.
+fn serialize<C: 'static>(
+    serde: &dyn ChangeSerde<C>,
+    topic: &str,
+    change: &C,
+    scratch: &mut Scratch,
+) -> Result<(bool, bool), SerdeError> {
+    scratch.old.clear();
+    scratch.new.clear();
+    let old = serde.serialize_old(topic, change, &mut scratch.old)?;
+    Ok((old, serde.serialize_new(topic, change, &mut scratch.new)?))
 }
 
 fn borrowed<'a, C>(

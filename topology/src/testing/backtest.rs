@@ -8,7 +8,7 @@ use super::driver::{DriverOptions, PipedRecord, open_task};
 use super::durable::Durable;
 use super::globals::Globals;
 use crate::plan::Topology;
-use crate::record::{Headers, RecordRun};
+use crate::record::{Headers, Partition, RecordRun};
 use crate::runtime::{Task, TaskFault};
 use crate::time::Timestamp;
 
@@ -64,7 +64,7 @@ impl Backtest {
     /// # Errors
     /// When a processor's `init` fails.
     pub fn new(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
-        let mut task = open_task(topology, options, &Durable::default())?;
+        let mut task = open_task(topology, options, Partition(0), &Durable::default())?;
         let globals = Globals::open(topology);
         task.env.globals = globals.tables();
         task.init(options.wall_clock)?;

@@ -1,5 +1,5 @@
-//! The test driver: a whole topology as one task with one partition of each topic, on the caller's thread, with a
-//! commit after every record. Internal topics are looped back; nothing is sent anywhere.
+//! The test driver: a whole topology as one task for each partition, one unless more are asked for, on the caller's
+//! thread, with a commit after every record. Internal topics are looped back; nothing is sent anywhere.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,11 +11,12 @@ use std::time::Duration;
 use super::durable::Durable;
 use super::globals::Globals;
 use super::topics::{TestInputTopic, TestOutputTopic};
+use crate::error::ProcessError;
 use crate::plan::{SubTopology, Topology, changelog_topic};
-use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType};
+use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType, TopicDirectory};
 use crate::record::{Headers, Partition, RecordRun, TaskId, TopicPartition};
 use crate::runtime::{DeserializationHandler, FailOnDecodeError, Task, TaskFault, TaskPlan};
-use crate::serde::Serde;
+use crate::serde::{Serde, partition_for_key};
 use crate::state::{EngineChoice, TaskSettings, TaskState};
 use crate::time::{Timestamp, millis};
 
@@ -31,7 +32,9 @@ pub(crate) struct PipedRecord {
 /// Runs a topology without a log: pipe records in, read what comes out, look into stores, move the clock.
 ///
 /// As in the JVM's driver all sub-topologies share one task and so one stream time, and of the records that wait the one
-/// with the lowest time goes first; on a log each sub-topology has tasks and stream times of its own.
+/// with the lowest time goes first; on a log each sub-topology has tasks and stream times of its own. With more
+/// [`partitions`](DriverOptions::partitions) there are as many such tasks, and records go where their key belongs.
+/// Changelogs and internal topics can be read like any other, under names that begin with the application's id.
 ///
 /// ```
 /// use candlewick::{Consumed, Produced, StreamsBuilder, StringSerde, TopologyTestDriver};
@@ -51,19 +54,28 @@ pub struct TopologyTestDriver {
 }
 
 pub(crate) struct Inner {
-    task: Task,
+    /// By partition.
+    tasks: Vec<Driven>,
     globals: Globals,
-    durable: Durable,
-    /// What the names of the application's own topics begin with.
-    internal: String,
-    offsets: BTreeMap<Arc<str>, i64>,
     pub(crate) outputs: BTreeMap<Arc<str>, VecDeque<PipedRecord>>,
     wall: Timestamp,
     stores: Vec<Arc<str>>,
 }
 
+/// The task of one partition.
+struct Driven {
+    task: Task,
+    durable: Durable,
+    /// The next offset of each topic's partition.
+    offsets: BTreeMap<Arc<str>, i64>,
+    /// What the last commit wrote, until it is routed.
+    produced: Vec<(Arc<str>, Partition, PipedRecord)>,
+}
+
 /// How a driver runs a topology.
 pub struct DriverOptions {
+    /// The application's id, with which the names of its own topics begin.
+    pub application_id: String,
     /// Bytes of write-back cache per task; 0 forwards every update at once, as the JVM's driver does by default.
     pub cache_bytes_max: usize,
     /// Where the virtual wall clock starts.
@@ -76,53 +88,73 @@ pub struct DriverOptions {
     pub dead_letter_topic: Option<String>,
     /// A folder for persistent stores; without one all stores are kept in memory.
     pub state_dir: Option<PathBuf>,
+    /// How many partitions every topic has, and so how many tasks there are. What is piped goes by the hash of its key's
+    /// bytes, and to the first partition without one.
+    pub partitions: i32,
+    /// The topics that the log is said to have, for sources that read by a pattern.
+    pub topics: Vec<String>,
 }
 
 impl Default for DriverOptions {
     fn default() -> Self {
         Self {
+            application_id: "driver".to_owned(),
             cache_bytes_max: 0,
             wall_clock: Timestamp(0),
             process_handler: Arc::new(FailOnProcessError),
             decode_handler: Arc::new(FailOnDecodeError),
             dead_letter_topic: None,
             state_dir: None,
+            partitions: 1,
+            topics: Vec::new(),
         }
     }
 }
 
-const APPLICATION: &str = "driver";
+/// A log that has every topic, with so many partitions.
+struct EveryTopic(i32);
 
-/// All sub-topologies in one task with one partition per topic, as the JVM's driver has it; `durable` is what a former
-/// task left.
+impl TopicDirectory for EveryTopic {
+    fn partitions(&self, _: &str) -> Result<Option<i32>, ProcessError> {
+        Ok(Some(self.0))
+    }
+}
+
+/// All sub-topologies in one task with one partition of each topic, as the JVM's driver has it; `durable` is what a
+/// former task left.
 pub(super) fn open_task(
     topology: &Topology,
     options: &DriverOptions,
+    partition: Partition,
     durable: &Durable,
 ) -> Result<Task, TaskFault> {
     let whole = SubTopology::whole(topology.sub_topologies());
+    let subscribed: Vec<Arc<str>> = options.topics.iter().map(|topic| topic.as_str().into()).collect();
     let plan = TaskPlan {
         topology,
         sub_topology: &whole,
-        partition: Partition(0),
-        application: APPLICATION,
+        partition,
+        application: &options.application_id,
         caching: options.cache_bytes_max > 0,
-        partitions_of: &|_| 1,
+        partitions_of: &|_| options.partitions.max(1),
+        subscribed: &subscribed,
+        directory: Arc::new(EveryTopic(options.partitions.max(1))),
         dead_letter_topic: options.dead_letter_topic.as_deref(),
         process_handler: Arc::clone(&options.process_handler),
         decode_handler: Arc::clone(&options.decode_handler),
     };
-    let changelog = |name: &Arc<str>| changelog_topic(APPLICATION, name);
+    let changelog = |name: &Arc<str>| changelog_topic(&options.application_id, name);
     let settings = TaskSettings {
         engine: match &options.state_dir {
-            Some(folder) => EngineChoice::Lmdb { folder: folder.join("task"), map_bytes: 1 << 20 },
+            Some(folder) => {
+                EngineChoice::Lmdb { folder: folder.join(format!("task-{partition}")), map_bytes: 1 << 20 }
+            }
             None => EngineChoice::Memory,
         },
         cache_bytes_max: options.cache_bytes_max.max(1 << 20),
         changelog_topics: whole.stores.iter().map(|store| changelog(&store.name)).collect(),
     };
-    let fault =
-        |source| TaskFault::Store { task: TaskId { sub_topology: 0, partition: Partition(0) }, source };
+    let fault = |source| TaskFault::Store { task: TaskId { sub_topology: 0, partition }, source };
     let mut state = TaskState::open(&whole.stores, &settings).map_err(fault)?;
     durable.restore(&mut state).map_err(fault)?;
     let mut task = Task::new(&plan, state);
@@ -145,17 +177,11 @@ impl TopologyTestDriver {
     /// # Errors
     /// When a processor's `init` fails.
     pub fn with_options(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
-        let durable = Durable::default();
-        let mut task = open_task(topology, options, &durable)?;
         let globals = Globals::open(topology);
-        task.env.globals = globals.tables();
-        task.init(options.wall_clock)?;
+        let open = |partition| Driven::open(topology, options, partition, &globals);
         let inner = Inner {
-            task,
+            tasks: (0..options.partitions.max(1)).map(Partition).map(open).collect::<Result<_, _>>()?,
             globals,
-            durable,
-            internal: format!("{APPLICATION}-"),
-            offsets: BTreeMap::new(),
             outputs: BTreeMap::new(),
             wall: options.wall_clock,
             stores: topology
@@ -210,15 +236,29 @@ impl TopologyTestDriver {
         self.inner.borrow_mut().advance(by)
     }
 
-    /// Runs `look` on a store. `S` is the type it was built with, such as `KeyValueStore<String, i64>`.
+    /// Runs `look` on a store, of the first task. `S` is the type it was built with, such as `KeyValueStore<String, i64>`.
     ///
     /// # Panics
     /// When there is no store of this name and type.
     pub fn with_store<S: 'static, R>(&self, name: &str, look: impl FnOnce(&mut S) -> R) -> R {
+        self.with_store_of(Partition(0), name, look)
+    }
+
+    /// Runs `look` on a store of the task of this partition, or on a global one.
+    ///
+    /// # Panics
+    /// When there is no such partition, or no store of this name and type.
+    pub fn with_store_of<S: 'static, R>(
+        &self,
+        partition: Partition,
+        name: &str,
+        look: impl FnOnce(&mut S) -> R,
+    ) -> R {
         let mut inner = self.inner.borrow_mut();
         let place = inner.stores.iter().position(|store| &**store == name);
+        let task = inner.place_of(partition);
         let store = match (place, inner.globals.position(name)) {
-            (Some(place), _) => &mut inner.task.env.state.stores_mut()[place],
+            (Some(place), _) => &mut inner.tasks[task].task.env.state.stores_mut()[place],
             (None, Some(place)) => &mut inner.globals.state.stores_mut()[place],
             (None, None) => panic!("the topology has no store {name}"),
         }
@@ -226,7 +266,7 @@ impl TopologyTestDriver {
         look(store.downcast_mut().unwrap_or_else(|| panic!("store {name} is of another type")))
     }
 
-    /// Ends the task as a crash would, and starts another from what was committed: offsets, and the changelogs or, with a
+    /// Ends every task as a crash would, and starts others from what was committed: offsets, and the changelogs or, with a
     /// [`state_dir`](DriverOptions::state_dir), the stores on disk. `topology` and `options` are those the driver was made
     /// with. What was dropped before is no longer counted, and punctuators begin anew.
     ///
@@ -234,12 +274,15 @@ impl TopologyTestDriver {
     /// When a store cannot be read or a processor's `init` fails.
     pub fn restart(&self, topology: &Topology, options: &DriverOptions) -> Result<(), TaskFault> {
         let mut inner = self.inner.borrow_mut();
-        // The engine allows one environment on a folder: the former one goes first.
-        inner.task = open_task(topology, &DriverOptions::default(), &Durable::default())?;
-        let mut task = open_task(topology, options, &inner.durable)?;
-        task.env.globals = inner.globals.tables();
-        task.init(inner.wall)?;
-        inner.task = task;
+        let Inner { tasks, globals, wall, .. } = &mut *inner;
+        for (driven, partition) in tasks.iter_mut().zip((0..).map(Partition)) {
+            // The engine allows one environment on a folder: the former one goes first.
+            driven.task = open_task(topology, &DriverOptions::default(), partition, &Durable::default())?;
+            let mut task = open_task(topology, options, partition, &driven.durable)?;
+            task.env.globals = globals.tables();
+            task.init(*wall)?;
+            driven.task = task;
+        }
         Ok(())
     }
 
@@ -247,28 +290,28 @@ impl TopologyTestDriver {
     #[must_use]
     pub fn dropped(&self, reason: DropReason) -> u64 {
         let inner = self.inner.borrow();
-        inner.task.env.dropped().filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
+        let dropped = inner.tasks.iter().flat_map(|driven| driven.task.env.dropped());
+        dropped.filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
     }
 }
 
-impl Inner {
-    /// Brings a record into a topic and processes everything that follows from it.
-    pub(crate) fn pipe(&mut self, topic: &Arc<str>, record: PipedRecord) -> Result<(), TaskFault> {
-        if !self.enqueue(topic, &record) {
-            panic!("the topology reads no topic {topic}");
-        }
-        self.settle()
+impl Driven {
+    fn open(
+        topology: &Topology,
+        options: &DriverOptions,
+        partition: Partition,
+        globals: &Globals,
+    ) -> Result<Self, TaskFault> {
+        let durable = Durable::default();
+        let mut task = open_task(topology, options, partition, &durable)?;
+        task.env.globals = globals.tables();
+        task.init(options.wall_clock)?;
+        Ok(Self { task, durable, offsets: BTreeMap::new(), produced: Vec::new() })
     }
 
+    /// Puts a record behind those that wait; whether the task reads the topic.
     fn enqueue(&mut self, topic: &Arc<str>, record: &PipedRecord) -> bool {
-        if self.globals.reads(topic) {
-            if record.key.is_none() {
-                self.task.env.count_drop(DropReason::NullKey);
-            }
-            self.globals.put(topic, record).expect("stores in memory take what they are given");
-            return true;
-        }
-        let partition = TopicPartition { topic: Arc::clone(topic), partition: Partition(0) };
+        let partition = TopicPartition { topic: Arc::clone(topic), partition: self.task.id.partition };
         let Some(queue) = self.task.group.index_of(&partition) else { return false };
         let offset = self.offsets.entry(Arc::clone(topic)).or_insert(0);
         let mut run = RecordRun::new(partition);
@@ -279,23 +322,16 @@ impl Inner {
         true
     }
 
-    /// Processes until nothing waits; a commit after each record.
-    fn settle(&mut self) -> Result<(), TaskFault> {
-        self.task.env.wall = self.wall;
-        self.commit()?;
-        while self.task.group.buffered() > 0 {
-            self.task.process(1)?;
-            self.task.finish_batch()?;
-            self.commit()?;
-        }
-        Ok(())
+    fn process_one(&mut self) -> Result<(), TaskFault> {
+        self.task.process(1)?;
+        self.task.finish_batch()?;
+        self.commit()
     }
 
     fn commit(&mut self) -> Result<(), TaskFault> {
         let task = &mut self.task;
         task.flush()?;
         let changelogs: Vec<(usize, u32)> = task.changelogs().collect();
-        let mut produced = Vec::new();
         for at in 0..task.env.outputs.len() {
             let (entry, key, value) = task.env.outputs.get(at);
             let record = PipedRecord {
@@ -305,27 +341,74 @@ impl Inner {
                 headers: entry.headers.clone(),
             };
             if let Some((store, _)) = changelogs.iter().find(|(_, topic)| *topic == entry.topic) {
-                self.durable.log(*store, record);
-                continue;
+                self.durable.log(*store, record.clone());
             }
-            produced.push((Arc::clone(&task.env.topics[entry.topic as usize].name), record));
+            let topic = Arc::clone(&task.env.topics[entry.topic as usize].name);
+            self.produced.push((topic, entry.partition, record));
         }
         task.env.outputs.clear();
         self.durable.commit(task);
-        task.committed(&self.durable.positions())?;
-        for (topic, record) in produced {
-            let read = self.enqueue(&topic, &record);
-            if !(read && topic.starts_with(&self.internal)) {
-                self.outputs.entry(topic).or_default().push_back(record);
+        task.committed(&self.durable.positions())
+    }
+}
+
+impl Inner {
+    /// Brings a record into a topic and processes everything that follows from it.
+    pub(crate) fn pipe(&mut self, topic: &Arc<str>, record: PipedRecord) -> Result<(), TaskFault> {
+        let count = i32::try_from(self.tasks.len()).expect("as many as the options say");
+        let partition = record.key.as_deref().map_or(Partition(0), |key| partition_for_key(key, count));
+        if !self.enqueue(topic, partition, &record) {
+            panic!("the topology reads no topic {topic}");
+        }
+        self.settle()
+    }
+
+    fn place_of(&self, partition: Partition) -> usize {
+        let place = usize::try_from(partition.0).ok().filter(|place| *place < self.tasks.len());
+        place.unwrap_or_else(|| panic!("the driver has no partition {partition}"))
+    }
+
+    fn enqueue(&mut self, topic: &Arc<str>, partition: Partition, record: &PipedRecord) -> bool {
+        let place = self.place_of(partition);
+        let Driven { task, .. } = &mut self.tasks[place];
+        if self.globals.reads(topic) {
+            if record.key.is_none() {
+                task.env.count_drop(DropReason::NullKey);
             }
+            self.globals.put(topic, record).expect("stores in memory take what they are given");
+            return true;
+        }
+        self.tasks[place].enqueue(topic, record)
+    }
+
+    /// Processes until nothing waits anywhere; a commit after each record.
+    fn settle(&mut self) -> Result<(), TaskFault> {
+        for place in 0..self.tasks.len() {
+            self.tasks[place].task.env.wall = self.wall;
+            self.tasks[place].commit()?;
+            self.route(place);
+        }
+        while let Some(place) = self.tasks.iter().position(|driven| driven.task.group.buffered() > 0) {
+            self.tasks[place].process_one()?;
+            self.route(place);
         }
         Ok(())
     }
 
+    /// Brings what a task wrote to those who read it.
+    fn route(&mut self, place: usize) {
+        for (topic, partition, record) in std::mem::take(&mut self.tasks[place].produced) {
+            self.enqueue(&topic, partition, &record);
+            self.outputs.entry(topic).or_default().push_back(record);
+        }
+    }
+
     fn advance(&mut self, by: Duration) -> Result<(), TaskFault> {
         self.wall = self.wall.plus_millis(millis(by));
-        self.task.env.wall = self.wall;
-        self.task.punctuate(PunctuationType::WallClockTime, self.wall)?;
+        for driven in &mut self.tasks {
+            driven.task.env.wall = self.wall;
+            driven.task.punctuate(PunctuationType::WallClockTime, self.wall)?;
+        }
         self.settle()
     }
 }

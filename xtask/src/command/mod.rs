@@ -4,6 +4,7 @@ mod bench;
 mod chaos;
 mod fresh;
 mod lines;
+mod oracle;
 mod test;
 mod tidy;
 
@@ -27,7 +28,7 @@ pub(crate) struct Command {
 }
 
 /// All commands.
-pub(crate) const ALL: [Command; 6] = [
+pub(crate) const ALL: [Command; 7] = [
     Command {
         name: "test",
         about: "formatting, tidy, clippy and every test; --fast needs no server and leaves clippy out",
@@ -52,6 +53,12 @@ pub(crate) const ALL: [Command; 6] = [
         about: "real servers fail while three processes work: `chaos --rounds N --seed S --json FILE`",
         options: &[ANY],
         run: chaos::run,
+    },
+    Command {
+        name: "oracle",
+        about: "new cases from Kafka Streams itself, and ours beside them: `oracle --seeds N --seed S --out DIR`",
+        options: &[ANY],
+        run: oracle::run,
     },
     Command {
         name: "lines",

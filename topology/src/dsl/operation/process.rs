@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::dsl::{Data, KStream};
-use crate::processor::{Processor, Typed};
+use crate::processor::{FixedKey, FixedKeyProcessor, Processor, Typed};
 use crate::state::StoreHandle;
 
 /// What a supplier is given when it makes a processor: handles of the stores it was connected to.
@@ -84,13 +84,13 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         self.processor("KSTREAM-PROCESSOR-", stores, supplier).rekeyed()
     }
 
-    /// Runs a processor that keeps every record's key, so that no repartition is needed below it.
-    pub fn process_values<V2: Data, P: Processor<K, V, K, V2>>(
+    /// Runs a processor that keeps every record's key, which its type enforces, so that no repartition is needed below it.
+    pub fn process_values<V2: Data, P: FixedKeyProcessor<K, V, V2>>(
         self,
         stores: &[&str],
         supplier: impl Fn(&ProcessorStores<'_>) -> P + Send + Sync + 'static,
     ) -> KStream<'b, K, V2> {
-        self.processor("KSTREAM-PROCESSVALUES-", stores, supplier)
+        self.processor("KSTREAM-PROCESSVALUES-", stores, move |stores| FixedKey(supplier(stores)))
     }
 
     fn processor<K2: Data, V2: Data, P: Processor<K, V, K2, V2>>(

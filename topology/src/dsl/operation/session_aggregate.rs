@@ -296,7 +296,7 @@ where
         let Some(closing) = &mut self.closing else { return Ok(()) };
         let told = closing.recall(cx);
         let mut open = Vec::new();
-        cx.store(self.store).find_all(told, &mut open)?;
+        cx.store(self.store).find_kept(told, &mut open)?;
         open.iter().try_for_each(|(key, session, _)| closing.opened((session.end, session.start), key))
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::stream_join_side::{Held, JoinSide, KeepSide, LeftSide, MatchSide, RightSide};
 use crate::dsl::options::SharedSerde;
 use crate::dsl::repartition::RepartitionSettings;
+use crate::dsl::sink::Partitioning;
 use crate::dsl::{Data, JoinWindows, KStream, StoreKey, StreamJoined, StreamsBuilder};
 use crate::error::TopologyError;
 use crate::plan::{MakeNode, NodeId, NodeRole, Wiring};
@@ -205,7 +206,16 @@ pub(super) fn by_key<'b, K: StoreKey, V: Data>(
     // Kafka Streams names the topic after the node that changed the key.
     let generated = Arc::clone(&stream.builder.graph.borrow_mut().node_mut(stream.node).name);
     let (key, value) = (Arc::clone(key), Arc::clone(value));
-    stream.through(RepartitionSettings { key, value, name, generated, partitions: None, drop_null_keys })
+    let partitioning = Partitioning::OfKey;
+    stream.through(RepartitionSettings {
+        key,
+        value,
+        name,
+        generated,
+        partitions: None,
+        partitioning,
+        drop_null_keys,
+    })
 }
 
 /// A store of one side's records: each is kept, also several of one key and time.
@@ -216,8 +226,9 @@ pub(super) fn side_store<K: StoreKey, V: Data, A, B, C>(
     joined: &StreamJoined<A, B, C>,
 ) -> StoreBuilder<WindowStore<K, V>> {
     let (size, retention) = (duration(windows.size_ms()), duration(windows.size_ms() + windows.grace));
-    let store = Stores::window(name, Arc::clone(key), Arc::clone(value), size, retention).without_cache();
-    configure(store, joined)
+    let store = Stores::window(name, Arc::clone(key), Arc::clone(value), size, retention);
+    // No key comes twice: there is nothing to compact.
+    configure(store.without_cache().changelog_config("cleanup.policy", "delete"), joined)
 }
 
 fn configure<S, K, L, R>(mut store: StoreBuilder<S>, joined: &StreamJoined<K, L, R>) -> StoreBuilder<S> {

@@ -22,7 +22,11 @@ pub(super) struct KeepSide<K, V> {
 impl<K: StoreKey, V: Data> Processor<K, V, K, V> for KeepSide<K, V> {
     fn process(&mut self, record: Record<K, V>, cx: &mut Context<'_, K, V>) -> Result<(), ProcessError> {
         cx.forward(record.clone())?;
-        if self.key.is_null(&record.key) || self.value.is_null(&record.value) {
+        if self.key.is_null(&record.key) {
+            return Ok(());
+        }
+        if self.value.is_null(&record.value) {
+            cx.store(self.store).skip();
             return Ok(());
         }
         let Record { key, value, timestamp, .. } = record;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::SharedSerde;
+use crate::dsl::value_getter::ValueGetter;
 use crate::dsl::{Change, Data, KTable};
 use crate::error::{ProcessError, TopologyError};
 use crate::plan::Wiring;
 use crate::processor::{Context, Node, Processor, Typed};
 use crate::record::{Record, RecordMetadata, TopicPartition};
 use crate::serde::{Serde, SerdeError};
-use crate::state::{BufferStats, Buffered, ChangeSerde, StoreHandle, Stores, SuppressBuffer};
+use crate::state::{BufferStats, Buffered, ChangeSerde, Evicted, StoreHandle, Stores, SuppressBuffer};
 use crate::time::{Timestamp, millis};
 
 /// Until when a table's changes are held back, and how much of them. The store's name is the buffer's identity.
@@ -94,7 +95,8 @@ struct BufferFull {
 }
 
 impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
-    /// Holds changes back as `suppressed` says; what is let go keeps the time and headers of its last change.
+    /// Holds changes back as `suppressed` says; what is let go keeps the time and headers of its last change. A join that
+    /// reads this table sees what was there before the first change that is held back.
     ///
     /// ```
     /// use candlewick::{
@@ -155,20 +157,18 @@ impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
         let is_bounded = suppressed.records_max.is_some() || suppressed.bytes_max.is_some();
         let waits_for_close = suppressed.until == Until::WindowCloses && !is_bounded;
         let above = graph.node_mut(self.node).stores.first().cloned();
-        if suppressed.bytes_max.is_some() {
-            // Kafka Streams buffers old values too, and counts their bytes.
-            graph.enable_old_values(self.node);
-        }
+        // Kafka Streams buffers old values too, counts their bytes, and has joins read them.
+        graph.enable_old_values(self.node);
         drop(graph);
         let change = BufferedChange(Arc::clone(&value));
         builder.add_store(Stores::suppress(&store, key, change));
-        let (store_name, sealed) = (Arc::clone(&store), Arc::new(suppressed));
+        let (store_name, sealed, of_buffer) = (Arc::clone(&store), Arc::new(suppressed), Arc::clone(&value));
         let make = Box::new(move |wiring: &Wiring<'_>| -> Box<dyn Node> {
             Box::new(Typed::new(Suppress::<K, V> {
                 store: wiring.store(&store_name),
                 name: Arc::clone(&store_name),
                 suppressed: Arc::clone(&sealed),
-                value: Arc::clone(&value),
+                value: Arc::clone(&of_buffer),
                 topic: wiring.changelog(&store_name),
                 grace_ms,
                 send_old: wiring.node.send_old,
@@ -179,12 +179,13 @@ impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
                 released: Vec::new(),
             }))
         });
-        let below: Self = self.then(name, vec![store], make);
+        let below: Self = self.then(name, vec![Arc::clone(&store)], make);
         let mut graph = builder.graph.borrow_mut();
         let decl = graph.node_mut(below.node);
         (decl.old_from_parent, decl.waits_for_close) = (true, waits_for_close);
         drop(graph);
-        below.with_info(TableInfo { getter: None, keep: None, ..info })
+        let getter = info.getter.map(|above| ValueGetter::of_suppressed(above, store, value));
+        below.with_info(TableInfo { getter, keep: None, ..info })
     }
 }
 
@@ -262,7 +263,7 @@ struct Suppress<K: Data, V: Data> {
     observed: Timestamp,
     /// Under which `observed` is committed with the offsets.
     observed_key: Arc<str>,
-    released: Vec<(K, Buffered<Change<V>>)>,
+    released: Vec<Evicted<K, Change<V>>>,
 }
 
 impl<K: Windowable, V: Data> Processor<K, Change<V>, K, Change<V>> for Suppress<K, V> {
@@ -314,21 +315,13 @@ impl<K: Windowable, V: Data> Suppress<K, V> {
         record: Record<K, Change<V>>,
         cx: &mut Context<'_, K, Change<V>>,
     ) -> Result<(), ProcessError> {
-        let Record { key, value: mut change, timestamp, headers } = record;
+        let Record { key, value: change, timestamp, headers } = record;
         let time = match self.suppressed.until {
             Until::WindowCloses => key.window_end().unwrap_or(timestamp),
             Until::TimeLimit(_) => timestamp,
         };
         let metadata = cx.metadata().unwrap_or_else(no_origin);
-        let buffer = cx.store(self.store);
-        if self.send_old
-            && let Some(prior) = buffer.prior(&key)?
-        {
-            // Those below still believe what was there before the first buffered change.
-            change.old = prior.map(|bytes| self.value.deserialize(&self.topic, bytes)).transpose()?;
-        }
-        buffer.put(time, key, Buffered { change, timestamp, headers, metadata })?;
-        Ok(())
+        Ok(cx.store(self.store).put(time, key, Buffered { change, timestamp, headers, metadata })?)
     }
 
     fn release(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
@@ -351,7 +344,13 @@ impl<K: Windowable, V: Data> Suppress<K, V> {
             let store = Arc::clone(&self.name);
             return Err(ProcessError::fatal(BufferFull { store, records: stats.len, bytes: stats.byte_len }));
         }
-        for (key, Buffered { change, timestamp, headers, .. }) in self.released.drain(..) {
+        for Evicted { key, record, prior } in self.released.drain(..) {
+            let Buffered { mut change, timestamp, headers, .. } = record;
+            if self.send_old {
+                // Those below still believe what was there before the first buffered change.
+                let prior = prior.map(|bytes| self.value.deserialize(&self.topic, &bytes));
+                change.old = prior.transpose()?;
+            }
             if self.suppressed.until == Until::WindowCloses && change.new.is_none() {
                 continue;
             }

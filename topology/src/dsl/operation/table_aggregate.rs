@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::dsl::change::ChangeSerde;
 use crate::dsl::ktable::TableInfo;
 use crate::dsl::options::{Consumed, SharedSerde};
+use crate::dsl::sink::{Partitioning, Sinking};
 use crate::dsl::value_getter::ValueGetter;
 use crate::dsl::{
     Change, Data, FailOnInvalidTimestamp, KGroupedTable, KStream, KTable, Materialized, StoreKey,
@@ -165,7 +166,12 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
         builder.graph.borrow_mut().repartitions.push(decl);
         let topic = TopicRef::Internal(topic);
         let value: SharedSerde<Change<V>> = Arc::new(ChangeSerde(Arc::clone(&self.value)));
-        self.changes.sink(sink, topic.clone(), Arc::clone(&self.key), Arc::clone(&value));
+        let sinking = Sinking {
+            key: Arc::clone(&self.key),
+            value: Arc::clone(&value),
+            partitioning: Partitioning::OfKey,
+        };
+        sinking.add(builder, sink, topic.clone(), vec![self.changes.node]);
         let consumed = Consumed {
             key: Arc::clone(&self.key),
             value,

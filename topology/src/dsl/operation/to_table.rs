@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::table_source::materialize;
 use crate::dsl::repartition::RepartitionSettings;
+use crate::dsl::sink::Partitioning;
 use crate::dsl::{Data, KStream, KTable, Materialized, StoreKey};
 use crate::serde::Nullable;
 
@@ -36,6 +37,7 @@ impl<'b, K: StoreKey, V: Data> KStream<'b, K, Option<V>> {
                 name: None,
                 generated: Arc::clone(&name),
                 partitions: None,
+                partitioning: Partitioning::OfKey,
                 drop_null_keys: true,
             })
         } else {

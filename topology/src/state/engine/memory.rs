@@ -6,6 +6,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::{Batch, Bounds, Keyspace, Visit};
 use crate::state::error::StoreError;
+use crate::state::row_bytes::{RowBytes, find, owned};
 
 /// Ordered maps in memory. A reader holds the lock for one view, never longer than a page.
 #[derive(Debug, Default)]
@@ -16,7 +17,7 @@ pub(crate) struct MemoryEngine {
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     names: BTreeMap<String, Keyspace>,
-    rows: BTreeMap<Keyspace, BTreeMap<Box<[u8]>, Vec<u8>>>,
+    rows: BTreeMap<Keyspace, BTreeMap<RowBytes, RowBytes>>,
     marks: BTreeMap<String, i64>,
     next: u32,
 }
@@ -67,20 +68,10 @@ impl MemoryEngine {
     }
 }
 
-fn write_row(table: &mut BTreeMap<Box<[u8]>, Vec<u8>>, key: &[u8], value: Option<&[u8]>) {
+fn write_row(table: &mut BTreeMap<RowBytes, RowBytes>, key: &[u8], value: Option<&[u8]>) {
     match value {
-        None => {
-            table.remove(key);
-        }
-        Some(value) => match table.get_mut(key) {
-            Some(there) => {
-                there.clear();
-                there.extend_from_slice(value);
-            }
-            None => {
-                table.insert(key.into(), value.to_vec());
-            }
-        },
+        None => drop(table.remove(&RowBytes::from(key))),
+        Some(value) => drop(table.insert(key.into(), value.into())),
     }
 }
 
@@ -97,7 +88,7 @@ impl Tables {
     }
 
     pub(crate) fn get(&self, keyspace: Keyspace, key: &[u8]) -> Option<&[u8]> {
-        self.rows.get(&keyspace)?.get(key).map(Vec::as_slice)
+        find(self.rows.get(&keyspace)?, key).map(RowBytes::as_slice)
     }
 
     pub(crate) fn scan(
@@ -108,7 +99,7 @@ impl Tables {
         visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
         let Some(table) = self.rows.get(&keyspace) else { return Ok(()) };
-        let mut range = table.range::<[u8], _>(bounds);
+        let mut range = table.range(owned(bounds));
         while let Some((key, value)) = if reverse { range.next_back() } else { range.next() } {
             if !visit(key, value)? {
                 break;

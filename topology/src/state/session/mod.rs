@@ -262,8 +262,17 @@ where
         earliest_end: Timestamp,
         out: &mut Vec<(K, Session, Entry<V>)>,
     ) -> Result<(), StoreError> {
+        self.find_kept(self.live_from(earliest_end), out)
+    }
+
+    /// As [`find_all`](Self::find_all), also what is hidden as too old but was not dropped yet: a session is so at the very
+    /// time before it is over.
+    pub(crate) fn find_kept(
+        &mut self,
+        from: Timestamp,
+        out: &mut Vec<(K, Session, Entry<V>)>,
+    ) -> Result<(), StoreError> {
         self.stage()?;
-        let from = self.live_from(earliest_end);
         self.layer.segments(self.retention.segment(from), i64::MAX, &mut self.segments);
         let codec = &self.codec;
         self.segments.iter().try_for_each(|&segment| {

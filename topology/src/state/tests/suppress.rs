@@ -45,7 +45,7 @@ fn drain(task: &mut Task, count: usize) -> Vec<(String, Change)> {
     let buffer = task.store::<Buffer>(0);
     let keep = buffer.len().expect("len").saturating_sub(count);
     buffer.evict_while(|stats| stats.len > keep, &mut out).expect("evict");
-    out.into_iter().map(|(key, record)| (key, record.change)).collect()
+    out.into_iter().map(|released| (released.key, released.record.change)).collect()
 }
 
 #[test]

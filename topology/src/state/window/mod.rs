@@ -196,12 +196,17 @@ where
     /// # Errors
     /// When the key or value cannot be written.
     pub fn append(&mut self, key: &K, start: Timestamp, entry: &Entry<V>) -> Result<(), StoreError> {
+        self.skip();
         if self.refuses(start) {
             return Ok(());
         }
-        self.sequence = self.sequence.checked_add(1).unwrap_or(0);
         let (row, value) = self.codec.row(key, &suffix(start, self.sequence), Some(entry))?;
         self.layer.stage(self.retention.segment(start), row, value, entry.timestamp)
+    }
+
+    /// Counts a record that has no value to be added: Kafka's stores number it too.
+    pub(crate) fn skip(&mut self) {
+        self.sequence = self.sequence.checked_add(1).unwrap_or(0);
     }
 
     /// Deletes a window of a key and returns what was there.

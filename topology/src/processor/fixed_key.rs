@@ -1,0 +1,239 @@
+//! Processors that keep every record's key. The key is private to the record, so that a program that changes it does not
+//! compile, and no repartition is needed below. Knows what [`Context`] offers and gives all of it but new keys.
+
+use std::time::Duration;
+
+use super::context::{ChildHandle, Context};
+use super::env::DropReason;
+use super::node::Processor;
+use super::punctuation::{Punctuation, PunctuationType, PunctuatorId};
+use crate::error::ProcessError;
+use crate::record::{Headers, Record, RecordMetadata, TaskId};
+use crate::state::StoreHandle;
+use crate::time::Timestamp;
+
+/// A record whose key can be read and not changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FixedKeyRecord<K, V> {
+    key: K,
+    /// The value.
+    pub value: V,
+    /// The record's event time.
+    pub timestamp: Timestamp,
+    /// The headers.
+    pub headers: Headers,
+}
+
+impl<K, V> FixedKeyRecord<K, V> {
+    /// The key.
+    pub fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// The same record with another value.
+    pub fn with_value<V2>(self, value: V2) -> FixedKeyRecord<K, V2> {
+        FixedKeyRecord { key: self.key, value, timestamp: self.timestamp, headers: self.headers }
+    }
+
+    fn into_record(self) -> Record<K, V> {
+        Record { key: self.key, value: self.value, timestamp: self.timestamp, headers: self.headers }
+    }
+}
+
+/// As [`Processor`], for operations that keep every record's key: made by the supplier that is given to
+/// [`KStream::process_values`](crate::KStream::process_values).
+///
+/// ```
+/// use candlewick::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, ProcessError};
+///
+/// /// Numbers the records.
+/// struct Numbered { seen: u64 }
+///
+/// impl FixedKeyProcessor<String, i64, (u64, i64)> for Numbered {
+///     fn process(
+///         &mut self,
+///         record: FixedKeyRecord<String, i64>,
+///         cx: &mut FixedKeyContext<'_, '_, String, (u64, i64)>,
+///     ) -> Result<(), ProcessError> {
+///         self.seen += 1;
+///         let value = (self.seen, record.value);
+///         cx.forward(record.with_value(value))
+///     }
+/// }
+/// ```
+///
+/// What changes the key is refused by the compiler:
+///
+/// ```compile_fail,E0616
+/// use candlewick::FixedKeyRecord;
+/// fn rename(mut record: FixedKeyRecord<String, i64>) -> FixedKeyRecord<String, i64> {
+///     record.key = "another".to_string();
+///     record
+/// }
+/// ```
+///
+/// and so is a record that was made and not given:
+///
+/// ```compile_fail,E0451
+/// use candlewick::{FixedKeyRecord, Headers, Timestamp};
+/// let _ = FixedKeyRecord { key: "another", value: 1, timestamp: Timestamp(0), headers: Headers::default() };
+/// ```
+pub trait FixedKeyProcessor<K, VI, VO>: Send + 'static {
+    /// As [`Processor::init`].
+    ///
+    /// # Errors
+    /// An error here ends the task.
+    fn init(&mut self, cx: &mut FixedKeyContext<'_, '_, K, VO>) -> Result<(), ProcessError> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// As [`Processor::process`].
+    ///
+    /// # Errors
+    /// Goes to the processing handler, which skips the record or ends the task.
+    fn process(
+        &mut self,
+        record: FixedKeyRecord<K, VI>,
+        cx: &mut FixedKeyContext<'_, '_, K, VO>,
+    ) -> Result<(), ProcessError>;
+
+    /// As [`Processor::punctuate`]. Only records that were kept can be forwarded: there is none whose key could be made.
+    ///
+    /// # Errors
+    /// Goes to the processing handler.
+    fn punctuate(
+        &mut self,
+        due: Punctuation,
+        cx: &mut FixedKeyContext<'_, '_, K, VO>,
+    ) -> Result<(), ProcessError> {
+        let _ = (due, cx);
+        Ok(())
+    }
+}
+
+/// What a [`FixedKeyProcessor`] sees of its task: everything that [`Context`] has but records with keys of one's own.
+pub struct FixedKeyContext<'c, 'a, K, V> {
+    context: &'c mut Context<'a, K, V>,
+}
+
+impl<K: Clone + 'static, V: Clone + 'static> FixedKeyContext<'_, '_, K, V> {
+    /// As [`Context::forward`].
+    ///
+    /// # Errors
+    /// The error of a node below that the processing handler did not skip.
+    #[inline]
+    pub fn forward(&mut self, record: FixedKeyRecord<K, V>) -> Result<(), ProcessError> {
+        self.context.forward(record.into_record())
+    }
+
+    /// As [`Context::forward_to`].
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn forward_to(
+        &mut self,
+        child: ChildHandle,
+        record: FixedKeyRecord<K, V>,
+    ) -> Result<(), ProcessError> {
+        self.context.forward_to(child, record.into_record())
+    }
+
+    /// As [`Context::child`].
+    #[must_use]
+    pub fn child(&self, name: &str) -> Option<ChildHandle> {
+        self.context.child(name)
+    }
+
+    /// As [`Context::schedule`].
+    pub fn schedule(&mut self, interval: Duration, kind: PunctuationType) -> PunctuatorId {
+        self.context.schedule(interval, kind)
+    }
+
+    /// As [`Context::schedule_from`].
+    pub fn schedule_from(
+        &mut self,
+        start: Timestamp,
+        interval: Duration,
+        kind: PunctuationType,
+    ) -> PunctuatorId {
+        self.context.schedule_from(start, interval, kind)
+    }
+
+    /// As [`Context::cancel`].
+    pub fn cancel(&mut self, punctuator: PunctuatorId) {
+        self.context.cancel(punctuator);
+    }
+}
+
+impl<K, V> FixedKeyContext<'_, '_, K, V> {
+    /// As [`Context::store`].
+    ///
+    /// # Panics
+    /// When the handle was made for another store.
+    #[inline]
+    pub fn store<S: 'static>(&mut self, handle: StoreHandle<S>) -> &mut S {
+        self.context.store(handle)
+    }
+
+    /// As [`Context::stream_time`].
+    #[must_use]
+    pub fn stream_time(&self) -> Timestamp {
+        self.context.stream_time()
+    }
+
+    /// As [`Context::wall_clock`].
+    #[must_use]
+    pub fn wall_clock(&self) -> Timestamp {
+        self.context.wall_clock()
+    }
+
+    /// As [`Context::metadata`].
+    #[must_use]
+    pub fn metadata(&self) -> Option<RecordMetadata> {
+        self.context.metadata()
+    }
+
+    /// As [`Context::task_id`].
+    #[must_use]
+    pub fn task_id(&self) -> TaskId {
+        self.context.task_id()
+    }
+
+    /// As [`Context::request_commit`].
+    pub fn request_commit(&mut self) {
+        self.context.request_commit();
+    }
+
+    /// As [`Context::drop_record`].
+    #[inline]
+    pub fn drop_record(&mut self, reason: DropReason) {
+        self.context.drop_record(reason);
+    }
+}
+
+/// Runs a [`FixedKeyProcessor`] as a [`Processor`].
+pub(crate) struct FixedKey<P>(pub(crate) P);
+
+impl<P, K, VI, VO> Processor<K, VI, K, VO> for FixedKey<P>
+where
+    P: FixedKeyProcessor<K, VI, VO>,
+{
+    fn init(&mut self, context: &mut Context<'_, K, VO>) -> Result<(), ProcessError> {
+        self.0.init(&mut FixedKeyContext { context })
+    }
+
+    #[inline]
+    fn process(
+        &mut self,
+        record: Record<K, VI>,
+        context: &mut Context<'_, K, VO>,
+    ) -> Result<(), ProcessError> {
+        let Record { key, value, timestamp, headers } = record;
+        self.0.process(FixedKeyRecord { key, value, timestamp, headers }, &mut FixedKeyContext { context })
+    }
+
+    fn punctuate(&mut self, due: Punctuation, context: &mut Context<'_, K, VO>) -> Result<(), ProcessError> {
+        self.0.punctuate(due, &mut FixedKeyContext { context })
+    }
+}
