@@ -51,6 +51,11 @@ pub struct StreamsConfig {
     pub poll_records_max: usize,
     /// Milliseconds a poll waits for records.
     pub poll_ms: u64,
+    /// Milliseconds that a task of several partitions waits for more in one that it has read to its end, before it goes on
+    /// with the others: records of joined topics that are written late are then still taken in the order of their times.
+    /// It always waits for what is in the log already, whatever this is, unless it is negative: then it never waits
+    /// (Kafka Streams' `max.task.idle.ms`, KIP-695).
+    pub max_task_idle_ms: i64,
     /// Replicas of internal topics; -1 is the log's default.
     pub replication_factor: i16,
     /// The topic for records that could not be processed; made with one partition when it is missing.
@@ -91,6 +96,7 @@ impl Default for StreamsConfig {
             buffered_records_max: 1_000,
             poll_records_max: 1_000,
             poll_ms: 100,
+            max_task_idle_ms: 0,
             replication_factor: -1,
             dead_letter_topic: None,
             session_timeout_ms: 10_000,
@@ -138,7 +144,7 @@ pub enum ConfigError {
     },
 }
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "application-id",
     "threads",
     "guarantee",
@@ -149,6 +155,7 @@ const KEYS: [&str; 21] = [
     "buffered-records-max",
     "poll-records-max",
     "poll-ms",
+    "max-task-idle-ms",
     "replication-factor",
     "dead-letter-topic",
     "session-timeout-ms",
@@ -236,6 +243,7 @@ impl StreamsConfig {
             "buffered-records-max" => self.buffered_records_max = one.buffered_records_max,
             "poll-records-max" => self.poll_records_max = one.poll_records_max,
             "poll-ms" => self.poll_ms = one.poll_ms,
+            "max-task-idle-ms" => self.max_task_idle_ms = one.max_task_idle_ms,
             "replication-factor" => self.replication_factor = one.replication_factor,
             "dead-letter-topic" => self.dead_letter_topic = one.dead_letter_topic,
             "session-timeout-ms" => self.session_timeout_ms = one.session_timeout_ms,

@@ -14,6 +14,7 @@ mod handlers;
 mod handover;
 mod hanging;
 mod idle;
+mod lag;
 mod membership;
 mod offset_metadata;
 mod partition_group;

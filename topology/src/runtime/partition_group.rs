@@ -3,6 +3,7 @@
 //! bytes and times only.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use crate::record::{RawRecord, RecordRun, TopicPartition};
 use crate::time::Timestamp;
@@ -24,6 +25,10 @@ pub(crate) struct PartitionQueue {
     pub(crate) paused: bool,
     /// The greatest record time seen.
     pub(crate) partition_time: Timestamp,
+    /// While this queue is empty, no record of another one is processed: one of a lower time may be on its way.
+    pub(crate) is_awaited: bool,
+    /// Since when there is nothing more in the log.
+    pub(crate) caught_up_since: Option<Duration>,
 }
 
 /// All source partitions of a task.
@@ -44,6 +49,8 @@ impl PartitionQueue {
             moved: false,
             paused: false,
             partition_time: Timestamp::UNKNOWN,
+            is_awaited: false,
+            caught_up_since: None,
         }
     }
 
@@ -95,7 +102,14 @@ impl PartitionGroup {
         self.queues.iter().map(PartitionQueue::len).sum()
     }
 
-    /// The queue whose head has the lowest time, by `time_of` (a source's extractor); the first one among equals.
+    /// Whether a record may be processed.
+    pub(crate) fn is_ready(&self) -> bool {
+        let is_held = |queue: &PartitionQueue| queue.buffered == 0 && queue.is_awaited;
+        self.buffered() > 0 && (self.queues.len() == 1 || !self.queues.iter().any(is_held))
+    }
+
+    /// The queue whose head has the lowest time, by `time_of` (a source's extractor); the first one among equals; none
+    /// while an empty queue is awaited.
     /// With one partition nothing is compared and no time is asked for.
     #[inline]
     pub(crate) fn choose(
@@ -107,7 +121,12 @@ impl PartitionGroup {
         }
         let mut best: Option<(Timestamp, usize)> = None;
         for (index, queue) in self.queues.iter_mut().enumerate() {
-            let Some(head) = queue.head() else { continue };
+            let Some(head) = queue.head() else {
+                if queue.is_awaited {
+                    return None;
+                }
+                continue;
+            };
             let time = match queue.head_time {
                 Some(time) => time,
                 None => time_of(queue, head),
@@ -148,5 +167,20 @@ mod tests {
         }
         assert_eq!(order, [(1, 7), (0, 10), (0, 5), (1, 20), (0, 30)]);
         assert_eq!(group.buffered(), 0);
+    }
+
+    #[test]
+    fn nothing_goes_while_an_empty_queue_is_awaited() {
+        let partitions = vec![(TopicPartition::new("a", 0), 0), (TopicPartition::new("b", 0), 1)];
+        let mut group = PartitionGroup::new(partitions);
+        group.push(0, run("a", &[(0, 10)]));
+        group.queues[1].is_awaited = true;
+        assert_eq!((group.is_ready(), group.choose(|_, raw| raw.timestamp)), (false, None));
+        group.push(1, run("b", &[(0, 7)]));
+        assert_eq!((group.is_ready(), group.choose(|_, raw| raw.timestamp)), (true, Some(1)));
+        group.queues[1].advance(0);
+        assert_eq!(group.choose(|_, raw| raw.timestamp), None);
+        group.queues[1].is_awaited = false;
+        assert_eq!((group.is_ready(), group.choose(|_, raw| raw.timestamp)), (true, Some(0)));
     }
 }

@@ -11,6 +11,7 @@ use super::application::Application;
 use super::collector::Collector;
 use super::error::StreamsError;
 use super::idle::Idle;
+use super::lag::AWAITED_POLL;
 use super::membership::{Gate, Grant};
 use super::report::Meters;
 use super::restore::{RestoreProgress, RestoreRequest, Restored};
@@ -209,8 +210,14 @@ impl StreamThread {
             }
             return Ok(());
         }
-        let waiting = self.tasks.iter().any(|running| running.task.group.buffered() > 0);
-        let timeout = if waiting { Duration::ZERO } else { self.poll_timeout() };
+        self.look_for_lag();
+        let timeout = if self.tasks.iter().any(|running| running.task.group.is_ready()) {
+            Duration::ZERO
+        } else if self.tasks.iter().any(|running| running.task.group.buffered() > 0) {
+            self.poll_timeout().min(AWAITED_POLL)
+        } else {
+            self.poll_timeout()
+        };
         let mut batch = std::mem::take(&mut self.batch);
         match self.consumer.poll(self.application.config.poll_records_max, timeout, &mut batch) {
             Ok(()) => {}
@@ -267,6 +274,7 @@ impl StreamThread {
 
     fn process(&mut self) -> Result<(), StreamsError> {
         let (wall, began) = (self.application.clock.wall(), self.application.clock.monotonic());
+        self.look_for_lag();
         let mut is_idle = true;
         for index in 0..self.tasks.len() {
             let running = &mut self.tasks[index];
