@@ -191,6 +191,21 @@ pub fn expect_silence(consumer: &mut dyn Consumer, quiet: Duration) {
     }
 }
 
+/// How long the end of a transaction may take to be written into its partitions after a commit has returned.
+const SETTLED_WITHIN: Duration = Duration::from_millis(500);
+
+/// First and last offsets, once no transaction is open any more, or once it is clear that one stays open.
+fn settled(log: &Arc<dyn Log>, topic: &str, partition: i32) -> Watermarks {
+    let deadline = Instant::now() + SETTLED_WITHIN;
+    loop {
+        let marks = watermarks(log, topic, partition);
+        if marks.stable == marks.high || Instant::now() > deadline {
+            return marks;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Everything that is in one partition now: reads until the position has passed the end.
 ///
 /// # Panics
@@ -198,7 +213,7 @@ pub fn expect_silence(consumer: &mut dyn Consumer, quiet: Duration) {
 #[must_use]
 pub fn read_all(log: &Arc<dyn Log>, topic: &str, partition: i32, isolation: Isolation) -> Vec<Seen> {
     let mut consumer = reader(log, topic, &[partition], isolation);
-    let marks = watermarks(log, topic, partition);
+    let marks = settled(log, topic, partition);
     let end = if isolation == Isolation::ReadCommitted { marks.stable } else { marks.high };
     let id = TopicPartition::new(topic, partition);
     let deadline = Instant::now() + PATIENCE;

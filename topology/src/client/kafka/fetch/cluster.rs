@@ -48,7 +48,7 @@ struct Broker {
     backoff: Duration,
     /// Attempts, to try the addresses of a name in turn.
     attempts: usize,
-    /// Why the last attempt failed; nothing while it answers, and before the first attempt.
+    /// Why it failed since any broker has answered.
     failure: Option<String>,
 }
 
@@ -85,6 +85,7 @@ impl Cluster {
         let mut brokers = BTreeMap::new();
         for (id, address) in (i32::MIN..).zip(bootstrap.split(',')) {
             let address = address.trim();
+            let address = address.split_once("://").map_or(address, |(_security, address)| address);
             let (host, port) = match address.rsplit_once(':') {
                 Some((host, port)) => (host, port.parse().unwrap_or(9092)),
                 None => (address, 9092),
@@ -102,7 +103,7 @@ impl Cluster {
         })
     }
 
-    /// Every broker failed when it was last tried.
+    /// Every broker has failed since the last answer of any.
     pub(super) fn is_down(&self) -> bool {
         self.brokers.values().all(|broker| broker.failure.is_some())
     }
@@ -206,12 +207,12 @@ impl Cluster {
     fn exchange_with(&mut self, id: i32, now: Duration, answers: &mut Vec<Answer>) {
         let Some(broker) = self.brokers.get_mut(&id) else { return };
         let Some(connection) = &mut broker.connection else { return };
-        let mut outcome = connection.send();
+        let (mut outcome, mut is_heard) = (connection.send(), false);
         while outcome.is_ok() {
             match connection.receive() {
                 Ok(None) => break,
                 Ok(Some((asked, frame))) => {
-                    (broker.failure, broker.backoff) = (None, RETRY.0);
+                    (is_heard, broker.backoff) = (true, RETRY.0);
                     match asked {
                         Asked::Versions => outcome = broker_speaks(&frame, &mut self.refused),
                         asked => answers.push(Answer { broker: id, asked, frame: Some(frame) }),
@@ -227,6 +228,8 @@ impl Cluster {
             let lost = broker.connection.take().into_iter().flat_map(Connection::into_asked);
             answers.extend(lost.map(|asked| Answer { broker: id, asked, frame: None }));
             broker.fail(now, &error);
+        } else if is_heard {
+            self.brokers.values_mut().for_each(|broker| broker.failure = None);
         }
     }
 
