@@ -4,6 +4,7 @@
 //! Owns the start and the end of those servers; must not know what is tested on them.
 
 pub mod browser;
+mod chance;
 pub mod chaos;
 pub mod client_suite;
 pub mod deploy;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::chance::Chance;
+use crate::chance::Chance;
 
 /// Something that goes wrong, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,6 @@
 //! broker, the network and Elasticsearch fail, as a seed says; at the end every result must be there once. What is
 //! expected is computed from the trades alone. Must not know how the product keeps its promises.
 
-mod chance;
 mod fault;
 mod feed;
 mod instance;

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use candlewick::client::{Log, NewTopic};
 use candlewick_connectors::avro::AvroSerde;
 
-use super::chance::Chance;
 use super::fault::Fault;
 use super::feed::{PARTITIONS, feed};
 use super::instance::Instance;
 use super::judge::{Candles, Verdict, documents};
 use super::world::World;
+use crate::chance::Chance;
 use crate::shipped::{Recording, candles};
 
 const INSTANCES: usize = 3;

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::chance::Chance;
+
 /// Prices have two places, sizes four.
 const PRICE_UNITS: i64 = 100;
 const SIZE_UNITS: i64 = 10_000;
@@ -35,22 +37,6 @@ struct Trade {
 /// Trades in order of arrival: somewhat out of order in time, never beyond `disorder_ms`.
 pub struct Recording {
     trades: Vec<Trade>,
-}
-
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: i64) -> i64 {
-        i64::try_from(self.next() % u64::try_from(bound).expect("a positive bound")).expect("below an i64")
-    }
 }
 
 /// A trade of a recording, as an exchange tells it.
@@ -90,7 +76,7 @@ impl Recording {
         minutes: i64,
         per_minute: i64,
     ) -> Self {
-        let mut chance = Chance(seed);
+        let mut chance = Chance::new(seed);
         let count = i64::try_from(prices.len()).expect("few symbols");
         let step = 60_000 / per_minute;
         let mut trades = Vec::new();
