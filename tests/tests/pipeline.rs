@@ -10,16 +10,13 @@ use std::time::{Duration, Instant};
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
 use candlewick::client::{EmbeddedLog, EmbeddedSettings, Log};
 use candlewick_connectors::avro::{ConfluentRegistry, MemoryRegistry, RegistrySettings, SchemaRegistry};
-use candlewick_operators::FeatureSet;
 use candlewick_tests::require;
 use candlewick_tests::servers;
-use candlewick_tests::shipped::{self, Candlewick, ExpectedCandle, Recording};
+use candlewick_tests::shipped::{self, Candlewick, ExpectedCandle, Recording, predicted, predicted_ids};
 
 const START: i64 = 1_600_000_020_000;
 const MINUTES: i64 = 100;
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// Steps of the first model's window.
-const WINDOW: usize = 32;
 
 /// The candles of a topic; each must be there once.
 fn candles(
@@ -32,16 +29,6 @@ fn candles(
         (place, found.remove(0))
     };
     shipped::candles(log, registry, topic).into_iter().map(once).collect()
-}
-
-/// The candles after the model's warm-up: those that have a prediction.
-fn predicted(candles: &BTreeMap<(String, i64), ExpectedCandle>) -> BTreeSet<(String, i64)> {
-    let warm_up = FeatureSet::standard().warm_up() + WINDOW - 1;
-    let symbols: BTreeSet<&String> = candles.keys().map(|(symbol, _)| symbol).collect();
-    symbols
-        .into_iter()
-        .flat_map(|symbol| candles.keys().filter(move |(of, _)| of == symbol).skip(warm_up).cloned())
-        .collect()
 }
 
 /// Runs the binary over the recording, killing it `kills` times at moments drawn from a seed, until it has ended.
@@ -150,22 +137,15 @@ fn on_kafka_every_candle_and_every_document_is_there_once_although_the_process_i
         Arc::new(ConfluentRegistry::new(RegistrySettings::new(&registry_url)).expect("a registry"));
     let expected = recording.candles(60_000);
     assert_eq!(candles(&log, &registry, &format!("{prefix}candles")), expected);
-    let wanted: BTreeSet<String> =
-        predicted(&expected).into_iter().map(|(symbol, start)| format!("{symbol}|1m|{start}")).collect();
+    let wanted = predicted_ids(&expected);
     assert_eq!(documents(&elasticsearch_url, &format!("{prefix}predictions"), wanted.len()), wanted);
 }
 
 /// The ids of all documents of an index, once there are `count` of them or time is up.
 fn documents(url: &str, index: &str, count: usize) -> BTreeSet<String> {
-    let client = reqwest::blocking::Client::new();
     let deadline = Instant::now() + TIMEOUT;
     loop {
-        let _ = client.post(format!("{url}/{index}/_refresh")).send();
-        let body = serde_json::json!({ "size": 10_000, "_source": false });
-        let answer = client.get(format!("{url}/{index}/_search")).json(&body).send();
-        let answer: serde_json::Value = answer.and_then(|answer| answer.json()).unwrap_or_default();
-        let hits = answer["hits"]["hits"].as_array().cloned().unwrap_or_default();
-        let ids: Vec<String> = hits.iter().filter_map(|hit| hit["_id"].as_str().map(str::to_owned)).collect();
+        let ids = shipped::documents(url, index);
         if ids.len() >= count || Instant::now() > deadline {
             let unique: BTreeSet<String> = ids.iter().cloned().collect();
             assert_eq!(unique.len(), ids.len(), "every document is there once");

@@ -1,7 +1,6 @@
 //! Compares what came out with what the trades say. Must not know what happened on the way.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use crate::shipped::ExpectedCandle;
 
@@ -73,18 +72,6 @@ impl Verdict {
             self.differ(format!("the document {id} should not be there"));
         }
     }
-}
-
-/// The ids of all documents of an index.
-pub(super) fn documents(url: &str, index: &str) -> Vec<String> {
-    let client = reqwest::blocking::Client::builder().timeout(Duration::from_secs(20)).build();
-    let client = client.expect("an HTTP client");
-    let _ = client.post(format!("{url}/{index}/_refresh")).send();
-    let body = serde_json::json!({ "size": 10_000, "_source": false });
-    let answer = client.get(format!("{url}/{index}/_search")).json(&body).send();
-    let answer: serde_json::Value = answer.and_then(|answer| answer.json()).unwrap_or_default();
-    let hits = answer["hits"]["hits"].as_array().cloned().unwrap_or_default();
-    hits.iter().filter_map(|hit| hit["_id"].as_str().map(str::to_owned)).collect()
 }
 
 #[cfg(test)]

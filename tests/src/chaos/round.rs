@@ -1,6 +1,6 @@
 //! One round: a fresh application on fresh topics, fed while faults happen, healed, and judged. Owns the order of things.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use candlewick_connectors::avro::AvroSerde;
 use super::fault::Fault;
 use super::feed::{PARTITIONS, feed};
 use super::instance::Instance;
-use super::judge::{Candles, Verdict, documents};
+use super::judge::{Candles, Verdict};
 use super::world::World;
 use crate::chance::Chance;
-use crate::shipped::{Recording, candles};
+use crate::shipped::{Recording, candles, documents, predicted_ids};
 
 const INSTANCES: usize = 3;
 /// Trades a second that are written.
@@ -26,8 +26,6 @@ const MINUTE: i64 = 60_000;
 const HEALED_WITHIN: Duration = Duration::from_secs(150);
 /// How long nothing more may come once everything is there.
 const QUIET: Duration = Duration::from_secs(3);
-/// Steps of the model's window, and candles before its features are whole.
-const WINDOW: usize = 32;
 
 /// What a round came to.
 #[derive(Clone, Debug)]
@@ -171,18 +169,9 @@ fn judge(world: &World, topics: &Topics, expected: &Candles) -> Verdict {
     let found = candles(&*world.log, &world.registry, &topics.candles);
     let mut verdict = Verdict::of_candles(expected, &found);
     if let Some((url, _)) = &world.elasticsearch {
-        let wanted = predicted(expected);
-        verdict.add_documents(&wanted, &documents(url, &topics.predictions));
+        verdict.add_documents(&predicted_ids(expected), &documents(url, &topics.predictions));
     }
     verdict
-}
-
-/// The documents there must be: of each symbol the candles after the model's warm-up.
-fn predicted(candles: &Candles) -> BTreeSet<String> {
-    let warm_up = candlewick_operators::FeatureSet::standard().warm_up() + WINDOW - 1;
-    let symbols: BTreeSet<&String> = candles.keys().map(|(symbol, _)| symbol).collect();
-    let of = |symbol| candles.keys().filter(move |(of, _)| of == symbol).skip(warm_up);
-    symbols.into_iter().flat_map(of).map(|(symbol, start)| format!("{symbol}|1m|{start}")).collect()
 }
 
 struct Topics {

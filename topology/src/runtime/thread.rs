@@ -137,18 +137,18 @@ impl StreamThread {
 
     fn work(&mut self) -> Result<(), StreamsError> {
         loop {
-            match self.turn() {
-                Ok(Next::Go) => {}
-                Ok(Next::Stop) => return Ok(()),
-                Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
+            let outcome = match self.turn() {
                 // The log lost the transaction between two commits: its records are processed again.
                 Err(StreamsError::Producer(ProducerError::Abortable { reason })) => {
                     tracing::warn!(thread = self.index, reason, "the transaction is aborted and repeated");
-                    match self.rewind() {
-                        Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
-                        outcome => outcome?,
-                    }
+                    self.rewind().map(|()| Next::Go)
                 }
+                outcome => outcome,
+            };
+            match outcome {
+                Ok(Next::Go) => {}
+                Ok(Next::Stop) => return Ok(()),
+                Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
                 Err(error) => return Err(error),
             }
         }

@@ -19,7 +19,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::consumer::offsets_list;
 use super::errors::{client_error, from_native, from_rdkafka};
-use super::fetch::{FetchSettings, end_hanging, offsets_partition};
+use super::fetch::{FetchSettings, end_hanging, end_hanging_offsets};
 use super::ffi::{AsHandle, OffsetSpec, describe_members, drain_main_queue, group_offsets, list_offsets};
 use super::settings::KafkaSettings;
 use super::signals::{SignalContext, Signals};
@@ -369,13 +369,12 @@ impl Admin for KafkaAdmin {
         timeout: Duration,
     ) -> Result<usize, ClientError> {
         self.require_plain()?;
-        Ok(end_hanging(&self.settings, partition, timeout)?.len())
+        end_hanging(&self.settings, partition, timeout)
     }
 
     fn end_hanging_offsets(&mut self, group: &str, timeout: Duration) -> Result<usize, ClientError> {
         self.require_plain()?;
-        let partition = offsets_partition(&self.settings, group, timeout)?;
-        self.end_hanging_transactions(&partition, timeout)
+        end_hanging_offsets(&self.settings, group, timeout)
     }
 
     fn offset_for_time(

@@ -53,6 +53,23 @@ pub(super) fn committed(
     }
 }
 
+/// Commits in the member's name, or by `as_outsider` where the group has no members.
+pub(super) fn commit(
+    offsets: &[(TopicPartition, CommittedOffset)],
+    member: &GroupMetadata,
+    as_outsider: impl FnOnce(&TopicPartitionList) -> Result<(), ClientError>,
+) -> Result<(), ClientError> {
+    if offsets.is_empty() {
+        return Ok(());
+    }
+    let list = offsets_list(offsets);
+    if Membership::is_outsider(member) {
+        return as_outsider(&list);
+    }
+    let membership = Membership::of(member).map_err(|reason| ClientError::NotCurrent { reason })?;
+    membership.commit(&list)
+}
+
 /// A group's offsets, through the administrator's connections; commits go through the member, or through a client of
 /// this group's own where there is none.
 pub(super) struct GroupOffsets {
@@ -82,21 +99,14 @@ impl GroupOffsets {
         offsets: &[(TopicPartition, CommittedOffset)],
         member: &GroupMetadata,
     ) -> Result<(), ClientError> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let list = offsets_list(offsets);
-        if !Membership::is_outsider(member) {
-            let membership = Membership::of(member).map_err(|reason| ClientError::NotCurrent { reason })?;
-            return membership.commit(&list);
-        }
         let operation = "committing offsets";
-        let outsider = match self.outsider.take() {
-            Some(outsider) => outsider,
-            None => self.admin.outsider(operation, &self.group, None)?,
-        };
-        let outcome = outsider.commit(&list, CommitMode::Sync);
-        self.outsider = Some(outsider);
-        outcome.map_err(|error| self.admin.rdkafka(operation, &error))
+        let Self { admin, group, outsider, .. } = self;
+        commit(offsets, member, |list| {
+            let client = match outsider {
+                Some(client) => client,
+                None => outsider.insert(admin.outsider(operation, group, None)?),
+            };
+            client.commit(list, CommitMode::Sync).map_err(|error| admin.rdkafka(operation, &error))
+        })
     }
 }

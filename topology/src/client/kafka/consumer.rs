@@ -13,10 +13,9 @@ use std::time::Duration;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::commits::committed;
+use super::commits::{commit, committed};
 use super::errors::{client_error, from_native, from_rdkafka};
 use super::ffi::{FetchQueue, Fetched, OffsetSpec, list_offsets};
-use super::group::Membership;
 use super::settings::KafkaSettings;
 use super::signals::Signals;
 use crate::client::error::ClientError;
@@ -449,14 +448,8 @@ impl Consumer for KafkaConsumer {
         offsets: &[(TopicPartition, CommittedOffset)],
         member: &GroupMetadata,
     ) -> Result<(), ClientError> {
-        if offsets.is_empty() {
-            return Ok(());
-        }
-        let list = offsets_list(offsets);
-        if Membership::is_outsider(member) {
-            return self.fetch.commit(&list).map_err(|error| self.failed("committing offsets", &error));
-        }
-        let membership = Membership::of(member).map_err(|reason| ClientError::NotCurrent { reason })?;
-        membership.commit(&list)
+        commit(offsets, member, |list| {
+            self.fetch.commit(list).map_err(|error| self.failed("committing offsets", &error))
+        })
     }
 }

@@ -160,7 +160,6 @@ impl FetchConsumer {
         timeout: Duration,
     ) -> Result<Vec<i64>, ClientError> {
         let mut answers = vec![None; asked.len()];
-        let level = self.settings.isolation;
         let mut ask_at = Duration::ZERO;
         self.wait_for(operation, timeout, |consumer| {
             let now = consumer.clock.monotonic();
@@ -181,7 +180,7 @@ impl FetchConsumer {
             }
             if now >= ask_at {
                 let questions: Vec<_> = open.iter().map(|((partition, at), _)| (*partition, *at)).collect();
-                consumer.question_offsets(level, &questions);
+                consumer.question_offsets(&questions);
                 ask_at = now + Duration::from_secs(2);
             }
             None
@@ -314,7 +313,8 @@ impl Consumer for FetchConsumer {
     ) -> Result<(), ClientError> {
         batch.runs.clear();
         let until = self.clock.monotonic() + timeout;
-        let mut wait = Duration::ZERO;
+        // Even a poll that does not wait looks once whether something has come.
+        let mut has_looked = false;
         loop {
             self.hand_on(records_max, batch);
             if !batch.runs.is_empty() {
@@ -326,11 +326,10 @@ impl Consumer for FetchConsumer {
                 return Err(fault);
             }
             let left = until.saturating_sub(self.clock.monotonic());
-            if left.is_zero() && wait > Duration::ZERO {
+            if left.is_zero() && has_looked {
                 return Ok(());
             }
-            // Even a poll that does not wait looks once whether something has come.
-            wait = left.max(Duration::from_nanos(1));
+            has_looked = true;
             self.step(left);
         }
     }

@@ -15,7 +15,6 @@ use super::messages::{
 use super::slot::Slot;
 use super::wire::{Malformed, Reader};
 use crate::client::error::ClientError;
-use crate::client::traits::Isolation;
 use crate::record::TopicPartition;
 use crate::time::Clock;
 
@@ -105,7 +104,8 @@ impl FetchConsumer {
     }
 
     /// Asks the leaders for offsets; the answers come to `offsets`.
-    pub(super) fn question_offsets(&mut self, level: Isolation, asked: &[(&TopicPartition, i64)]) {
+    pub(super) fn question_offsets(&mut self, asked: &[(&TopicPartition, i64)]) {
+        let level = self.settings.isolation;
         let mut brokers: Vec<i32> = asked
             .iter()
             .filter_map(|(partition, _)| self.leader(partition))

@@ -31,38 +31,39 @@ struct Search {
     until: Duration,
 }
 
-/// Ends the hanging transactions of a partition; gives the producer ids of those that were ended.
+/// Ends the hanging transactions of a partition; gives how many.
 pub(in super::super) fn end_hanging(
     settings: &KafkaSettings,
     partition: &TopicPartition,
     timeout: Duration,
-) -> Result<Vec<i64>, ClientError> {
-    let clock = SystemClock::default();
-    let cluster = Cluster::new(&settings.bootstrap, &settings.client_id, clock.clone())
-        .map_err(|source| ClientError::Io { operation: OPERATION, source })?;
-    let until = clock.monotonic() + timeout;
-    Search { cluster, clock, until }.run(partition)
+) -> Result<usize, ClientError> {
+    Search::new(settings, timeout)?.end_in(partition)
 }
 
-/// Where a group's offsets are kept: its partition of the offsets topic, by the hash that brokers use.
-pub(in super::super) fn offsets_partition(
+/// The same where a group's offsets are kept: in its partition of the offsets topic, by the hash that brokers use.
+pub(in super::super) fn end_hanging_offsets(
     settings: &KafkaSettings,
     group: &str,
     timeout: Duration,
-) -> Result<TopicPartition, ClientError> {
+) -> Result<usize, ClientError> {
     const OFFSETS: &str = "__consumer_offsets";
-    let clock = SystemClock::default();
-    let cluster = Cluster::new(&settings.bootstrap, &settings.client_id, clock.clone())
-        .map_err(|source| ClientError::Io { operation: OPERATION, source })?;
-    let until = clock.monotonic() + timeout;
-    let count = Search { cluster, clock, until }.leaders(OFFSETS)?.len();
+    let mut search = Search::new(settings, timeout)?;
+    let count = search.leaders(OFFSETS)?.len();
     let hash = group.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
     let count = i32::try_from(count).unwrap_or(i32::MAX).max(1);
-    Ok(TopicPartition::new(OFFSETS, (hash & i32::MAX) % count))
+    search.end_in(&TopicPartition::new(OFFSETS, (hash & i32::MAX) % count))
 }
 
 impl Search {
-    fn run(mut self, partition: &TopicPartition) -> Result<Vec<i64>, ClientError> {
+    fn new(settings: &KafkaSettings, timeout: Duration) -> Result<Self, ClientError> {
+        let clock = SystemClock::default();
+        let cluster = Cluster::new(&settings.bootstrap, &settings.client_id, clock.clone())
+            .map_err(|source| ClientError::Io { operation: OPERATION, source })?;
+        let until = clock.monotonic() + timeout;
+        Ok(Self { cluster, clock, until })
+    }
+
+    fn end_in(&mut self, partition: &TopicPartition) -> Result<usize, ClientError> {
         let leaders = self.leaders(&partition.topic)?;
         let leader = leaders.iter().find(|(number, _)| *number == partition.partition.0);
         let Some((_, leader)) = leader else {
@@ -70,22 +71,22 @@ impl Search {
         };
         let open = self.open_transactions(*leader, partition)?;
         if open.is_empty() {
-            return Ok(Vec::new());
+            return Ok(0);
         }
         let known = self.known_transactions(&open)?;
         let hanging: Vec<&OpenTransaction> = open.iter().filter(|open| hangs(open, &known)).collect();
         if hanging.is_empty() {
-            return Ok(Vec::new());
+            return Ok(0);
         }
         // Still the same ones: what was on its way to be ended, when its coordinator was asked, is ended by now.
         let still = self.open_transactions(*leader, partition)?;
-        let mut ended = Vec::new();
+        let mut ended = 0;
         for open in hanging.into_iter().filter(|open| still.contains(open)) {
             let marker = Marker { partition, open };
             let frame = self.ask(Some(*leader), WRITE_MARKERS, |writer| write_markers(writer, &marker))?;
             let refusal = read_markers(&mut Reader::new(&frame, "written markers")).map_err(malformed)?;
             match refusal {
-                None => ended.push(open.producer),
+                None => ended += 1,
                 Some(refusal) => return Err(refusal.error(OPERATION, &partition.topic)),
             }
         }

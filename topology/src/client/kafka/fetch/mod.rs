@@ -19,5 +19,5 @@ mod slot;
 mod wire;
 
 pub(super) use consumer::FetchConsumer;
-pub(super) use hanging::{end_hanging, offsets_partition};
+pub(super) use hanging::{end_hanging, end_hanging_offsets};
 pub(super) use settings::FetchSettings;
