@@ -219,6 +219,12 @@ impl RecordRun {
         self.entries.push(RunEntry { offset, timestamp, key, value, headers });
     }
 
+    /// Leaves out the records from this offset on.
+    pub(crate) fn cut(&mut self, end: i64) {
+        let kept = self.entries.partition_point(|entry| entry.offset < end);
+        self.entries.truncate(kept);
+    }
+
     fn store(&mut self, bytes: &[u8]) -> Span {
         let start = u32::try_from(self.data.len()).expect("a run is cut before 4 GiB by the poll budget");
         let len = u32::try_from(bytes.len()).expect("a record is smaller than 4 GiB in every log");

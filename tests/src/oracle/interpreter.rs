@@ -51,7 +51,13 @@ pub(super) type Built<T> = Result<T, Refused>;
 
 /// Builds the topology of a spec; `cached`: with a cache on every store.
 pub(super) fn interpret(spec: &Json, cached: bool) -> Built<Plan> {
-    let builder = StreamsBuilder::with_options(BuildOptions { generated_names: true });
+    let optimized = optimized(spec);
+    let options = BuildOptions {
+        generated_names: true,
+        merge_repartition_topics: optimized,
+        reuse_source_topics: optimized,
+    };
+    let builder = StreamsBuilder::with_options(options);
     let nodes = spec["nodes"].as_array().ok_or_else(|| Refused::Malformed("the spec has no nodes".into()))?;
     let mut reading = Reading {
         builder: &builder,
@@ -66,6 +72,10 @@ pub(super) fn interpret(spec: &Json, cached: bool) -> Built<Plan> {
     }
     let Reading { sinks, stores, .. } = reading;
     Ok(Plan { topology: builder.build()?, sinks, stores })
+}
+
+fn optimized(spec: &Json) -> bool {
+    spec["config"]["topology.optimization"] == "all"
 }
 
 /// The fields of one node of a spec.
@@ -119,7 +129,7 @@ impl<'b> Reading<'b> {
 
     /// Whether the spec asks for Kafka Streams' optimizations.
     pub(super) fn optimized(&self) -> bool {
-        self.spec["config"]["topology.optimization"] == "all"
+        optimized(self.spec)
     }
 
     fn node(&mut self, node: &Fields<'_>) -> Built<()> {

@@ -11,7 +11,7 @@ use super::options::{Consumed, Materialized};
 use super::{Data, StoreKey};
 use crate::error::{TopologyError, TopologyErrors};
 use crate::plan::{
-    BuildOptions, Graph, NodeDecl, NodeId, NodeRole, TopicPattern, TopicRef, Topology, TypeInfo,
+    BuildOptions, Effect, Graph, NodeDecl, NodeId, NodeRole, TopicPattern, TopicRef, Topology, TypeInfo,
 };
 use crate::processor::ProcessorWrapper;
 use crate::state::StoreBuilder;
@@ -39,7 +39,7 @@ pub struct StreamsBuilder {
     pub(crate) tables: RefCell<Vec<Box<dyn Any>>>,
     /// What is known of each global table (`GlobalInfo`).
     pub(crate) globals: RefCell<Vec<Box<dyn Any>>>,
-    options: BuildOptions,
+    pub(crate) options: BuildOptions,
 }
 
 impl StreamsBuilder {
@@ -195,6 +195,7 @@ impl StreamsBuilder {
             output: TypeInfo::of::<O>(),
             role,
             stores,
+            effect: Effect::Other,
             send_old: false,
             old_from_parent: false,
             flush_on_close: false,

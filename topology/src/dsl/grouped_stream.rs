@@ -54,6 +54,7 @@ impl<'b, K: Data, V: Data> KGroupedStream<'b, K, V> {
             partitions: None,
             partitioning: Partitioning::OfKey,
             drop_null_keys: true,
+            explicit: false,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Data;
 use super::builder::StreamsBuilder;
-use crate::plan::{MakeNode, NodeId, NodeRole};
+use crate::plan::{Effect, MakeNode, NodeId, NodeRole};
 use crate::record::Record;
 
 /// A stream of records: a `Copy` handle, so that using it twice is fan-out.
@@ -67,9 +67,15 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         KStream::new(self.builder, node, self.rekeyed)
     }
 
-    /// The same stream, marked as no longer partitioned by its key.
+    /// The same stream, marked as no longer partitioned by its key: its node changes keys.
     pub(crate) fn rekeyed(mut self) -> Self {
         self.rekeyed = true;
+        self.with_effect(Effect::Key)
+    }
+
+    /// The same stream, with what its node changes.
+    pub(crate) fn with_effect(self, effect: Effect) -> Self {
+        self.builder.graph.borrow_mut().node_mut(self.node).effect = effect;
         self
     }
 }

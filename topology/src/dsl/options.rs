@@ -10,6 +10,7 @@ use super::source::{FailOnInvalidTimestamp, TimestampExtractor};
 use crate::plan::AutoOffsetReset;
 use crate::record::Partition;
 use crate::serde::{DefaultSerde, Serde};
+use crate::state::SourceTopic;
 use crate::time::duration;
 
 pub(crate) type SharedSerde<T> = Arc<dyn Serde<T>>;
@@ -185,6 +186,7 @@ pub struct Materialized<K, V> {
     pub(crate) retention: Option<Duration>,
     pub(crate) history: Option<Duration>,
     pub(crate) changelog_config: BTreeMap<String, String>,
+    pub(crate) source: Option<SourceTopic>,
 }
 
 impl<K, V> Clone for Materialized<K, V> {
@@ -199,6 +201,7 @@ impl<K, V> Clone for Materialized<K, V> {
             retention: self.retention,
             history: self.history,
             changelog_config: self.changelog_config.clone(),
+            source: self.source.clone(),
         }
     }
 }
@@ -222,6 +225,7 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
             retention: None,
             history: None,
             changelog_config: BTreeMap::new(),
+            source: None,
         }
     }
 

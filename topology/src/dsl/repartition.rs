@@ -9,7 +9,7 @@ use super::options::{Consumed, Repartitioned, SharedSerde};
 use super::sink::{Partitioning, Sinking};
 use super::source::FailOnInvalidTimestamp;
 use crate::error::TopologyError;
-use crate::plan::{RepartitionDecl, TopicRef};
+use crate::plan::{NodeId, RepartitionDecl, Route, TopicRef};
 use crate::processor::{Hop, Node};
 use crate::record::Record;
 
@@ -25,6 +25,8 @@ pub(crate) struct RepartitionSettings<K, V> {
     pub(crate) partitioning: Partitioning<K, V>,
     /// Whether records with a null key are left out (grouping and joining need one).
     pub(crate) drop_null_keys: bool,
+    /// Whether the user asked for it, so that it stays where it is.
+    pub(crate) explicit: bool,
 }
 
 struct NullKeyFilter<K, V> {
@@ -78,6 +80,7 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             partitions: repartitioned.partitions,
             partitioning: repartitioned.partitioning,
             drop_null_keys: true,
+            explicit: true,
         })
     }
 
@@ -94,6 +97,9 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         let sink = node_name("KSTREAM-SINK-", "sink");
         let filter = node_name("KSTREAM-FILTER-", "filter");
         let source = node_name("KSTREAM-SOURCE-", "source");
+        if let Some(source) = self.shared_route(&topic).filter(|_| named && !settings.explicit) {
+            return KStream::new(builder, source, false);
+        }
         if settings.name.is_none() {
             let error = TopologyError::Unnamed {
                 node: filter.to_string(),
@@ -103,8 +109,8 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             };
             builder.graph.borrow_mut().errors.push(error);
         }
-        let decl = RepartitionDecl { topic: Arc::clone(&topic), partitions: settings.partitions };
-        builder.graph.borrow_mut().repartitions.push(decl);
+        let mut decl =
+            RepartitionDecl { topic: Arc::clone(&topic), partitions: settings.partitions, route: None };
         let (key, drop_null_keys) = (Arc::clone(&settings.key), settings.drop_null_keys);
         let filtered: Self = self.then_named(
             filter,
@@ -120,7 +126,7 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         let topic = TopicRef::Internal(topic);
         let (key, value) = (Arc::clone(&settings.key), Arc::clone(&settings.value));
         let sinking = Sinking { key, value, partitioning: settings.partitioning };
-        sinking.add(builder, sink, topic.clone(), vec![filtered.node]);
+        let sink = sinking.add(builder, sink, topic.clone(), vec![filtered.node]);
         let consumed = Consumed {
             key: settings.key,
             value: settings.value,
@@ -128,6 +134,22 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             reset: None,
             timestamps: Arc::new(FailOnInvalidTimestamp),
         };
-        KStream::new(builder, builder.add_source(vec![topic], consumed), false)
+        let source = builder.add_source(vec![topic], consumed);
+        decl.route = (!settings.explicit).then_some(Route {
+            filter: filtered.node,
+            sink,
+            source,
+            drops_null_keys: drop_null_keys,
+        });
+        builder.graph.borrow_mut().repartitions.push(decl);
+        KStream::new(builder, source, false)
+    }
+    /// The source behind a repartition of this very stream through this topic: what is grouped once under a name, and
+    /// aggregated several times, is written once.
+    fn shared_route(&self, topic: &str) -> Option<NodeId> {
+        let graph = self.builder.graph.borrow();
+        let decl = graph.repartitions.iter().find(|decl| *decl.topic == *topic)?;
+        let route = decl.route?;
+        (graph.nodes[route.filter.index()].parents == [self.node]).then_some(route.source)
     }
 }

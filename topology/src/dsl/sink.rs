@@ -217,12 +217,18 @@ impl<K: Data, V: Data> Sinking<K, V> {
     }
 
     /// Adds a sink below `parents`.
-    pub(crate) fn add(self, builder: &StreamsBuilder, name: Arc<str>, topic: TopicRef, parents: Vec<NodeId>) {
+    pub(crate) fn add(
+        self,
+        builder: &StreamsBuilder,
+        name: Arc<str>,
+        topic: TopicRef,
+        parents: Vec<NodeId>,
+    ) -> NodeId {
         let role = NodeRole::Sink {
             topic: Some(topic),
             make: Box::new(move |wiring| Box::new(self.sink(Destination::Fixed(wiring.output_topic())))),
         };
-        builder.add_node::<Record<K, V>, ()>(name, parents, role, Vec::new());
+        builder.add_node::<Record<K, V>, ()>(name, parents, role, Vec::new())
     }
 
     fn add_dynamic(

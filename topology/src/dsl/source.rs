@@ -94,7 +94,8 @@ where
     }
 }
 
-struct Source<K, V> {
+/// Reads the records of a source's topics.
+pub(crate) struct Source<K, V> {
     key: SharedSerde<K>,
     value: SharedSerde<V>,
     timestamps: Arc<dyn TimestampExtractor<K, V>>,
@@ -106,6 +107,32 @@ impl<K: Data, V: Data> Source<K, V> {
         let key = read(&*self.key, topic, "key", raw.key)?;
         let value = read(&*self.value, topic, "value", raw.value)?;
         Ok(Record { key, value, timestamp: raw.timestamp, headers: raw.headers.clone() })
+    }
+}
+
+impl<K: Data, V: Data> Source<K, V> {
+    /// A record with its event time, negative where it has none.
+    pub(crate) fn read(
+        &self,
+        topic: &str,
+        raw: RawRecord<'_>,
+        partition_time: Timestamp,
+    ) -> Result<Record<K, V>, SerdeError> {
+        let mut record = self.decode(topic, raw)?;
+        record.timestamp = self.timestamps.extract(&record, partition_time);
+        Ok(record)
+    }
+}
+
+impl<K, V> Consumed<K, V> {
+    /// What reads records as these options say.
+    pub(crate) fn reader(&self) -> Source<K, V> {
+        Source {
+            key: Arc::clone(&self.key),
+            value: Arc::clone(&self.value),
+            timestamps: Arc::clone(&self.timestamps),
+            types: PhantomData,
+        }
     }
 }
 
@@ -127,8 +154,8 @@ impl<K: Data, V: Data> SourceNode for Source<K, V> {
         partition_time: Timestamp,
         mut hop: Hop<'_>,
     ) -> Result<(), SourceError> {
-        let mut record = self.decode(topic, raw).map_err(SourceError::Decode)?;
-        let time = self.timestamps.extract(&record, partition_time);
+        let record = self.read(topic, raw, partition_time).map_err(SourceError::Decode)?;
+        let time = record.timestamp;
         if time.0 < 0 {
             if self.timestamps.fails_on_negative() {
                 let reason = format!(
@@ -139,7 +166,6 @@ impl<K: Data, V: Data> SourceNode for Source<K, V> {
             hop.env.count_drop(DropReason::NegativeTimestamp);
             return Ok(());
         }
-        record.timestamp = time;
         hop.env.record_time = time;
         hop.env.stream_time = hop.env.stream_time.max(time);
         hop.pass(&mut Some(record)).map_err(SourceError::Process)
@@ -152,19 +178,11 @@ impl StreamsBuilder {
         topics: Vec<TopicRef>,
         consumed: Consumed<K, V>,
     ) -> NodeId {
-        let name = consumed.name.unwrap_or_else(|| self.next_name("KSTREAM-SOURCE-"));
-        let (key, value, timestamps) = (consumed.key, consumed.value, consumed.timestamps);
+        let name = consumed.name.clone().unwrap_or_else(|| self.next_name("KSTREAM-SOURCE-"));
         let role = NodeRole::Source {
             topics,
             reset: consumed.reset,
-            make: Box::new(move |_| {
-                Box::new(Source {
-                    key: Arc::clone(&key),
-                    value: Arc::clone(&value),
-                    timestamps: Arc::clone(&timestamps),
-                    types: PhantomData,
-                })
-            }),
+            make: Box::new(move |_| Box::new(consumed.reader())),
         };
         self.add_node::<(), Record<K, V>>(name, Vec::new(), role, Vec::new())
     }

@@ -23,4 +23,12 @@ pub struct BuildOptions {
     /// Accept stores and internal topics with names that Kafka Streams would generate. They change when an operator
     /// is inserted before them, and the state under the old name is lost: for experiments and tests only.
     pub generated_names: bool,
+    /// Writes a stream whose key changed to one repartition topic where several operations below would each write it to
+    /// one of their own (Kafka's `merge.repartition.topics`). It changes the names and number of internal topics: choose
+    /// before the application has state.
+    pub merge_repartition_topics: bool,
+    /// Restores a table of a topic from that topic instead of writing a changelog beside it (Kafka's
+    /// `reuse.ktable.source.topics`). The topic must be compacted: what it has forgotten is not in the table after its
+    /// store was lost. A table [without a changelog](crate::Materialized::without_changelog) stays so.
+    pub reuse_source_topics: bool,
 }

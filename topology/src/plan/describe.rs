@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::graph::{GlobalDecl, NodeId, NodeRole, TopicRef};
+use super::java_order::{Linked, java_bucket};
 use super::topology::Topology;
 
 impl Topology {
@@ -18,8 +19,9 @@ impl Topology {
                 describe_global(global, number.next(), &mut text);
             }
             let _ = writeln!(text, "  Sub-topology: {}", number.next().unwrap_or(0));
-            for id in self.ordered(&sub.nodes) {
-                self.describe_node(id, &mut text);
+            let linked = Linked::new(self, &sub.nodes);
+            for id in linked.in_order() {
+                self.describe_node(id, &linked, &mut text);
             }
             text.push('\n');
         }
@@ -27,20 +29,7 @@ impl Topology {
         text
     }
 
-    /// Kafka orders nodes by how much hangs below them, then by name.
-    fn ordered(&self, nodes: &[NodeId]) -> Vec<NodeId> {
-        let mut nodes: Vec<(u64, NodeId)> = nodes.iter().map(|&id| (self.weight(id), id)).collect();
-        nodes.sort_by(|(left, a), (right, b)| {
-            right.cmp(left).then_with(|| self.node(*a).name.cmp(&self.node(*b).name))
-        });
-        nodes.into_iter().map(|(_, id)| id).collect()
-    }
-
-    fn weight(&self, id: NodeId) -> u64 {
-        self.children(id).iter().fold(1, |sum, &child| sum.saturating_add(self.weight(child)))
-    }
-
-    fn describe_node(&self, id: NodeId, text: &mut String) {
+    fn describe_node(&self, id: NodeId, linked: &Linked<'_>, text: &mut String) {
         let node = self.node(id);
         let name = &node.name;
         let list = |topics: &[TopicRef]| {
@@ -64,16 +53,16 @@ impl Topology {
             }
             NodeRole::Processor { .. } => {
                 let mut stores: Vec<&str> = node.stores.iter().map(|store| &**store).collect();
-                let buckets = stores.len().saturating_mul(4).div_ceil(3).next_power_of_two().max(16);
-                stores.sort_unstable_by_key(|store| (java_bucket(store, buckets), *store));
+                let count = stores.len();
+                stores.sort_unstable_by_key(|store| (java_bucket(store, count), *store));
                 writeln!(text, "    Processor: {name} (stores: [{}])", stores.join(", "))
             }
         };
         if !matches!(node.role, NodeRole::Sink { .. }) {
-            let _ = writeln!(text, "      --> {}", self.names(&self.ordered(self.children(id))));
+            let _ = writeln!(text, "      --> {}", self.names(linked.below(id)));
         }
         if !matches!(node.role, NodeRole::Source { .. }) {
-            let _ = writeln!(text, "      <-- {}", self.names(&node.parents));
+            let _ = writeln!(text, "      <-- {}", self.names(linked.above(id)));
         }
     }
 
@@ -81,8 +70,7 @@ impl Topology {
         if ids.is_empty() {
             return "none".into();
         }
-        let mut names: Vec<&str> = ids.iter().map(|&id| &*self.node(id).name).collect();
-        names.dedup();
+        let names: Vec<&str> = ids.iter().map(|&id| &*self.node(id).name).collect();
         names.join(", ")
     }
 
@@ -157,12 +145,6 @@ fn describe_global(global: &GlobalDecl, number: Option<u32>, text: &mut String) 
         topic.declared(),
         store.name,
     );
-}
-
-/// Where Java's hash set of strings, whose order Kafka Streams prints, keeps a name among its buckets.
-fn java_bucket(name: &str, buckets: usize) -> usize {
-    let hash = name.encode_utf16().fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
-    (hash ^ (hash >> 16)) as usize & (buckets - 1)
 }
 
 fn mermaid_id(name: &str) -> String {

@@ -99,6 +99,20 @@ pub(crate) enum NodeRole {
     },
 }
 
+/// What an operation on a stream changes, as far as it matters to where the stream is repartitioned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Nothing, or it is no operation on a stream.
+    #[default]
+    Other,
+    /// The key, and it may be the value.
+    Key,
+    /// The value alone.
+    Value,
+    /// Nothing: it is several streams as one.
+    Merge,
+}
+
 /// A node as declared.
 pub(crate) struct NodeDecl {
     pub(crate) name: Arc<str>,
@@ -107,6 +121,7 @@ pub(crate) struct NodeDecl {
     pub(crate) output: TypeInfo,
     pub(crate) role: NodeRole,
     pub(crate) stores: Vec<Arc<str>>,
+    pub(crate) effect: Effect,
     /// A table node whose child asked for the old value beside the new one.
     pub(crate) send_old: bool,
     /// A table node that computes old values from its parent's instead of from a store of its own.
@@ -128,6 +143,23 @@ pub(crate) struct NodeDecl {
 pub(crate) struct RepartitionDecl {
     pub(crate) topic: Arc<str>,
     pub(crate) partitions: Option<i32>,
+    /// Where it was put in because an operation needed it; what the user asked for stays where it is.
+    pub(crate) route: Option<Route>,
+}
+
+/// The three nodes by which a stream goes through a repartition topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) filter: NodeId,
+    pub(crate) sink: NodeId,
+    pub(crate) source: NodeId,
+    pub(crate) drops_null_keys: bool,
+}
+
+impl Route {
+    pub(crate) fn nodes(self) -> [NodeId; 3] {
+        [self.filter, self.sink, self.source]
+    }
 }
 
 /// A global table as declared: read whole by every instance, part of no sub-topology.

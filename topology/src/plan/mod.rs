@@ -4,6 +4,8 @@
 mod config;
 mod describe;
 mod graph;
+mod java_order;
+mod optimize;
 mod partitions;
 mod pattern;
 mod sub_topology;
@@ -12,7 +14,8 @@ mod wiring;
 
 pub use config::{AutoOffsetReset, BuildOptions};
 pub(crate) use graph::{
-    GlobalDecl, Graph, MakeNode, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef, TypeInfo,
+    Effect, GlobalDecl, Graph, MakeNode, NodeDecl, NodeId, NodeRole, RepartitionDecl, Route, TopicRef,
+    TypeInfo,
 };
 pub use partitions::PartitionCounts;
 pub(crate) use partitions::partition_counts;

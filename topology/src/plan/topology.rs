@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::config::BuildOptions;
 use super::graph::{GlobalDecl, Graph, NodeDecl, NodeId, NodeRole, RepartitionDecl, TopicRef};
+use super::optimize::merge_repartitions;
 use super::sub_topology::{SubTopology, split};
 use crate::error::{TopologyError, TopologyErrors};
 use crate::processor::ProcessorWrapper;
@@ -36,6 +37,9 @@ impl Topology {
         check(&graph, &mut errors);
         if !errors.is_empty() {
             return Err(TopologyErrors(errors));
+        }
+        if options.merge_repartition_topics {
+            merge_repartitions(&mut graph);
         }
         graph.mark_final_only();
         let sub_topologies = split(&mut graph);

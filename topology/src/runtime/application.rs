@@ -12,8 +12,19 @@ use crate::client::{ConsumerSettings, Isolation, Log, ProducerSettings};
 use crate::plan::{AutoOffsetReset, NodeRole, SubTopology, Topology, changelog_topic};
 use crate::processor::{ProcessHandler, TopicDirectory};
 use crate::record::{Partition, TaskId, TopicPartition};
-use crate::state::{EngineChoice, GlobalTables, StateFolder, StoreError, StoreKind, TaskSettings, TaskState};
+use crate::state::{
+    EngineChoice, GlobalTables, StateFolder, StoreDecl, StoreError, StoreKind, TaskSettings, TaskState,
+};
 use crate::time::Clock;
+
+/// What one store of a task is restored from.
+pub(crate) struct Changelog {
+    /// The store's place in its task.
+    pub(crate) store: usize,
+    pub(crate) partition: TopicPartition,
+    /// Whether it is a source topic, of which the store has what was processed.
+    pub(crate) is_source: bool,
+}
 
 /// Shared by the threads of one instance.
 pub(crate) struct Application {
@@ -91,15 +102,25 @@ impl Application {
         self.config.buffer_bytes_max / self.config.threads.max(1)
     }
 
-    /// The changelog partitions of a task, by store.
-    pub(crate) fn changelogs(&self, task: TaskId) -> Vec<(usize, TopicPartition)> {
-        let stores = self.sub_topology(task).stores.iter().enumerate().filter(|(_, store)| store.logged);
-        let topic = |store: &str| changelog_topic(&self.config.application_id, store);
-        stores
-            .map(|(index, store)| {
-                (index, TopicPartition { topic: topic(&store.name), partition: task.partition })
-            })
-            .collect()
+    /// What the stores of a task are restored from.
+    pub(crate) fn changelogs(&self, task: TaskId) -> Vec<Changelog> {
+        let stores = self.sub_topology(task).stores.iter().enumerate();
+        let changelog = |(store, decl): (usize, &StoreDecl)| {
+            let is_source = decl.source.is_some();
+            let topic = (decl.logged || is_source).then(|| self.changelog_topic(decl))?;
+            let exists = !is_source || task.partition.0 < self.partitions.get(&topic).copied().unwrap_or(0);
+            let partition = TopicPartition { topic, partition: task.partition };
+            exists.then_some(Changelog { store, partition, is_source })
+        };
+        stores.filter_map(changelog).collect()
+    }
+
+    /// The topic that a store is restored from, of which its serdes are told.
+    fn changelog_topic(&self, store: &StoreDecl) -> Arc<str> {
+        match &store.source {
+            Some(source) => Arc::clone(&source.topic),
+            None => changelog_topic(&self.config.application_id, &store.name),
+        }
     }
 
     /// Whether the log deletes from a store's changelog by age, so that its start moves on while a store rests.
@@ -110,7 +131,6 @@ impl Application {
     /// Opens a task's stores; what cannot be trusted is thrown away, to be restored from the changelogs.
     pub(crate) fn open_state(&self, task: TaskId) -> Result<TaskState, StoreError> {
         let stores = &self.sub_topology(task).stores;
-        let topic = |store: &str| changelog_topic(&self.config.application_id, store);
         let persistent = stores.iter().any(|store| store.persistent);
         let engine = match &self.folder {
             Some(folder) if persistent => {
@@ -123,7 +143,7 @@ impl Application {
         let settings = TaskSettings {
             engine,
             cache_bytes_max: share.max(MINIMAL_CACHE_BYTES),
-            changelog_topics: stores.iter().map(|store| topic(&store.name)).collect(),
+            changelog_topics: stores.iter().map(|store| self.changelog_topic(store)).collect(),
         };
         match TaskState::open(stores, &settings) {
             Err(StoreError::Corrupt { reason, .. }) => {

@@ -181,7 +181,8 @@ impl StreamThread {
     fn changelog_positions(&self, index: usize) -> Vec<(usize, i64)> {
         let Running { task, collector, .. } = &self.tasks[index];
         let acknowledged = |topic| collector.acknowledged(topic, task.id.partition, &*self.producer);
-        task.changelogs().filter_map(|(store, topic)| Some((store, acknowledged(topic)?))).collect()
+        let logged = task.changelogs().filter_map(|(store, topic)| Some((store, acknowledged(topic)?)));
+        logged.chain(task.source_positions()).collect()
     }
 
     /// The incarnations that what is to be committed was granted under.

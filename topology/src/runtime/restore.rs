@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
-use super::application::Application;
+use super::application::{Application, Changelog};
 use super::error::StreamsError;
 use super::hanging::Hanging;
 use crate::client::{Admin, ClientError, Consumer, Isolation, PolledBatch, StartAt, Watermarks};
@@ -142,9 +142,13 @@ impl StateUpdater {
         let positions = request.state.positions().to_vec();
         let mut streams = Vec::new();
         let mut total = 0;
-        for (store, partition) in self.application.changelogs(request.task) {
+        for Changelog { store, partition, is_source } in self.application.changelogs(request.task) {
             let expires = self.application.changelog_expires(request.task, store);
-            let marks = self.settled_marks(&partition, &request.progress)?;
+            let marks = if is_source {
+                self.processed_marks(&partition, &request.progress)?
+            } else {
+                self.settled_marks(&partition, &request.progress)?
+            };
             let mut start = positions[store].unwrap_or(marks.low);
             let held = format!("{} to {}", marks.low, marks.high);
             if start < marks.low && expires {
@@ -199,6 +203,34 @@ impl StateUpdater {
         }
     }
 
+    /// Where a source topic begins, and where its processing has been committed to: behind that is work to do.
+    fn processed_marks(
+        &mut self,
+        partition: &TopicPartition,
+        progress: &RestoreProgress,
+    ) -> Result<Watermarks, StreamsError> {
+        let timeout = self.application.request_timeout();
+        loop {
+            let low = self.admin.watermarks(partition, timeout).map(|marks| marks.low);
+            let asked = std::slice::from_ref(partition);
+            let (low, committed) =
+                match low.and_then(|low| Ok((low, self.consumer.committed(asked, timeout)?))) {
+                    Err(ClientError::Unavailable { reason, .. }) => {
+                        if progress.is_unwanted.load(Ordering::Relaxed) {
+                            return Ok(Watermarks { low: 0, high: i64::MAX, stable: 0 });
+                        }
+                        tracing::warn!(reason, "restoration waits for the log");
+                        std::thread::sleep(Duration::from_millis(500));
+                        continue;
+                    }
+                    answer => answer?,
+                };
+            let end =
+                committed.into_iter().flatten().next().map_or(low, |committed| committed.offset.max(low));
+            return Ok(Watermarks { low, high: end, stable: end });
+        }
+    }
+
     fn assign(&mut self) -> Result<(), StreamsError> {
         let mut starts = Vec::new();
         for restoring in &self.restoring {
@@ -220,12 +252,17 @@ impl StateUpdater {
             }
             Err(error) => return Err(error.into()),
         }
-        for run in batch.runs.drain(..) {
+        for mut run in batch.runs.drain(..) {
             let owner = self.restoring.iter_mut().find_map(|restoring| {
                 let stream = restoring.streams.iter().find(|stream| stream.partition == run.source)?;
-                Some((stream.store, &mut restoring.request))
+                Some((stream.store, stream.end, &mut restoring.request))
             });
-            let Some((store, request)) = owner else { continue };
+            let Some((store, end, request)) = owner else { continue };
+            // Behind the end of a source topic's restoration is what is still to be processed.
+            run.cut(end);
+            if run.is_empty() {
+                continue;
+            }
             let count = i64::try_from(run.len()).unwrap_or(i64::MAX);
             let last = run.iter().last().map_or(0, |record| record.offset);
             request.state.restore(store, &run, last + 1)?;

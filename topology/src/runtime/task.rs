@@ -85,6 +85,8 @@ pub(crate) struct Task {
     dead_letters: Option<u32>,
     /// For each store, the output topic of its changelog.
     changelogs: Vec<Option<u32>>,
+    /// The stores that are restored from a source topic, with its queue.
+    sourced: Vec<(usize, usize)>,
     /// For each store, the headers its changelog's records carry.
     changelog_headers: Vec<Headers>,
     pub(crate) processed: u64,
@@ -120,6 +122,11 @@ impl Task {
             }
         }
         let names = partitions.iter().map(|(partition, _)| partition.clone()).collect();
+        let queue_of = |topic: &str| partitions.iter().position(|(partition, _)| *partition.topic == *topic);
+        let stores = plan.sub_topology.stores.iter().enumerate();
+        let sourced =
+            stores.filter_map(|(index, store)| Some((index, queue_of(&store.source.as_ref()?.topic)?)));
+        let sourced = sourced.collect();
         Self {
             id,
             env: Env::new(
@@ -135,6 +142,7 @@ impl Task {
             decode_handler: Arc::clone(&plan.decode_handler),
             dead_letters,
             changelogs,
+            sourced,
             changelog_headers: plan
                 .sub_topology
                 .stores
@@ -294,6 +302,17 @@ impl Task {
     /// The stores' changelogs among the outputs.
     pub(crate) fn changelogs(&self) -> impl Iterator<Item = (usize, u32)> {
         self.changelogs.iter().enumerate().filter_map(|(store, topic)| Some((store, (*topic)?)))
+    }
+
+    /// The stores that are restored from what this queue brings.
+    pub(crate) fn sourced_by(&self, queue: usize) -> impl Iterator<Item = usize> {
+        self.sourced.iter().filter(move |(_, of)| *of == queue).map(|(store, _)| *store)
+    }
+
+    /// How far the stores are that are restored from source topics: as far as these were processed.
+    pub(crate) fn source_positions(&self) -> impl Iterator<Item = (usize, i64)> {
+        let position = |&(store, queue): &(usize, usize)| Some((store, self.group.queues[queue].position?));
+        self.sourced.iter().filter_map(position)
     }
 
     /// The offsets to commit: of each partition that moved.

@@ -26,7 +26,7 @@ use super::session::SessionStore;
 use super::suppress::{ChangeSerde, SuppressBuffer};
 use super::versioned::VersionedStore;
 use super::window::WindowStore;
-use crate::record::Headers;
+use crate::record::{Headers, RecordRun};
 use crate::serde::Serde;
 use crate::time::millis;
 
@@ -80,12 +80,24 @@ impl StoreKind {
     }
 }
 
+/// Turns records of a source topic into those of a changelog; what the table would not take is left out.
+pub(crate) type ReadSource = Arc<dyn Fn(&RecordRun) -> RecordRun + Send + Sync>;
+
+/// A source topic that is the changelog of a table's store too.
+#[derive(Clone)]
+pub(crate) struct SourceTopic {
+    pub(crate) topic: Arc<str>,
+    pub(crate) read: ReadSource,
+}
+
 /// A declared store, its types forgotten.
 #[derive(Clone)]
 pub(crate) struct StoreDecl {
     pub(crate) name: Arc<str>,
     pub(crate) kind: StoreKind,
     pub(crate) logged: bool,
+    /// What the store is restored from in place of a changelog of its own.
+    pub(crate) source: Option<SourceTopic>,
     pub(crate) persistent: bool,
     pub(crate) cached: bool,
     pub(crate) cache_bytes_max: Option<usize>,
@@ -145,6 +157,7 @@ impl<S> StoreBuilder<S> {
             name: name.into(),
             kind,
             logged: true,
+            source: None,
             persistent: true,
             cached: true,
             cache_bytes_max: None,
@@ -189,6 +202,12 @@ impl<S> StoreBuilder<S> {
     pub fn without_changelog(mut self) -> Self {
         self.decl.logged = false;
         self
+    }
+
+    /// Restores the store from a source topic in place of a changelog of its own.
+    pub(crate) fn restored_from(mut self, source: SourceTopic) -> Self {
+        self.decl.source = Some(source);
+        self.without_changelog()
     }
 
     /// Passes every change on at once instead of the newest of each key at every flush.

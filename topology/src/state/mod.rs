@@ -37,8 +37,8 @@ mod tests;
 
 use std::any::Any;
 
+pub(crate) use builder::{SourceTopic, StoreDecl, StoreKind};
 pub use builder::{StoreBuilder, Stores};
-pub(crate) use builder::{StoreDecl, StoreKind};
 pub(crate) use cache::CacheCounts;
 pub(crate) use codec::Codec;
 pub use entry::{Dirty, Entry};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::StateStore;
 #[cfg(feature = "lmdb")]
 use super::builder::StoreKind;
-use super::builder::{StoreDecl, StoreSettings};
+use super::builder::{ReadSource, StoreDecl, StoreSettings};
 use super::cache::{CacheCounts, CacheLimits};
 use super::engine::{Batch, Engine, MemoryEngine};
 use super::error::StoreError;
@@ -50,6 +50,8 @@ pub(crate) struct TaskSettings {
 pub(crate) struct TaskState {
     stores: Vec<Box<dyn StateStore>>,
     logged: Vec<bool>,
+    /// For each store, how the records of the source topic are read that it is restored from.
+    sources: Vec<Option<ReadSource>>,
     persistent: Option<Arc<Engine>>,
     memory: Arc<Engine>,
     folder: Option<PathBuf>,
@@ -68,6 +70,7 @@ impl TaskState {
         let mut state = Self {
             stores: Vec::with_capacity(decls.len()),
             logged: decls.iter().map(|decl| decl.logged).collect(),
+            sources: decls.iter().map(|decl| Some(Arc::clone(&decl.source.as_ref()?.read))).collect(),
             persistent,
             memory,
             folder,
@@ -167,7 +170,8 @@ impl TaskState {
         self.stores.iter_mut().try_for_each(|store| store.rollback())
     }
 
-    /// Writes a run of a store's changelog into the engine, together with the offset behind it.
+    /// Writes a run of a store's changelog, or of the source topic in its place, into the engine, together with the offset
+    /// behind it.
     ///
     /// # Errors
     /// When the engine fails or a record is malformed.
@@ -178,7 +182,10 @@ impl TaskState {
         next_offset: i64,
     ) -> Result<(), StoreError> {
         let mark = (mark_name(POSITION, self.stores[store].name()), next_offset);
-        self.stores[store].restore(run, vec![mark])?;
+        match &self.sources[store] {
+            Some(read) => self.stores[store].restore(&read(run), vec![mark])?,
+            None => self.stores[store].restore(run, vec![mark])?,
+        }
         self.positions[store] = Some(next_offset);
         Ok(())
     }

@@ -318,6 +318,9 @@ impl Driven {
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
         run.push(*offset, record.timestamp, key, value, record.headers.clone());
         *offset += 1;
+        for store in self.task.sourced_by(queue) {
+            self.durable.log(store, record.clone());
+        }
         self.task.enqueue(queue, run);
         true
     }
@@ -348,7 +351,7 @@ impl Driven {
         }
         task.env.outputs.clear();
         self.durable.commit(task);
-        task.committed(&self.durable.positions())
+        task.committed(&self.durable.positions(task))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::state::{StoreError, TaskState};
 /// Changelogs and committed offsets, as a log would hold them.
 #[derive(Default)]
 pub(super) struct Durable {
-    /// By store.
+    /// By store: what it is restored from.
     changelogs: BTreeMap<usize, Vec<PipedRecord>>,
     committed: BTreeMap<TopicPartition, CommittedOffset>,
 }
@@ -22,10 +22,13 @@ impl Durable {
         self.changelogs.entry(store).or_default().push(record);
     }
 
-    /// Where each changelog ends.
-    pub(super) fn positions(&self) -> Vec<(usize, i64)> {
+    /// Where each changelog ends, of a source topic where it was processed to.
+    pub(super) fn positions(&self, task: &Task) -> Vec<(usize, i64)> {
         let end = |records: &Vec<PipedRecord>| i64::try_from(records.len()).unwrap_or(i64::MAX);
-        self.changelogs.iter().map(|(store, records)| (*store, end(records))).collect()
+        let mut ends: BTreeMap<usize, i64> =
+            self.changelogs.iter().map(|(store, records)| (*store, end(records))).collect();
+        ends.extend(task.source_positions());
+        ends.into_iter().collect()
     }
 
     /// Keeps what the task commits beside the offsets of the partitions that moved.

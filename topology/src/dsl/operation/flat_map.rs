@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::dsl::{Data, KStream};
 use crate::error::ProcessError;
+use crate::plan::Effect;
 use crate::processor::{Context, MapNode};
 use crate::record::Record;
 
@@ -96,5 +97,6 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
                 Box::new(MapNode::new(run))
             }),
         )
+        .with_effect(Effect::Value)
     }
 }

@@ -96,7 +96,7 @@ impl Names<'_, '_> {
     fn topic(&self, suffix: &str, prefix: &str) -> TopicRef {
         let topic: Arc<str> = format!("{}-topic", self.next(suffix, prefix)).into();
         let mut graph = self.builder.graph.borrow_mut();
-        graph.repartitions.push(RepartitionDecl { topic: Arc::clone(&topic), partitions: None });
+        graph.repartitions.push(RepartitionDecl { topic: Arc::clone(&topic), partitions: None, route: None });
         if self.name.is_none() {
             graph.errors.push(TopologyError::Unnamed {
                 node: topic.to_string(),

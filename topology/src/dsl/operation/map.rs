@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::dsl::{Data, KStream};
 use crate::error::ProcessError;
+use crate::plan::Effect;
 use crate::processor::{Context, MapNode};
 use crate::record::Record;
 
@@ -65,6 +66,7 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             timestamp: record.timestamp,
             headers: record.headers,
         })
+        .with_effect(Effect::Value)
     }
 
     /// As [`map_values`](Self::map_values), for a mapper that looks at the key too.
@@ -93,6 +95,7 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             let value = mapper(&record.key, record.value);
             Record { key: record.key, value, timestamp: record.timestamp, headers: record.headers }
         })
+        .with_effect(Effect::Value)
     }
 
     pub(crate) fn map_records<K2: Data, V2: Data>(

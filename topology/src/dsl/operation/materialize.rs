@@ -35,6 +35,9 @@ impl<K: StoreKey, V: Data> Materialized<K, V> {
         if !self.logged {
             store = store.without_changelog();
         }
+        if let Some(source) = self.source.as_ref().filter(|_| self.logged) {
+            store = store.restored_from(source.clone());
+        }
         for (key, value) in &self.changelog_config {
             store = store.changelog_config(key, value);
         }

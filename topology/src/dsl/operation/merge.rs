@@ -1,7 +1,7 @@
 //! `merge`: two streams of one type as one.
 
 use crate::dsl::{Data, KStream};
-use crate::plan::{NodeRole, Wiring};
+use crate::plan::{Effect, NodeRole, Wiring};
 use crate::processor::InPlace;
 use crate::record::Record;
 
@@ -35,6 +35,6 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             NodeRole::Processor { make },
             Vec::new(),
         );
-        KStream::new(self.builder, node, self.rekeyed || other.rekeyed)
+        KStream::new(self.builder, node, self.rekeyed || other.rekeyed).with_effect(Effect::Merge)
     }
 }

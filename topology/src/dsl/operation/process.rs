@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::dsl::{Data, KStream};
+use crate::plan::Effect;
 use crate::processor::{FixedKey, FixedKeyProcessor, Processor, Typed};
 use crate::state::StoreHandle;
 
@@ -91,6 +92,7 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         supplier: impl Fn(&ProcessorStores<'_>) -> P + Send + Sync + 'static,
     ) -> KStream<'b, K, V2> {
         self.processor("KSTREAM-PROCESSVALUES-", stores, move |stores| FixedKey(supplier(stores)))
+            .with_effect(Effect::Value)
     }
 
     fn processor<K2: Data, V2: Data, P: Processor<K, V, K2, V2>>(

@@ -215,6 +215,7 @@ pub(super) fn by_key<'b, K: StoreKey, V: Data>(
         partitions: None,
         partitioning,
         drop_null_keys,
+        explicit: false,
     })
 }
 

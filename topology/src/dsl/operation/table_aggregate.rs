@@ -162,7 +162,7 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
                 advice: "name it with Grouped::named",
             });
         }
-        let decl = RepartitionDecl { topic: Arc::clone(&topic), partitions: None };
+        let decl = RepartitionDecl { topic: Arc::clone(&topic), partitions: None, route: None };
         builder.graph.borrow_mut().repartitions.push(decl);
         let topic = TopicRef::Internal(topic);
         let value: SharedSerde<Change<V>> = Arc::new(ChangeSerde(Arc::clone(&self.value)));

@@ -9,7 +9,9 @@ use crate::dsl::{Change, Consumed, Data, KTable, Materialized, StoreKey, Streams
 use crate::error::ProcessError;
 use crate::plan::{NodeId, NodeRole, TopicRef, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
-use crate::record::Record;
+use crate::record::{Record, RecordRun};
+use crate::state::SourceTopic;
+use crate::time::Timestamp;
 
 use super::kept::Kept;
 use super::versioned_source;
@@ -18,12 +20,52 @@ pub(in crate::dsl) fn table<'b, K: StoreKey, V: Data>(
     builder: &'b StreamsBuilder,
     topic: &str,
     consumed: Consumed<K, Option<V>>,
-    materialized: Materialized<K, V>,
+    mut materialized: Materialized<K, V>,
 ) -> KTable<'b, K, V> {
+    if builder.options.reuse_source_topics {
+        materialized.source = Some(source_topic(topic, &consumed, &materialized));
+    }
     let store = materialized.store_name(builder, &format!("{topic}-"));
     let source = builder.add_source(vec![TopicRef::External(topic.into())], consumed);
     let name = builder.next_name("KTABLE-SOURCE-");
     materialize(builder, source, name, &store, materialized)
+}
+
+/// The topic as the changelog of its table: its records are read as the source reads them and written as the store keeps
+/// them, for serdes and times may be other ones.
+fn source_topic<K: StoreKey, V: Data>(
+    topic: &str,
+    consumed: &Consumed<K, Option<V>>,
+    materialized: &Materialized<K, V>,
+) -> SourceTopic {
+    let source = consumed.reader();
+    let (key_serde, value_serde) = (Arc::clone(&materialized.key), Arc::clone(&materialized.value));
+    let read = move |run: &RecordRun| {
+        let mut rows = RecordRun::new(run.source.clone());
+        let (mut key, mut value) = (Vec::new(), Vec::new());
+        let mut partition_time = Timestamp::UNKNOWN;
+        for raw in run.iter() {
+            // What cannot be read was left to a handler when it was processed: it is in no table.
+            let Ok(record) = source.read(&run.source.topic, raw, partition_time) else { continue };
+            if record.timestamp.0 < 0 || key_serde.is_null(&record.key) {
+                continue;
+            }
+            partition_time = partition_time.max(record.timestamp);
+            key.clear();
+            value.clear();
+            let wrote = key_serde.serialize(&run.source.topic, &record.key, &mut key);
+            let kept = record.value.as_ref().filter(|value| !value_serde.is_null(value));
+            let wrote = wrote.and_then(|()| {
+                kept.map_or(Ok(()), |kept| value_serde.serialize(&run.source.topic, kept, &mut value))
+            });
+            if wrote.is_ok() {
+                let value = kept.is_some().then_some(&value[..]);
+                rows.push(raw.offset, record.timestamp, Some(&key), value, record.headers);
+            }
+        }
+        rows
+    };
+    SourceTopic { topic: topic.into(), read: Arc::new(read) }
 }
 
 /// Adds the node that turns records into changes, and its store.

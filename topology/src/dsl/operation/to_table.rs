@@ -39,6 +39,7 @@ impl<'b, K: StoreKey, V: Data> KStream<'b, K, Option<V>> {
                 partitions: None,
                 partitioning: Partitioning::OfKey,
                 drop_null_keys: true,
+                explicit: false,
             })
         } else {
             self

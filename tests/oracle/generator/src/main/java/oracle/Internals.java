@@ -36,6 +36,8 @@ final class Internals {
             all.putAll(i.stateChangelogTopics);
         }
         all.forEach((name, config) -> {
+            // A topic of the user's that is a table's changelog too.
+            if (!name.startsWith(PREFIX)) return;
             final ObjectNode c = into.putObject(name.substring(PREFIX.length()));
             new TreeMap<>(config.properties(Map.of(), ADDITIONAL_RETENTION_MS)).forEach(c::put);
         });
