@@ -46,9 +46,9 @@ pub use serde::{
     Utf8, VoidSerde, partition_for_key,
 };
 pub use state::{
-    BufferStats, Buffered, ChangeSerde, Dirty, DirtySession, DirtyWindow, Entry, Evicted, KeyValueStore, Put,
-    QueryableStore, Session, SessionStore, StateFolder, StoreBuilder, StoreError, StoreHandle, Stores,
-    SuppressBuffer, VersionedStore, WindowStore,
+    BufferStats, Buffered, ChangeSerde, CustomStore, Dirty, DirtySession, DirtyWindow, Entry, Evicted,
+    KeyValueStore, Put, QueryableStore, RowSink, Session, SessionStore, StateFolder, StoreBuilder,
+    StoreError, StoreHandle, Stores, SuppressBuffer, UserStore, VersionedStore, WindowStore,
 };
 pub use testing::{
     Backtest, BacktestOutput, DriverOptions, TestInputTopic, TestOutputTopic, TopologyTestDriver,

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use super::StateStore;
 use super::cache::CacheLimits;
 use super::codec::Codec;
+use super::custom::{CustomStore, UserStore};
 use super::engine::Engine;
 use super::error::StoreError;
 use super::join_buffer::{JoinBuffer, JoinSerdes};
@@ -339,6 +340,19 @@ impl Stores {
             Ok(Box::new(VersionedStore::new(codec(&settings.topic), layer, history_ms)?))
         });
         StoreBuilder::new(name, StoreKind::Versioned { history_ms }, make).queryable(types).without_cache()
+    }
+
+    /// A store of your own making; `make` gives an empty one for each task. See [`CustomStore`].
+    pub fn custom<S: CustomStore>(
+        name: &str,
+        make: impl Fn() -> S + Send + Sync + 'static,
+    ) -> StoreBuilder<UserStore<S>> {
+        let store: Arc<str> = Arc::from(name);
+        let make: MakeStore = Arc::new(move |settings| {
+            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            Ok(Box::new(UserStore::new(make(), layer)?))
+        });
+        StoreBuilder::new(name, StoreKind::KeyValue, make).without_cache()
     }
 
     /// A buffer of the records of a join that wait for the table to be known at their time.

@@ -9,6 +9,7 @@
 mod builder;
 mod cache;
 mod codec;
+mod custom;
 mod engine;
 mod entry;
 mod error;
@@ -41,6 +42,7 @@ pub(crate) use builder::{SourceTopic, StoreDecl, StoreKind};
 pub use builder::{StoreBuilder, Stores};
 pub(crate) use cache::CacheCounts;
 pub(crate) use codec::Codec;
+pub use custom::{CustomStore, RowSink, UserStore};
 pub use entry::{Dirty, Entry};
 pub use error::StoreError;
 pub use folder::StateFolder;

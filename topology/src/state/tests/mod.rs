@@ -1,6 +1,7 @@
 //! Tests across the layers of this room: each opens a task's stores as a task does. Knows nothing a task could not know.
 
 mod crash;
+mod custom;
 mod key_value;
 mod suppress;
 mod versions;
