@@ -389,22 +389,44 @@ where
 }
 
 /// How tables are joined by a foreign key: the name of the join's nodes, internal topics and subscription store.
-#[derive(Clone, Debug)]
-pub struct TableJoined {
+pub struct TableJoined<F> {
     pub(crate) name: Option<Arc<str>>,
+    pub(crate) partitioner: Option<ChooseForeign<F>>,
 }
 
-impl TableJoined {
+/// Where the row of a foreign key is, of so many partitions.
+pub(crate) type ChooseForeign<F> = Arc<dyn Fn(&F, i32) -> Partition + Send + Sync>;
+
+impl<F> TableJoined<F> {
     /// Joins under this name, the identity of what the join keeps.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self { name: Some(name.into()) }
+        Self { name: Some(name.into()), partitioner: None }
+    }
+
+    /// Tells in which partition of the other table's topic the row of a key is, where it is not there by the hash of the
+    /// key's bytes: it is asked for there.
+    ///
+    /// ```
+    /// use candlewick::{Partition, TableJoined};
+    /// // Clients are spread by the last digit of their numbers.
+    /// let joined = TableJoined::named("clients-of-orders")
+    ///     .foreign_partitioner(|client: &i64, count| Partition((*client % 10) as i32 % count));
+    /// # let _ = joined;
+    /// ```
+    #[must_use]
+    pub fn foreign_partitioner(
+        mut self,
+        choose: impl Fn(&F, i32) -> Partition + Send + Sync + 'static,
+    ) -> Self {
+        self.partitioner = Some(Arc::new(choose));
+        self
     }
 
     /// Joins under generated names; refused by `build` unless
     /// [`BuildOptions::generated_names`](crate::BuildOptions) allows it.
     #[must_use]
     pub const fn generated() -> Self {
-        Self { name: None }
+        Self { name: None, partitioner: None }
     }
 }
 

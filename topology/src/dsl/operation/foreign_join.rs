@@ -11,7 +11,7 @@ use crate::dsl::{Change, Data, FailOnInvalidTimestamp, KTable, Materialized, Sto
 use crate::error::TopologyError;
 use crate::plan::{MakeNode, NodeId, NodeRole, RepartitionDecl, TopicRef};
 use crate::processor::Typed;
-use crate::record::Record;
+use crate::record::{Partition, Record};
 use crate::serde::Nullable;
 use crate::state::Stores;
 
@@ -41,7 +41,7 @@ impl<'b, K: StoreKey, L: Data> KTable<'b, K, L> {
         other: KTable<'b, F, R>,
         foreign_key: impl Fn(&K, &L) -> Option<F> + Send + Sync + 'static,
         joiner: impl Fn(&K, &L, &R) -> O + Send + Sync + 'static,
-        joined: TableJoined,
+        joined: TableJoined<F>,
         materialized: Materialized<K, O>,
     ) -> KTable<'b, K, O> {
         let joiner = move |key: &K, left: &L, right: Option<&R>| right.map(|right| joiner(key, left, right));
@@ -54,7 +54,7 @@ impl<'b, K: StoreKey, L: Data> KTable<'b, K, L> {
         other: KTable<'b, F, R>,
         foreign_key: impl Fn(&K, &L) -> Option<F> + Send + Sync + 'static,
         joiner: impl Fn(&K, &L, Option<&R>) -> O + Send + Sync + 'static,
-        joined: TableJoined,
+        joined: TableJoined<F>,
         materialized: Materialized<K, O>,
     ) -> KTable<'b, K, O> {
         let joiner = move |key: &K, left: &L, right: Option<&R>| Some(joiner(key, left, right));
@@ -122,7 +122,7 @@ fn join<'b, K: StoreKey, L: Data, F: StoreKey, R: Data, O: Data>(
         impl Fn(&K, &L) -> Option<F> + Send + Sync + 'static,
         impl Fn(&K, &L, Option<&R>) -> Option<O> + Send + Sync + 'static,
     ),
-    (joined, is_left): (TableJoined, bool),
+    (joined, is_left): (TableJoined<F>, bool),
     materialized: Materialized<K, O>,
 ) -> KTable<'b, K, O> {
     let builder = left.builder;
@@ -136,7 +136,14 @@ fn join<'b, K: StoreKey, L: Data, F: StoreKey, R: Data, O: Data>(
     let serdes = Arc::new(serdes);
     builder.graph.borrow_mut().enable_old_values(right.node);
     builder.graph.borrow_mut().enable_old_values(left.node);
-    let source = subscribe(&names, left, &serdes, (foreign_key, is_left), asked);
+    let partitioning = match joined.partitioner.clone() {
+        Some(choose) => Partitioning::Chosen(Arc::new(move |key: &Option<F>, _: &Subscription<K>, count| {
+            // What has no foreign key is answered wherever it is asked.
+            key.as_ref().map_or(Partition(0), |key| choose(key, count))
+        })),
+        None => Partitioning::OfKey,
+    };
+    let source = subscribe(&names, left, &serdes, (foreign_key, is_left), (asked, partitioning));
     align(builder, &[source, right.node]);
     let answered = answer(&names, right, &serdes, source);
     align(builder, &[answered, left.node]);
@@ -176,7 +183,7 @@ fn subscribe<K: StoreKey, L: Data, F: StoreKey, R: Data>(
     left: KTable<'_, K, L>,
     serdes: &Arc<Serdes<K, L, F, R>>,
     (foreign_key, is_left): (impl Fn(&K, &L) -> Option<F> + Send + Sync + 'static, bool),
-    topic: TopicRef,
+    (topic, partitioning): (TopicRef, Partitioning<Option<F>, Subscription<K>>),
 ) -> NodeId {
     let builder = names.builder;
     let name = names.next("-subscription-registration-processor", REGISTRATION);
@@ -195,7 +202,7 @@ fn subscribe<K: StoreKey, L: Data, F: StoreKey, R: Data>(
     let key: SharedSerde<Option<F>> = Arc::new(Nullable(Arc::clone(&serdes.foreign)));
     let value: SharedSerde<Subscription<K>> = Arc::new(SubscriptionSerde(Arc::clone(&serdes.key)));
     let sink = names.next("-subscription-registration-sink", "KTABLE-SINK-");
-    Sinking { key: Arc::clone(&key), value: Arc::clone(&value), partitioning: Partitioning::OfKey }.add(
+    Sinking { key: Arc::clone(&key), value: Arc::clone(&value), partitioning }.add(
         builder,
         sink,
         topic.clone(),
