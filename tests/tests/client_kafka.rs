@@ -7,7 +7,7 @@ use candlewick::TopicPartition;
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
 use candlewick::client::{ClientError, Isolation, Log, PolledBatch, ProducerError};
 use candlewick_tests::client_suite::fixture::{
-    PATIENCE, Writer, at, eventually, expect_silence, now_ms, read, read_all, reader, texts, topic,
+    PATIENCE, Writer, at, eventually, expect_silence, now_ms, outsider, read, read_all, reader, texts, topic,
     topic_with, unique, watermarks,
 };
 use candlewick_tests::{client_suite, servers};
@@ -104,6 +104,42 @@ fn member_whose_broker_was_killed_belongs_to_the_group_again() {
     std::thread::sleep(Duration::from_secs(1));
     kafka.restart();
     current("it commits again");
+}
+
+/// A group's offsets are asked for again and again while its broker comes back: its coordinator is nowhere, then starting,
+/// then there. (librdkafka's administrator dies of the answer that says so.)
+fn offsets_are_read_while_the_coordinator_starts(fetcher: &str) {
+    let Some(kafka) = servers::required(servers::Kafka::start_new()) else { return };
+    let mut settings = KafkaSettings::new(kafka.bootstrap(), "client-faults");
+    settings.properties.insert("fetcher".to_owned(), fetcher.to_owned());
+    let log: Arc<dyn Log> = Arc::new(KafkaLog::connect(settings).expect("the broker answers"));
+    let topic = topic(&log, "asked", 1);
+    let partition = TopicPartition::new(&*topic, 0);
+    let mut consumer = log.consumer("asking", Isolation::ReadCommitted).expect("a consumer");
+    eventually("an outsider commits", || {
+        consumer.commit(&[(partition.clone(), at(7))], &outsider("asking")).ok()
+    });
+    kafka.kill();
+    kafka.restart();
+    let mut asked = 0;
+    let found = eventually("the offset is read again", || {
+        asked += 1;
+        let mut admin = log.admin().ok()?;
+        let listed = admin.group_offsets("asking", Duration::from_secs(1));
+        let read = consumer.committed(std::slice::from_ref(&partition), Duration::from_secs(1));
+        Some((listed.ok()?, read.ok()?))
+    });
+    assert_eq!(found, (vec![(partition.clone(), at(7))], vec![Some(at(7))]), "asked {asked} times");
+}
+
+#[test]
+fn offsets_are_read_while_the_coordinator_starts_over_plain_connections() {
+    offsets_are_read_while_the_coordinator_starts("plain");
+}
+
+#[test]
+fn offsets_are_read_while_the_coordinator_starts_by_librdkafka() {
+    offsets_are_read_while_the_coordinator_starts("librdkafka");
 }
 
 #[test]

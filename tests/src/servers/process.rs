@@ -1,5 +1,5 @@
 //! Child processes that end with the test process, free ports, and waiting until a server answers.
-#![allow(unsafe_code)] // one prctl between fork and exec
+#![allow(unsafe_code)] // one prctl between fork and exec, and signals to children
 
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
@@ -88,6 +88,18 @@ impl Process {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Tells it to end, as `kill` does.
+    pub(super) fn terminate(&self) {
+        if let Ok(pid) = i32::try_from(self.child.id()) {
+            // SAFETY: a signal to a child that has not been waited for reaches that child and nobody else.
+            unsafe { libc::kill(pid, libc::SIGTERM) };
+        }
+    }
+
+    pub(super) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
     pub(super) fn pid(&self) -> u32 {

@@ -19,8 +19,8 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::consumer::offsets_list;
 use super::errors::{client_error, from_native, from_rdkafka};
-use super::fetch::{FetchSettings, end_hanging, end_hanging_offsets};
-use super::ffi::{AsHandle, OffsetSpec, describe_members, drain_main_queue, group_offsets, list_offsets};
+use super::fetch::{self, FetchSettings, end_hanging, end_hanging_offsets};
+use super::ffi::{OffsetSpec, describe_members, drain_main_queue, group_offsets, list_offsets};
 use super::settings::KafkaSettings;
 use super::signals::{SignalContext, Signals};
 use crate::client::error::ClientError;
@@ -82,11 +82,6 @@ impl KafkaAdmin {
     /// How the cluster is reached.
     pub(super) fn settings(&self) -> &KafkaSettings {
         &self.settings
-    }
-
-    /// The client itself.
-    pub(super) fn handle(&self) -> &impl AsHandle {
-        self.client.inner()
     }
 
     /// A client of a group without members, to set its offsets.
@@ -392,7 +387,12 @@ impl Admin for KafkaAdmin {
         timeout: Duration,
     ) -> Result<Vec<(TopicPartition, CommittedOffset)>, ClientError> {
         let name = Self::group_name(group)?;
-        match group_offsets(self.client.inner(), &name, None, false, timeout) {
+        if FetchSettings::is_plain(&self.settings) {
+            return fetch::group_offsets(&self.settings, group, None, false, timeout);
+        }
+        // By a consumer's client: an administrator's dies in librdkafka of the answer that the coordinator has moved.
+        let asker = self.outsider("reading a group's offsets", group, None)?;
+        match group_offsets(asker.client(), &name, None, false, timeout) {
             Ok(offsets) => Ok(offsets),
             Err(error) if error.code == Code::GroupIdNotFound => Ok(Vec::new()),
             Err(error) => Err(self.native("reading a group's offsets", &error)),

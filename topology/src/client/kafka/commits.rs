@@ -11,7 +11,8 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use super::admin::KafkaAdmin;
 use super::consumer::{c_name, offsets_list};
 use super::errors::unknown_topic;
-use super::ffi::{AsHandle, NativeError, group_offsets};
+use super::fetch::group_offsets;
+use super::ffi::{self, AsHandle, NativeError};
 use super::group::Membership;
 use super::signals::SignalContext;
 use crate::client::error::ClientError;
@@ -19,7 +20,8 @@ use crate::client::traits::{CommittedOffset, GroupMetadata};
 use crate::record::TopicPartition;
 use crate::time::{Clock, SystemClock};
 
-/// The offsets of these partitions, once no open transaction can change them.
+/// The offsets of these partitions, once no open transaction can change them, asked by a consumer's client: librdkafka
+/// dies of some answers to others.
 pub(super) fn committed(
     client: &impl AsHandle,
     group: &CString,
@@ -38,7 +40,7 @@ pub(super) fn committed(
     let until = clock.monotonic() + timeout;
     loop {
         let left = until.saturating_sub(clock.monotonic());
-        match group_offsets(client, group, Some(&list), true, left) {
+        match ffi::group_offsets(client, group, Some(&list), true, left) {
             Ok(found) => {
                 let mut found: BTreeMap<_, _> = found.into_iter().collect();
                 return Ok(partitions.iter().map(|partition| found.remove(partition)).collect());
@@ -70,19 +72,18 @@ pub(super) fn commit(
     membership.commit(&list)
 }
 
-/// A group's offsets, through the administrator's connections; commits go through the member, or through a client of
+/// A group's offsets, read over plain connections of our own; commits go through the member, or through a client of
 /// this group's own where there is none.
 pub(super) struct GroupOffsets {
     admin: KafkaAdmin,
     group: String,
-    name: CString,
     outsider: Option<BaseConsumer<SignalContext>>,
 }
 
 impl GroupOffsets {
     pub(super) fn new(admin: KafkaAdmin, group: &str) -> Result<Self, ClientError> {
-        let name = c_name("making a consumer", group)?;
-        Ok(Self { admin, group: group.to_owned(), name, outsider: None })
+        c_name("making a consumer", group)?;
+        Ok(Self { admin, group: group.to_owned(), outsider: None })
     }
 
     pub(super) fn committed(
@@ -90,8 +91,9 @@ impl GroupOffsets {
         partitions: &[TopicPartition],
         timeout: Duration,
     ) -> Result<Vec<Option<CommittedOffset>>, ClientError> {
-        committed(self.admin.handle(), &self.name, partitions, timeout)
-            .map_err(|error| self.admin.native("reading committed offsets", &error))
+        let found = group_offsets(self.admin.settings(), &self.group, Some(partitions), true, timeout)?;
+        let mut found: BTreeMap<_, _> = found.into_iter().collect();
+        Ok(partitions.iter().map(|partition| found.remove(partition)).collect())
     }
 
     pub(super) fn commit(

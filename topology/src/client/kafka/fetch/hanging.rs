@@ -7,28 +7,23 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::super::settings::KafkaSettings;
-use super::cluster::{Asked, Cluster};
+use super::dialogue::Dialogue;
 use super::hanging_messages::{
     DESCRIBE_PRODUCERS, DESCRIBE_TRANSACTIONS, LIST_TRANSACTIONS, Marker, OpenTransaction, Transaction,
     WRITE_MARKERS, read_listed, read_markers, read_producers, read_transactions, write_listed, write_markers,
     write_producers, write_transactions,
 };
 use super::messages::{METADATA, Refusal, read_metadata, write_metadata};
-use super::wire::{Malformed, Reader, Writer};
+use super::wire::{Malformed, Reader};
 use crate::client::error::ClientError;
 use crate::record::TopicPartition;
-use crate::time::{Clock, SystemClock};
 
 const OPERATION: &str = "ending hanging transactions";
 
-/// One search, with connections of its own: it happens after disasters only.
+/// One search.
 struct Search {
-    cluster: Cluster,
-    clock: SystemClock,
-    until: Duration,
+    brokers: Dialogue,
 }
 
 /// Ends the hanging transactions of a partition; gives how many.
@@ -56,11 +51,7 @@ pub(in super::super) fn end_hanging_offsets(
 
 impl Search {
     fn new(settings: &KafkaSettings, timeout: Duration) -> Result<Self, ClientError> {
-        let clock = SystemClock::default();
-        let cluster = Cluster::new(&settings.bootstrap, &settings.client_id, clock.clone())
-            .map_err(|source| ClientError::Io { operation: OPERATION, source })?;
-        let until = clock.monotonic() + timeout;
-        Ok(Self { cluster, clock, until })
+        Ok(Self { brokers: Dialogue::new(settings, OPERATION, timeout)? })
     }
 
     fn end_in(&mut self, partition: &TopicPartition) -> Result<usize, ClientError> {
@@ -83,7 +74,8 @@ impl Search {
         let mut ended = 0;
         for open in hanging.into_iter().filter(|open| still.contains(open)) {
             let marker = Marker { partition, open };
-            let frame = self.ask(Some(*leader), WRITE_MARKERS, |writer| write_markers(writer, &marker))?;
+            let frame =
+                self.brokers.ask(Some(*leader), WRITE_MARKERS, |writer| write_markers(writer, &marker))?;
             let refusal = read_markers(&mut Reader::new(&frame, "written markers")).map_err(malformed)?;
             match refusal {
                 None => ended += 1,
@@ -98,8 +90,9 @@ impl Search {
         leader: i32,
         partition: &TopicPartition,
     ) -> Result<Vec<OpenTransaction>, ClientError> {
-        let frame =
-            self.ask(Some(leader), DESCRIBE_PRODUCERS, |writer| write_producers(writer, partition))?;
+        let frame = self
+            .brokers
+            .ask(Some(leader), DESCRIBE_PRODUCERS, |writer| write_producers(writer, partition))?;
         let found = read_producers(&mut Reader::new(&frame, "described producers")).map_err(malformed)?;
         found.map_err(|refusal| refusal.error(OPERATION, &partition.topic))
     }
@@ -107,15 +100,17 @@ impl Search {
     /// What the coordinators know of the producers of these transactions.
     fn known_transactions(&mut self, open: &[OpenTransaction]) -> Result<Vec<Transaction>, ClientError> {
         let mut known = Vec::new();
-        for broker in self.cluster.ids() {
-            let frame = self.ask(Some(broker), LIST_TRANSACTIONS, |writer| write_listed(writer, open))?;
+        for broker in self.brokers.cluster.ids() {
+            let frame =
+                self.brokers.ask(Some(broker), LIST_TRANSACTIONS, |writer| write_listed(writer, open))?;
             let listed = read_listed(&mut Reader::new(&frame, "listed transactions")).map_err(malformed)?;
             let ids = listed.map_err(|refusal| refusal.error(OPERATION, "all transactions"))?;
             if ids.is_empty() {
                 continue;
             }
-            let frame =
-                self.ask(Some(broker), DESCRIBE_TRANSACTIONS, |writer| write_transactions(writer, &ids))?;
+            let frame = self
+                .brokers
+                .ask(Some(broker), DESCRIBE_TRANSACTIONS, |writer| write_transactions(writer, &ids))?;
             let described =
                 read_transactions(&mut Reader::new(&frame, "described transactions")).map_err(malformed)?;
             known.extend(described.map_err(|refusal| refusal.error(OPERATION, "the transactions"))?);
@@ -125,44 +120,15 @@ impl Search {
 
     /// The leaders of a topic's partitions.
     fn leaders(&mut self, topic: &str) -> Result<Vec<(i32, i32)>, ClientError> {
-        let frame = self.ask(None, METADATA, |writer| write_metadata(writer, std::iter::once(topic)))?;
+        let frame =
+            self.brokers.ask(None, METADATA, |writer| write_metadata(writer, std::iter::once(topic)))?;
         let (brokers, topics) =
             read_metadata(&mut Reader::new(&frame, "the cluster's metadata")).map_err(malformed)?;
-        self.cluster.learn(&brokers);
+        self.brokers.cluster.learn(&brokers);
         let leaders = topics.into_iter().next().map(|(_, leaders)| leaders);
         let leaders =
             leaders.unwrap_or(Err(Refusal(3))).map_err(|refusal| refusal.error(OPERATION, topic))?;
         Ok(leaders.into_iter().map(|(number, leader)| (number, leader.broker)).collect())
-    }
-
-    /// Asks one broker, or any, and waits for the answer.
-    fn ask(
-        &mut self,
-        broker: Option<i32>,
-        api: super::messages::Api,
-        write: impl Fn(&mut Writer),
-    ) -> Result<Bytes, ClientError> {
-        let mut answers = Vec::new();
-        loop {
-            let is_asked = match broker {
-                Some(id) => self.cluster.ask(id, api, Asked::Awaited, &write),
-                None => self.cluster.ask_any(api, Asked::Awaited, &write),
-            };
-            loop {
-                self.cluster.exchange(Duration::from_millis(20), &mut answers);
-                match answers.pop() {
-                    Some(answer) if answer.frame.is_some() => return Ok(answer.frame.unwrap_or_default()),
-                    // The connection was lost: asked again.
-                    Some(_) => break,
-                    None if is_asked && self.clock.monotonic() < self.until => {}
-                    None => break,
-                }
-            }
-            if self.clock.monotonic() >= self.until {
-                let reason = self.cluster.why("it did not answer in time");
-                return Err(ClientError::Unavailable { operation: OPERATION, reason });
-            }
-        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    const fn plain(name: &'static str, key: i16, version: i16) -> Self {
+    pub(super) const fn plain(name: &'static str, key: i16, version: i16) -> Self {
         Self { key, version, name, is_compact: false }
     }
 
@@ -38,7 +38,7 @@ pub(super) const EARLIEST: i64 = -2;
 pub(super) struct Refusal(pub(super) i16);
 
 impl Refusal {
-    fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
         let code = reader.i16()?;
         Ok((code != 0).then_some(Self(code)))
     }

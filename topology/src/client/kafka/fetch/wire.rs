@@ -188,6 +188,11 @@ impl Writer {
         self.0.push(u8::try_from(left).expect("seven bits"));
     }
 
+    /// A compact array or text that is null.
+    pub(super) fn compact_null(&mut self) {
+        self.0.push(0);
+    }
+
     pub(super) fn compact_text(&mut self, text: &str) {
         self.compact_count(text.len());
         self.0.extend_from_slice(text.as_bytes());
