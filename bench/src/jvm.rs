@@ -56,8 +56,7 @@ impl Jvm {
 
     /// The command of a run.
     pub(crate) fn command(&self, workload: &Workload, run: &JvmRun<'_>) -> Command {
-        let mut java = Command::new(std::env::var_os("CANDLEWICK_JAVA").unwrap_or_else(|| "java".into()));
-        java.args(["-Xmx2g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp"]).arg(&self.class_path);
+        let mut java = self.java();
         java.arg("bench.App");
         java.arg(format!("topology={}", workload.application.name()));
         java.arg(format!("guarantee={}", if workload.exactly_once { "eos" } else { "alo" }));
@@ -73,6 +72,19 @@ impl Jvm {
         if !workload.cache {
             java.arg("cache=0");
         }
+        java
+    }
+
+    /// The command that restores a store of counts.
+    pub(crate) fn restore_command(&self, brokers: &str, application: &str, state: &Path) -> Command {
+        let mut java = self.java();
+        java.arg("bench.Restore").args([brokers, application]).arg(state);
+        java
+    }
+
+    fn java(&self) -> Command {
+        let mut java = Command::new(std::env::var_os("CANDLEWICK_JAVA").unwrap_or_else(|| "java".into()));
+        java.args(["-Xmx2g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp"]).arg(&self.class_path);
         java
     }
 

@@ -44,7 +44,7 @@ pub enum CommandError {
     #[error(transparent)]
     Elasticsearch(#[from] ElasticsearchError),
     /// A record could not be written.
-    #[error("writing trades: {0}")]
+    #[error("writing records: {0}")]
     Produce(#[from] candlewick::client::ProducerError),
     /// A trade could not be serialized.
     #[error("writing trades: {0}")]

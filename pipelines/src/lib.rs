@@ -8,6 +8,7 @@ pub mod application;
 pub mod backtest;
 pub mod cli;
 pub mod dead_letter;
+pub mod dlq;
 pub mod error;
 pub mod feed;
 pub mod health;

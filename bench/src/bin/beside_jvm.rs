@@ -1,10 +1,12 @@
 //! `beside-jvm candles`: runs the bench beside the JVM, prints its table and writes its figures; `beside-jvm backtest`
-//! measures a backtest, `beside-jvm queries` what queries cost the processing. Knows only the command line; fails when an output is not what it has to be.
+//! measures a backtest, `beside-jvm queries` what queries cost the processing, `beside-jvm restore` what restoring a store costs. Knows only the command line; fails when an output is not what it has to be.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use candlewick_bench::{Bench, BenchError, Options, Side, Totals, Workload, backtest, queries};
+use candlewick_bench::{
+    Bench, BenchError, Options, Side, Totals, Workload, backtest, queries, restore, restore_ours,
+};
 use clap::{Parser, Subcommand};
 
 /// Candlewick and Kafka Streams on the same broker.
@@ -51,6 +53,28 @@ enum Which {
         /// The candlewick binary; by default the one beside this program.
         #[arg(long)]
         candlewick: Option<PathBuf>,
+    },
+    /// The restoration of a store from its changelog, on both sides.
+    Restore {
+        /// Records of the changelog.
+        #[arg(long, default_value_t = 5_000_000)]
+        records: u64,
+        /// Keys in it.
+        #[arg(long, default_value_t = 1_000_000)]
+        keys: u64,
+        /// Where to write the figures as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+    },
+    /// Our side of `restore`, in a process of its own.
+    #[command(hide = true)]
+    RestoreOurs {
+        /// The broker.
+        #[arg(long)]
+        brokers: String,
+        /// Where the store is kept.
+        #[arg(long)]
+        state: PathBuf,
     },
     /// The processing of records with and without point reads of its state, alone and in this process.
     Queries {
@@ -99,6 +123,14 @@ fn run(which: Which) -> Result<bool, BenchError> {
             write(json, text)?;
             return Ok(figures.outputs_equal());
         }
+        Which::Restore { records, keys, json } => {
+            let figures = restore(records, keys, &folder.join("bench-jvm"))?;
+            let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");
+            println!("{text}");
+            write(json, text)?;
+            return Ok(figures.is_good());
+        }
+        Which::RestoreOurs { brokers, state } => return restore_ours(&brokers, state).map(|()| true),
         Which::Queries { records, rate, json } => {
             let figures = queries(records, rate)?;
             let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");

@@ -4,6 +4,7 @@
 
 mod brokers;
 mod disk;
+mod dlq;
 mod elasticsearch;
 mod records;
 mod registry;
