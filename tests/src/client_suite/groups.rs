@@ -158,6 +158,24 @@ pub fn metadata_of_an_old_generation_is_refused(log: &Arc<dyn Log>) {
     second.group.leave(PATIENCE).expect("it leaves");
 }
 
+/// A member that says nothing any more is taken out in its name, and its partitions go to the others long before its
+/// session is over. Taking it out again changes nothing.
+pub fn member_whose_process_has_ended_is_taken_out_at_once(log: &Arc<dyn Log>) {
+    let (control, group) = (topic(log, "control", 2), unique("group"));
+    let mut silent = Member::new(log, &group, &control);
+    settle_alone(&mut silent, 2);
+    let dead = silent.group.metadata().expect("it is current").member;
+    let began = Instant::now();
+    assert!(admin(log).remove_member(&group, &dead, PATIENCE).expect("asked"), "this client can");
+    let mut next = Member::new(log, &group, &control);
+    settle_alone(&mut next, 2);
+    assert!(began.elapsed() < SESSION / 2, "{:?}", began.elapsed());
+    assert!(admin(log).remove_member(&group, &dead, PATIENCE).expect("asked"));
+    next.poll(&[]);
+    assert!(next.group.metadata().is_ok(), "the others stay as they are");
+    next.group.leave(PATIENCE).expect("it leaves");
+}
+
 /// A membership that was never polled has no metadata to commit with.
 pub fn metadata_before_joining_is_refused(log: &Arc<dyn Log>) {
     let (control, group) = (topic(log, "control", 1), unique("group"));

@@ -45,7 +45,7 @@ macro_rules! client_suite {
                 different_ids_do_not_fence_each_other;
             groups: single_member_gets_everything, partitions_move_only_after_their_owner_let_go,
                 partitions_of_a_leaver_go_to_those_who_stay, metadata_of_an_old_generation_is_refused,
-                metadata_before_joining_is_refused, transaction_of_a_member_that_left_is_refused,
+                member_whose_process_has_ended_is_taken_out_at_once, metadata_before_joining_is_refused, transaction_of_a_member_that_left_is_refused,
                 offsets_of_a_group_with_members_are_not_set_from_outside;
             compaction_retention: compaction_keeps_the_newest_record_of_each_key,
                 compaction_stays_below_an_open_transaction, retention_drops_old_records;

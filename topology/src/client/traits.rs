@@ -415,6 +415,16 @@ pub trait Admin: Send {
     /// When the log cannot be reached within `timeout`.
     fn group_members(&mut self, group: &str, timeout: Duration) -> Result<Vec<String>, ClientError>;
 
+    /// Takes out a member of whom it is certain that its process has ended: the others need not wait until its session is
+    /// over. One that is no member is fine. `false` where this client cannot.
+    ///
+    /// # Errors
+    /// When the log cannot be reached within `timeout`, or refuses.
+    fn remove_member(&mut self, group: &str, member: &str, timeout: Duration) -> Result<bool, ClientError> {
+        let _ = (group, member, timeout);
+        Ok(false)
+    }
+
     /// Sets a group's offsets; the group must have no members.
     ///
     /// # Errors

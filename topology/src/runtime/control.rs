@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::application::Application;
 use super::error::StreamsError;
+use super::former;
 use super::membership::{
     Announcement, Change, Desk, Gate, Grant, Incarnation, Journal, Key, Leader, Order, Standing, Word,
     encode, fingerprint, write,
@@ -85,6 +86,7 @@ impl Control {
         let id = &config.application_id;
         let topic = control_topic(id);
         let session = Duration::from_millis(config.session_timeout_ms);
+        former::remove(&application)?;
         let gate = Gate::new(application.log.group(id, &topic, session)?);
         let journal = Journal::open(&*application.log, id, &topic)?;
         let (producer, handle) = speaker(&application, &topic)?;
@@ -155,7 +157,9 @@ impl Control {
                     self.on_group(event);
                 }
                 if let Some(member) = polled.member {
-                    self.desk.joined(&member, polled.losses);
+                    if self.desk.joined(&member, polled.losses) {
+                        former::remember(&self.application, &member);
+                    }
                 }
             }
             Err(ClientError::Unavailable { reason, .. }) => {
@@ -359,8 +363,11 @@ impl Control {
         if let Some(leader) = self.leader.take() {
             drop(leader.join());
         }
-        if let Err(error) = self.gate.leave(self.application.request_timeout()) {
-            tracing::warn!(%error, "the group was not left in good order; it will notice by the session timeout");
+        match self.gate.leave(self.application.request_timeout()) {
+            Ok(()) => former::forget(&self.application),
+            Err(error) => {
+                tracing::warn!(%error, "the group was not left in good order; it will notice by the session timeout")
+            }
         }
     }
 

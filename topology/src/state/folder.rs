@@ -10,6 +10,7 @@ use crate::record::TaskId;
 
 const LOCK: &str = ".lock";
 const INSTANCE_ID: &str = "instance-id";
+const MEMBER: &str = "member";
 
 /// File systems that memory-mapped state is not safe on.
 const REFUSED: [&str; 12] =
@@ -67,6 +68,23 @@ impl StateFolder {
     #[must_use]
     pub fn instance_id(&self) -> &str {
         &self.instance_id
+    }
+
+    /// The member of the application's group that the last process on this folder was; `None` when it has left.
+    pub(crate) fn member(&self) -> Option<String> {
+        let member = fs::read_to_string(self.path.join(MEMBER)).ok()?;
+        Some(member.trim().to_owned()).filter(|member| !member.is_empty())
+    }
+
+    /// Writes down which member this process is, or that it is none any more. It has to outlive the process, not the
+    /// machine: after that, any session is over.
+    pub(crate) fn set_member(&self, member: Option<&str>) -> Result<(), StoreError> {
+        let path = self.path.join(MEMBER);
+        let written = match member {
+            Some(member) => fs::write(&path, member),
+            None => fs::remove_file(&path),
+        };
+        written.map_err(fault("write", &path))
     }
 
     /// The folder of a task, such as `0_3`.

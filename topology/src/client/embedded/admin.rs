@@ -127,6 +127,18 @@ impl Admin for EmbeddedAdmin {
         Ok(agreement.members.get(group).map(super::membership::Members::ids).unwrap_or_default())
     }
 
+    fn remove_member(&mut self, group: &str, member: &str, _timeout: Duration) -> Result<bool, ClientError> {
+        let mut agreement = lock(&self.inner.coordination.state);
+        let members = agreement.group(group);
+        let before = members.generation;
+        members.leave(member);
+        let recorded = agreement.record_generation(group, before);
+        drop(agreement);
+        self.inner.coordination.changed.notify_all();
+        recorded.map_err(|source| ClientError::Io { operation: "removing a member", source })?;
+        Ok(true)
+    }
+
     fn set_group_offsets(
         &mut self,
         group: &str,

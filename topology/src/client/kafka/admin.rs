@@ -405,6 +405,13 @@ impl Admin for KafkaAdmin {
             .map_err(|error| self.native("reading a group's members", &error))
     }
 
+    fn remove_member(&mut self, group: &str, member: &str, timeout: Duration) -> Result<bool, ClientError> {
+        if !FetchSettings::is_plain(&self.settings) {
+            return Ok(false);
+        }
+        fetch::remove_member(&self.settings, group, member, timeout).map(|()| true)
+    }
+
     fn set_group_offsets(
         &mut self,
         group: &str,

@@ -67,13 +67,15 @@ impl Desk {
         self.is_news |= is_news;
     }
 
-    /// The group has this member, under this id.
-    pub(crate) fn joined(&mut self, member: &str, losses: u64) {
-        if self.standing == Standing::Outside {
+    /// The group has this member, under this id; whether that is news.
+    pub(crate) fn joined(&mut self, member: &str, losses: u64) -> bool {
+        let is_news = self.standing == Standing::Outside;
+        if is_news {
             member.clone_into(&mut self.profile.incarnation.member);
             self.profile.incarnation.count = losses;
             self.on(StandingEvent::Joined);
         }
+        is_news
     }
 
     /// The group has lost this member: everything is given up.

@@ -57,14 +57,10 @@ fn once(
     partitions: Option<&[TopicPartition]>,
     stable: bool,
 ) -> Result<Result<Offsets, Refusal>, ClientError> {
-    let frame = brokers.ask(None, FIND_COORDINATOR, |writer| write_coordinator(writer, group))?;
-    let found = read_coordinator(&mut Reader::new(&frame, "the group's coordinator")).map_err(malformed)?;
-    let coordinator = match found {
-        Ok(coordinator) => coordinator,
+    let id = match coordinator(brokers, group)? {
+        Ok(id) => id,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let id = coordinator.id;
-    brokers.cluster.learn(&[coordinator]);
     let frame =
         brokers.ask(Some(id), OFFSET_FETCH, |writer| write_offsets(writer, group, partitions, stable))?;
     let places = read_offsets(&mut Reader::new(&frame, "the group's offsets")).map_err(malformed)?;
@@ -85,6 +81,17 @@ fn once(
         }
     }
     Ok(Ok(offsets))
+}
+
+/// The broker that coordinates a group now.
+pub(super) fn coordinator(brokers: &mut Dialogue, group: &str) -> Result<Result<i32, Refusal>, ClientError> {
+    let frame = brokers.ask(None, FIND_COORDINATOR, |writer| write_coordinator(writer, group))?;
+    let found = read_coordinator(&mut Reader::new(&frame, "the group's coordinator")).map_err(malformed)?;
+    Ok(found.map(|coordinator| {
+        let id = coordinator.id;
+        brokers.cluster.learn(&[coordinator]);
+        id
+    }))
 }
 
 fn malformed(error: Malformed) -> ClientError {

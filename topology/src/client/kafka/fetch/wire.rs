@@ -178,6 +178,10 @@ impl Writer {
         self.0.extend_from_slice(text.as_bytes());
     }
 
+    pub(super) fn null_text(&mut self) {
+        self.i16(-1);
+    }
+
     /// How many elements of a compact array follow.
     pub(super) fn compact_count(&mut self, count: usize) {
         let mut left = count + 1;

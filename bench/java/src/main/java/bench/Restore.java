@@ -65,9 +65,14 @@ public final class Restore {
         });
     streams.start();
     done.await();
+    while (streams.state() != KafkaStreams.State.RUNNING) {
+      Thread.sleep(20);
+    }
+    ReadOnlyKeyValueStore<Long, Long> store =
+        streams.store(StoreQueryParameters.fromNameAndType("counts", QueryableStoreTypes.keyValueStore()));
     long rows = 0;
     long sum = 0;
-    try (KeyValueIterator<Long, Long> all = store(streams).all()) {
+    try (KeyValueIterator<Long, Long> all = store.all()) {
       while (all.hasNext()) {
         sum += all.next().value;
         rows++;
@@ -80,16 +85,5 @@ public final class Restore {
     System.out.flush();
     streams.close(Duration.ofSeconds(60));
     System.exit(0);
-  }
-
-  private static ReadOnlyKeyValueStore<Long, Long> store(KafkaStreams streams) throws InterruptedException {
-    while (true) {
-      try {
-        return streams.store(
-            StoreQueryParameters.fromNameAndType("counts", QueryableStoreTypes.<Long, Long>keyValueStore()));
-      } catch (RuntimeException notYet) {
-        Thread.sleep(50);
-      }
-    }
   }
 }
