@@ -156,10 +156,10 @@ impl Control {
                 for event in polled.events {
                     self.on_group(event);
                 }
-                if let Some(member) = polled.member {
-                    if self.desk.joined(&member, polled.losses) {
-                        former::remember(&self.application, &member);
-                    }
+                if let Some(member) = polled.member
+                    && self.desk.joined(&member, polled.losses)
+                {
+                    former::remember(&self.application, &member);
                 }
             }
             Err(ClientError::Unavailable { reason, .. }) => {
