@@ -25,6 +25,13 @@ pub trait Application: Send + Sync + 'static {
     /// The stores that can be read.
     fn stores(&self) -> Vec<StoreInfo>;
 
+    /// A row such as a store has, made up: it shows the form of its rows before there are any. `None` where nobody has
+    /// said it.
+    fn sample(&self, store: &str) -> Option<Sample> {
+        let _ = store;
+        None
+    }
+
     /// What a store of this instance holds, as JSON.
     ///
     /// # Errors
@@ -101,6 +108,15 @@ pub struct Row {
     pub cursor: Option<Cursor>,
 }
 
+/// The form of a store's rows: a key and a value that it might hold, as JSON.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// A key.
+    pub key: Value,
+    /// A value, with everything present that may be.
+    pub value: Value,
+}
+
 /// Why a store could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -132,6 +148,9 @@ pub enum ReadError {
          inside the application."
     )]
     NotReadable,
+    /// Another instance, which has a part of what was asked for, did not answer for it.
+    #[error("{0}")]
+    Elsewhere(String),
     /// The store failed.
     #[error("The store failed ({0}); the application's log says more.")]
     Failed(String),

@@ -42,14 +42,16 @@ mod application;
 mod endpoint;
 mod error;
 mod feed;
+mod instances;
 mod metrics;
 mod page;
 mod status_server;
 mod streams;
 
-pub use application::{Application, Question, Range, ReadError, Reply, Row, Rows};
+pub use application::{Application, Question, Range, ReadError, Reply, Row, Rows, Sample};
 pub use error::ServerError;
 pub use feed::{CandleEvent, Feed, FeedEvent, FeedLimits, PredictionEvent};
+pub use instances::Instances;
 pub use metrics::{MetricsHandle, install_recorder};
 pub use status_server::{DEFAULT_ADDRESS, StatusServer};
 pub use streams::StreamsApplication;

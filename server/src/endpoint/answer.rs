@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::application::ReadError;
 
 /// An answer that went wrong: `{"error": "…"}`.
-pub(super) struct Failure {
+pub(crate) struct Failure {
     status: StatusCode,
     sentence: String,
     header: Option<(header::HeaderName, HeaderValue)>,
@@ -22,6 +22,11 @@ impl Failure {
     fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.header = Some((name, value));
         self
+    }
+
+    /// What went wrong, for those who do not answer by HTTP.
+    pub(crate) fn into_sentence(self) -> String {
+        self.sentence
     }
 
     /// The application panicked over the question.
@@ -45,7 +50,7 @@ impl Failure {
                     Err(_) => failure,
                 }
             }
-            ReadError::Moved { to: None } => Self::new(StatusCode::BAD_GATEWAY, sentence),
+            ReadError::Moved { to: None } | ReadError::Elsewhere(_) => Self::new(StatusCode::BAD_GATEWAY, sentence),
             ReadError::Unfit(_) => Self::new(StatusCode::BAD_REQUEST, sentence),
             ReadError::NotReadable => Self::new(StatusCode::UNPROCESSABLE_ENTITY, sentence),
             ReadError::Failed(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, sentence),

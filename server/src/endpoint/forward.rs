@@ -64,7 +64,7 @@ impl Peers {
     }
 
     /// Completes a page with the rows of the instances that have the rest of it.
-    pub(super) async fn complete(&self, mut own: Reply, range: &Range, path: &str) -> Result<Reply, Failure> {
+    pub(crate) async fn complete(&self, mut own: Reply, range: &Range, path: &str) -> Result<Reply, Failure> {
         let missing = std::mem::take(&mut own.elsewhere);
         let mut owners: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (task, to) in &missing {
@@ -144,7 +144,7 @@ fn merge(pages: Vec<Reply>, range: &Range) -> Reply {
 }
 
 /// A cursor as text.
-pub(super) fn to_hex(cursor: &Cursor) -> String {
+pub(crate) fn to_hex(cursor: &Cursor) -> String {
     cursor.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

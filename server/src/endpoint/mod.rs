@@ -20,7 +20,7 @@ use crate::feed::Feed;
 use crate::metrics::MetricsHandle;
 
 use answer::Failure;
-pub(crate) use forward::Peers;
+pub(crate) use forward::{Peers, to_hex};
 
 /// What every endpoint may ask.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use candlewick::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::application::{Application, Question, ReadError, Reply};
+use crate::application::{Application, Question, ReadError, Reply, Sample};
 use show::ShownStore;
 
 /// The application that most programs serve: a running topology. Stores of plain keys and values (text, numbers, nothing)
@@ -31,17 +31,21 @@ use show::ShownStore;
 pub struct StreamsApplication {
     streams: StreamsHandle,
     shown: BTreeMap<String, Box<dyn ShownStore>>,
+    samples: BTreeMap<String, Sample>,
 }
 
 impl StreamsApplication {
     /// Shows the stores of plain types.
     #[must_use]
     pub fn new(streams: StreamsHandle) -> Self {
-        let shown = streams.stores().into_iter().filter_map(|store| {
-            let plain = plain::shown(&streams, &store)?;
-            Some((store.name, plain))
-        });
-        Self { shown: shown.collect(), streams }
+        let (mut shown, mut samples) = (BTreeMap::new(), BTreeMap::new());
+        for store in streams.stores() {
+            if let Some((plain, sample)) = plain::shown(&streams, &store) {
+                samples.insert(store.name.clone(), sample);
+                shown.insert(store.name, plain);
+            }
+        }
+        Self { streams, shown, samples }
     }
 
     /// Shows a store, whatever it keeps, by the types of its keys and values. A key's text is the text of its JSON form: of
@@ -64,7 +68,25 @@ impl StreamsApplication {
             _ => Box::new(self.streams.store::<KeyValueStore<K, V>>(store)?),
         };
         self.shown.insert(store.to_owned(), shown);
+        self.samples.remove(store);
         Ok(self)
+    }
+
+    /// Shows a store as [`show`](Self::show) does, and says by a key and a value such as it may hold what form its rows
+    /// have, for those who want to know before there are any: SQL makes its columns of it. What may be absent in a value is
+    /// to be present in this one, and a decimal number that is written as text is to show all its places.
+    ///
+    /// # Errors
+    /// When there is no such store, or it has other keys or values.
+    pub fn show_like<K, V>(self, store: &str, key: &K, value: &V) -> Result<Self, QueryError>
+    where
+        K: Serialize + DeserializeOwned + 'static,
+        V: Serialize + 'static,
+    {
+        let sample = plain::sample(key, value);
+        let mut application = self.show::<K, V>(store)?;
+        application.samples.extend(sample.map(|sample| (store.to_owned(), sample)));
+        Ok(application)
     }
 }
 
@@ -83,6 +105,10 @@ impl Application for StreamsApplication {
 
     fn stores(&self) -> Vec<StoreInfo> {
         self.streams.stores()
+    }
+
+    fn sample(&self, store: &str) -> Option<Sample> {
+        self.samples.get(store).cloned()
     }
 
     fn read(&self, store: &str, question: &Question) -> Result<Reply, ReadError> {
