@@ -208,9 +208,62 @@ pub struct RunOptions {
     /// No status server.
     #[arg(long)]
     pub no_server: bool,
+    /// SQL over the stores.
+    #[command(flatten)]
+    pub sql: SqlFlags,
     /// End once a replay has been processed to its end.
     #[arg(long, requires = "replay")]
     pub exit_when_done: bool,
+}
+
+/// SQL over the stores, for `psql`, Grafana and what speaks JDBC. The build needs the cargo feature `sql`.
+#[derive(Clone, Debug, Args)]
+pub struct SqlFlags {
+    /// Answer SQL over the stores at this address, by PostgreSQL's protocol; 127.0.0.1:5432 is where clients look first.
+    #[arg(long = "sql", env = "CANDLEWICK_SQL", value_name = "ADDRESS")]
+    pub address: Option<SocketAddr>,
+    /// The password that clients of SQL must know, whatever user they name; rather by its variable. An address that other
+    /// machines reach needs one.
+    #[arg(
+        long = "sql-password",
+        env = "CANDLEWICK_SQL_PASSWORD",
+        hide_env_values = true,
+        value_name = "PASSWORD"
+    )]
+    pub password: Option<Secret>,
+    /// How long a statement may take.
+    #[arg(
+        long = "sql-timeout",
+        env = "CANDLEWICK_SQL_TIMEOUT",
+        default_value = "30s",
+        value_parser = parse_duration,
+        value_name = "DURATION"
+    )]
+    pub timeout: Duration,
+    /// Connections for SQL at the same time.
+    #[arg(
+        long = "sql-connections",
+        env = "CANDLEWICK_SQL_CONNECTIONS",
+        default_value_t = 32,
+        value_name = "NUMBER"
+    )]
+    pub connections: usize,
+    /// Rows that one statement may read from one store.
+    #[arg(
+        long = "sql-scan-rows",
+        env = "CANDLEWICK_SQL_SCAN_ROWS",
+        default_value_t = 1_000_000,
+        value_name = "NUMBER"
+    )]
+    pub scan_rows: usize,
+    /// Bytes of memory for sorting, grouping and joining, of all statements together.
+    #[arg(
+        long = "sql-memory-bytes",
+        env = "CANDLEWICK_SQL_MEMORY_BYTES",
+        default_value_t = 256 << 20,
+        value_name = "BYTES"
+    )]
+    pub memory_bytes: usize,
 }
 
 /// Where candles are read from.

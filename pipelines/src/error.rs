@@ -37,6 +37,10 @@ pub enum CommandError {
     /// The status server cannot start.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// SQL cannot be answered.
+    #[cfg(feature = "sql")]
+    #[error(transparent)]
+    Sql(#[from] candlewick_sql::SqlError),
     /// The model cannot be used or trained.
     #[error(transparent)]
     Model(#[from] candlewick_models::ModelError),
@@ -79,6 +83,8 @@ impl CommandError {
         match self {
             Self::Usage(_) | Self::Config(_) | Self::Topology(_) => CHANGE,
             Self::Unreachable(_) => ABSENT,
+            #[cfg(feature = "sql")]
+            Self::Sql(candlewick_sql::SqlError::PasswordMissing { .. }) => CHANGE,
             Self::Client(error) | Self::Streams(StreamsError::Client(error)) => of_client(error),
             Self::Streams(StreamsError::Topology(_) | StreamsError::Config(_)) => CHANGE,
             Self::Streams(StreamsError::Store(StoreError::Locked { .. } | StoreError::Filesystem { .. })) => {

@@ -21,5 +21,6 @@ pub mod secret;
 pub mod show;
 pub mod sink;
 pub mod source;
+pub mod sql;
 pub mod train;
 pub mod training;

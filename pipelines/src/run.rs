@@ -16,7 +16,7 @@ use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSet
 use candlewick_connectors::{Pacer, Replay, ReplaySettings};
 use candlewick_models::Progress;
 use candlewick_operators::{Exchange, Interval, Trade};
-use candlewick_server::{Feed as PageFeed, FeedLimits, StatusServer, install_recorder};
+use candlewick_server::{Application, Feed as PageFeed, FeedLimits, StatusServer, install_recorder};
 
 use crate::application::application;
 use crate::cli::{Pipeline, PipelineOptions, RunOptions};
@@ -28,6 +28,7 @@ use crate::market::{self, IndicatorRecord, MarketOptions, MarketTopics, ModelSlo
 use crate::notional;
 use crate::sink::PredictionSink;
 use crate::source::{Feed, Source, written};
+use crate::sql;
 use crate::training;
 
 /// How much of the past a simulated exchange begins with, so that indicators and model are warm at once.
@@ -50,6 +51,7 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
             format!("--elasticsearch takes predictions, and the pipeline {name} makes none; leave it out");
         return Err(CommandError::Usage(reason));
     }
+    sql::check(&options.sql)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
@@ -69,14 +71,17 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         KafkaStreams::new(topology, config, Arc::clone(&log)).decode_handler(handler.clone()).start()?;
     let source = start_source(options, &log, &registry, &topics)?;
     let feed = Arc::new(PageFeed::new(FeedLimits::default()));
+    let application: Arc<dyn Application> =
+        Arc::new(application(streams.handle(), &options.pipeline.intervals)?);
     let server = if options.no_server {
         None
     } else {
-        let application = Arc::new(application(streams.handle(), &options.pipeline.intervals)?);
-        let server = StatusServer::start(options.listen, application, Arc::clone(&feed), metrics)?;
+        let server =
+            StatusServer::start(options.listen, Arc::clone(&application), Arc::clone(&feed), metrics)?;
         println!("candlewick: http://{}/", server.local_addr());
         Some(server)
     };
+    let sql = sql::start(&options.sql, application)?;
     let market = options.pipeline.pipeline != Pipeline::Notional;
     let reader = match &server {
         Some(_) if market => Some(FeedReader::start(&log, &registry, &topics, feed)?),
@@ -89,6 +94,7 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
     let parts = Parts { streams, source, sink, handler };
     let watched = parts.watch(options, &stop);
     let ended = parts.end(watched, &stop);
+    drop(sql);
     if let Some(reader) = reader {
         reader.stop();
     }

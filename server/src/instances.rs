@@ -65,9 +65,9 @@ impl Instances {
         let question = Question { rows: Rows::Many(range.clone()), staleness_max };
         let (application, name) = (Arc::clone(&self.application), store.to_owned());
         let read = tokio::task::spawn_blocking(move || application.read(&name, &question));
-        let own = read.await.map_err(|_| {
-            ReadError::Failed("the application panicked over the question".to_owned())
-        })??;
+        let own = read
+            .await
+            .map_err(|_| ReadError::Failed("the application panicked over the question".to_owned()))??;
         if own.elsewhere.is_empty() {
             return Ok(own);
         }

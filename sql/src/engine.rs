@@ -66,7 +66,8 @@ impl Engine {
         let names = rewrite(&mut statement, session, &|name| oid_of(&self.tables, name));
         let statement = EngineStatement::Statement(Box::new(statement));
         let plan = self.context.state().statement_to_plan(statement).await?;
-        let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let only_reads =
+            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
         only_reads.verify_plan(&plan)?;
         Ok(Planned { plan, names })
     }
@@ -79,7 +80,10 @@ impl Engine {
 
 impl Planned {
     /// The same with these values for its parameters.
-    pub(crate) fn with_values(&self, values: Vec<datafusion::common::ScalarValue>) -> Result<LogicalPlan, DataFusionError> {
+    pub(crate) fn with_values(
+        &self,
+        values: Vec<datafusion::common::ScalarValue>,
+    ) -> Result<LogicalPlan, DataFusionError> {
         if values.is_empty() {
             return Ok(self.plan.clone());
         }

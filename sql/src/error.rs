@@ -33,7 +33,9 @@ pub enum SqlError {
         source: io::Error,
     },
     /// The endpoint's threads could not be set up.
-    #[error("SQL's threads could not be started ({0}): raise the limits on threads and open files of this user.")]
+    #[error(
+        "SQL's threads could not be started ({0}): raise the limits on threads and open files of this user."
+    )]
     Thread(#[source] io::Error),
     /// Other instances cannot be asked.
     #[error(transparent)]
@@ -50,7 +52,9 @@ pub enum SqlError {
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
     /// It would change something.
-    #[error("{statement} is refused: tables are an application's stores, and SQL only reads them; write to its topics instead")]
+    #[error(
+        "{statement} is refused: tables are an application's stores, and SQL only reads them; write to its topics instead"
+    )]
     ReadOnly { statement: String },
     /// It is no statement that is understood.
     #[error("{0}")]
@@ -62,13 +66,17 @@ pub(crate) enum Refusal {
     #[error("the table \"{store}\" cannot be read: {source}")]
     Read { store: String, source: ReadError },
     /// The rows have changed their form.
-    #[error("the rows of \"{store}\" look different than the first ones ({why}): its columns have been widened, ask again")]
+    #[error(
+        "the rows of \"{store}\" look different than the first ones ({why}): its columns have been widened, ask again"
+    )]
     Widened { store: String, why: String },
     /// The rows do not have the form that was said.
     #[error("the table \"{store}\" has rows that do not fit its columns: {why}")]
     Misfit { store: String, why: String },
     /// Too many rows would be read.
-    #[error("more than {max} rows of \"{store}\" would be read: ask for fewer by key, by time or by LIMIT, or raise the limit")]
+    #[error(
+        "more than {max} rows of \"{store}\" would be read: ask for fewer by key, by time or by LIMIT, or raise the limit"
+    )]
     TooManyRows { store: String, max: usize },
     /// Too much would be answered.
     #[error("the answer has more than {max} bytes: ask for fewer rows or columns, or raise the limit")]
@@ -92,7 +100,10 @@ impl Refusal {
             Self::Syntax(_) => "42601",
             Self::TooLong { .. } | Self::TooManyRows { .. } | Self::TooLarge { .. } => "54000",
             Self::Read { source, .. } => match source {
-                ReadError::Rebalancing | ReadError::Stale | ReadError::Elsewhere(_) | ReadError::NotRunning => "57P03",
+                ReadError::Rebalancing
+                | ReadError::Stale
+                | ReadError::Elsewhere(_)
+                | ReadError::NotRunning => "57P03",
                 ReadError::Moved { .. } => "57P03",
                 _ => "58000",
             },

@@ -61,8 +61,7 @@ impl SqlServer {
         if options.password.is_none() && !address.ip().is_loopback() {
             return Err(SqlError::PasswordMissing { address });
         }
-        let listener =
-            TcpListener::bind(address).map_err(|source| SqlError::Bind { address, source })?;
+        let listener = TcpListener::bind(address).map_err(|source| SqlError::Bind { address, source })?;
         listener.set_nonblocking(true).map_err(SqlError::Thread)?;
         let address = listener.local_addr().map_err(SqlError::Thread)?;
         let login = Login::new(options.password.as_deref()).ok_or(SqlError::Random)?;

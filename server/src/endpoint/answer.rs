@@ -50,7 +50,9 @@ impl Failure {
                     Err(_) => failure,
                 }
             }
-            ReadError::Moved { to: None } | ReadError::Elsewhere(_) => Self::new(StatusCode::BAD_GATEWAY, sentence),
+            ReadError::Moved { to: None } | ReadError::Elsewhere(_) => {
+                Self::new(StatusCode::BAD_GATEWAY, sentence)
+            }
             ReadError::Unfit(_) => Self::new(StatusCode::BAD_REQUEST, sentence),
             ReadError::NotReadable => Self::new(StatusCode::UNPROCESSABLE_ENTITY, sentence),
             ReadError::Failed(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, sentence),

@@ -14,8 +14,9 @@ const UTF8: i64 = 6;
 /// `pg_namespace`.
 pub(super) fn namespaces() -> Made {
     let columns =
-        vec![("oid", Type::Int), ("nspname", Type::Text), ("nspowner", Type::Int), ("nspacl", Type::Text)];
-    let schemas = [(PG_CATALOG, "pg_catalog"), (PUBLIC, "public"), (INFORMATION_SCHEMA, "information_schema")];
+        vec![("oid", Type::Int), ("nspname", Type::Text), ("nspowner", Type::Int), ("nspacl", Type::List)];
+    let schemas =
+        [(PG_CATALOG, "pg_catalog"), (PUBLIC, "public"), (INFORMATION_SCHEMA, "information_schema")];
     let rows = schemas.map(|(oid, name)| vec![oid.into(), name.into(), OWNER.into(), Cell::Null]);
     Made { columns, rows: rows.into() }
 }
@@ -37,7 +38,7 @@ pub(super) fn databases() -> Made {
         ("daticulocale", Type::Text),
         ("daticurules", Type::Text),
         ("datcollversion", Type::Text),
-        ("datacl", Type::Text),
+        ("datacl", Type::List),
     ];
     let row = vec![
         DATABASE_OID.into(),
@@ -147,7 +148,9 @@ pub(super) fn empty(name: &str) -> Option<Made> {
         "pg_stat_user_tables" => {
             vec![("relid", int), ("schemaname", text), ("relname", text), ("n_live_tup", int)]
         }
-        "pg_views" => vec![("schemaname", text), ("viewname", text), ("viewowner", text), ("definition", text)],
+        "pg_views" => {
+            vec![("schemaname", text), ("viewname", text), ("viewowner", text), ("definition", text)]
+        }
         "pg_matviews" => vec![("schemaname", text), ("matviewname", text), ("definition", text)],
         "pg_depend" => vec![("classid", int), ("objid", int), ("refobjid", int), ("deptype", text)],
         "pg_sequence" => vec![("seqrelid", int), ("seqtypid", int)],

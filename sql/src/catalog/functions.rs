@@ -81,7 +81,9 @@ impl ScalarUDFImpl for CatalogFunction {
             (_, last) => {
                 said.extend(last);
                 if said.is_empty() {
-                    return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(&self.returns)));
+                    return Ok(ColumnarValue::Array(datafusion::arrow::array::new_empty_array(
+                        &self.returns,
+                    )));
                 }
                 Ok(ColumnarValue::Array(ScalarValue::iter_to_array(said)?))
             }
@@ -119,67 +121,105 @@ fn int_of(value: Option<&ScalarValue>) -> Option<i64> {
 
 /// Makes the functions known.
 pub(crate) fn register(context: &SessionContext, tables: &Arc<Tables>) {
-    let function = |name: &'static str, returns: DataType, body: Body| {
-        let signature = Signature::one_of(
-            vec![TypeSignature::Nullary, TypeSignature::VariadicAny],
-            // Nothing that they say changes while a statement runs.
-            Volatility::Stable,
-        );
-        context.register_udf(ScalarUDF::from(CatalogFunction { name, returns, signature, body }));
-    };
-    for name in ["pg_table_is_visible", "pg_type_is_visible", "pg_function_is_visible", "has_schema_privilege"] {
-        function(name, DataType::Boolean, Arc::new(|_| ScalarValue::Boolean(Some(true))));
-    }
-    for name in ["pg_is_in_recovery", "pg_relation_is_publishable", "pg_is_other_temp_schema"] {
-        function(name, DataType::Boolean, Arc::new(|_| ScalarValue::Boolean(Some(false))));
-    }
-    for name in PRIVILEGES {
-        function(name, DataType::Boolean, Arc::new(|arguments| ScalarValue::Boolean(Some(may(arguments)))));
-    }
-    for name in UNKNOWN {
-        function(name, DataType::Utf8, Arc::new(|_| text(None)));
-    }
-    for name in ["pg_relation_size", "pg_total_relation_size", "pg_table_size", "pg_my_temp_schema", "pg_backend_pid"] {
-        function(name, DataType::Int64, Arc::new(|_| ScalarValue::Int64(Some(0))));
-    }
-    function("pg_get_userbyid", DataType::Utf8, Arc::new(|_| text(Some(DATABASE.to_owned()))));
-    function("pg_encoding_to_char", DataType::Utf8, Arc::new(|_| text(Some("UTF8".to_owned()))));
-    // What is set for one statement alone is not set at all.
-    function("set_config", DataType::Utf8, Arc::new(|arguments| text(text_of(arguments.get(1)))));
-    let type_of = |arguments: &[ScalarValue]| {
-        text(int_of(arguments.first()).map(|oid| format_type(oid, int_of(arguments.get(1)))))
-    };
-    function("format_type", DataType::Utf8, Arc::new(type_of));
-    function("regtype_name", DataType::Utf8, Arc::new(type_of));
-    function("quote_ident", DataType::Utf8, Arc::new(|arguments| {
-        text(text_of(arguments.first()).map(|name| quote_ident(&name)))
-    }));
-    function("quote_literal", DataType::Utf8, Arc::new(|arguments| {
-        text(text_of(arguments.first()).map(|text| format!("'{}'", text.replace('\'', "''"))))
-    }));
-    function("parse_ident", list_type(), Arc::new(|arguments| {
-        text_of(arguments.first()).map_or_else(|| list(Vec::new()), |name| list(parse_ident(&name)))
-    }));
-    function("current_schemas", list_type(), Arc::new(|arguments| {
-        let with_catalog = matches!(arguments.first(), Some(ScalarValue::Boolean(Some(true))));
-        list(if with_catalog { vec!["pg_catalog".to_owned(), "public".to_owned()] } else { vec!["public".to_owned()] })
-    }));
-    for name in ["array_upper", "array_lower"] {
-        let is_upper = name == "array_upper";
-        function(name, DataType::Int64, Arc::new(move |arguments| bound(arguments.first(), is_upper)));
-    }
-    let known = Arc::clone(tables);
-    function("regclass_name", DataType::Utf8, Arc::new(move |arguments| {
-        text(int_of(arguments.first()).map(|oid| {
-            name_of(&known, oid).map_or_else(|| oid.to_string(), |name| quote_ident(&name))
-        }))
-    }));
-    let known = Arc::clone(tables);
-    function("to_regclass", DataType::Int64, Arc::new(move |arguments| {
-        let parts = text_of(arguments.first()).map(|name| parse_ident(&name)).unwrap_or_default();
-        ScalarValue::Int64(parts.last().and_then(|name| oid_of(&known, name)).map(i64::from))
-    }));
+    let registry = Registry(context);
+    registry.constants();
+    registry.texts();
+    registry.names(tables);
 }
+
+/// Where functions become known.
+struct Registry<'a>(&'a SessionContext);
+
+impl Registry<'_> {
+    fn add(
+        &self,
+        name: &'static str,
+        returns: DataType,
+        body: impl Fn(&[ScalarValue]) -> ScalarValue + Send + Sync + 'static,
+    ) {
+        // Nothing that they say changes while a statement runs.
+        let kinds = vec![TypeSignature::Nullary, TypeSignature::VariadicAny];
+        let signature = Signature::one_of(kinds, Volatility::Stable);
+        let function = CatalogFunction { name, returns, signature, body: Arc::new(body) };
+        self.0.register_udf(ScalarUDF::from(function));
+    }
+
+    /// Those that say the same whatever they are asked.
+    fn constants(&self) {
+        for name in TRUE {
+            self.add(name, DataType::Boolean, |_| ScalarValue::Boolean(Some(true)));
+        }
+        for name in FALSE {
+            self.add(name, DataType::Boolean, |_| ScalarValue::Boolean(Some(false)));
+        }
+        for name in NOUGHT {
+            self.add(name, DataType::Int64, |_| ScalarValue::Int64(Some(0)));
+        }
+        for name in UNKNOWN {
+            self.add(name, DataType::Utf8, |_| text(None));
+        }
+        for name in PRIVILEGES {
+            self.add(name, DataType::Boolean, |arguments| ScalarValue::Boolean(Some(may(arguments))));
+        }
+        self.add("pg_get_userbyid", DataType::Utf8, |_| text(Some(DATABASE.to_owned())));
+        self.add("pg_encoding_to_char", DataType::Utf8, |_| text(Some("UTF8".to_owned())));
+    }
+
+    /// Those about words and lists.
+    fn texts(&self) {
+        // What is set in the middle of a query is not set at all.
+        self.add("set_config", DataType::Utf8, |arguments| text(text_of(arguments.get(1))));
+        for name in ["format_type", "regtype_name"] {
+            self.add(name, DataType::Utf8, |arguments| {
+                text(int_of(arguments.first()).map(|oid| format_type(oid, int_of(arguments.get(1)))))
+            });
+        }
+        self.add("quote_ident", DataType::Utf8, |arguments| {
+            text(text_of(arguments.first()).map(|name| quote_ident(&name)))
+        });
+        self.add("quote_literal", DataType::Utf8, |arguments| {
+            text(text_of(arguments.first()).map(|text| format!("'{}'", text.replace('\'', "''"))))
+        });
+        self.add("parse_ident", list_type(), |arguments| {
+            list(text_of(arguments.first()).map(|name| parse_ident(&name)).unwrap_or_default())
+        });
+        self.add("current_schemas", list_type(), |arguments| {
+            let with_catalog = matches!(arguments.first(), Some(ScalarValue::Boolean(Some(true))));
+            let catalog = with_catalog.then(|| "pg_catalog".to_owned());
+            list(catalog.into_iter().chain(["public".to_owned()]).collect())
+        });
+        self.add("pg_size_pretty", DataType::Utf8, |arguments| {
+            text(int_of(arguments.first()).map(|bytes| format!("{bytes} bytes")))
+        });
+        self.add("array_upper", DataType::Int64, |arguments| bound(arguments.first(), true));
+        self.add("array_lower", DataType::Int64, |arguments| bound(arguments.first(), false));
+    }
+
+    /// Those that know tables.
+    fn names(&self, tables: &Arc<Tables>) {
+        let known = Arc::clone(tables);
+        self.add("regclass_name", DataType::Utf8, move |arguments| {
+            let name = |oid| name_of(&known, oid).map_or_else(|| oid.to_string(), |name| quote_ident(&name));
+            text(int_of(arguments.first()).map(name))
+        });
+        let known = Arc::clone(tables);
+        self.add("to_regclass", DataType::Int64, move |arguments| {
+            let parts = text_of(arguments.first()).map(|name| parse_ident(&name)).unwrap_or_default();
+            ScalarValue::Int64(parts.last().and_then(|name| oid_of(&known, name)).map(i64::from))
+        });
+    }
+}
+
+/// Functions that are true of all that there is.
+const TRUE: &[&str] =
+    &["pg_table_is_visible", "pg_type_is_visible", "pg_function_is_visible", "has_schema_privilege"];
+
+/// Functions that are true of nothing.
+const FALSE: &[&str] = &["pg_is_in_recovery", "pg_relation_is_publishable", "pg_is_other_temp_schema"];
+
+/// Functions about sizes and processes.
+const NOUGHT: &[&str] =
+    &["pg_relation_size", "pg_total_relation_size", "pg_table_size", "pg_my_temp_schema", "pg_backend_pid"];
 
 /// Functions that ask for a privilege.
 const PRIVILEGES: &[&str] =
@@ -250,7 +290,9 @@ mod tests {
 
     #[test]
     fn names_are_quoted_where_they_need_it_and_read_back() {
-        for (name, quoted) in [("counts", "counts"), ("candles-1m", "\"candles-1m\""), ("A\"b", "\"A\"\"b\""), ("1m", "\"1m\"")] {
+        for (name, quoted) in
+            [("counts", "counts"), ("candles-1m", "\"candles-1m\""), ("A\"b", "\"A\"\"b\""), ("1m", "\"1m\"")]
+        {
             assert_eq!(quote_ident(name), quoted);
             assert_eq!(parse_ident(quoted), [name]);
         }

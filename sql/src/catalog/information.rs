@@ -8,7 +8,8 @@ use crate::statement::DATABASE;
 use crate::tables::{Known, Tables};
 
 /// The tables of the information schema that are made here.
-pub(super) const NAMES: &[&str] = &["columns", "schemata", "tables", "views", "table_constraints", "key_column_usage"];
+pub(super) const NAMES: &[&str] =
+    &["columns", "schemata", "tables", "views", "table_constraints", "key_column_usage"];
 
 /// A table of the information schema.
 pub(super) fn made(name: &str, tables: &Tables) -> Option<Made> {
@@ -108,7 +109,8 @@ fn information_columns(tables: &Tables) -> Made {
                 DataType::Float64 => (53.into(), Cell::Null),
                 _ => (Cell::Null, Cell::Null),
             };
-            let time = if matches!(field.data_type(), DataType::Timestamp(..)) { 6.into() } else { Cell::Null };
+            let time =
+                if matches!(field.data_type(), DataType::Timestamp(..)) { 6.into() } else { Cell::Null };
             let nullable = if field.is_nullable() { "YES" } else { "NO" };
             rows.push(vec![
                 DATABASE.into(),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, new_null_array,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::catalog::{MemTable, TableProvider};
 use datafusion::error::Result;
@@ -26,6 +28,8 @@ pub(super) enum Type {
     Int,
     Text,
     Bool,
+    /// Lists of text, of which there are none.
+    List,
 }
 
 /// A small table: its columns by name and type, and its rows.
@@ -67,15 +71,23 @@ impl Made {
             let cells = self.rows.iter().map(|row| row.get(at).unwrap_or(&Cell::Null));
             let (data_type, array): (DataType, ArrayRef) = match column {
                 Type::Int => {
-                    let numbers = cells.map(|cell| if let Cell::Int(number) = cell { Some(*number) } else { None });
+                    let numbers =
+                        cells.map(|cell| if let Cell::Int(number) = cell { Some(*number) } else { None });
                     (DataType::Int64, Arc::new(numbers.collect::<Int64Array>()))
                 }
                 Type::Text => {
-                    let texts = cells.map(|cell| if let Cell::Text(text) = cell { Some(text.as_str()) } else { None });
+                    let texts = cells
+                        .map(|cell| if let Cell::Text(text) = cell { Some(text.as_str()) } else { None });
                     (DataType::Utf8, Arc::new(texts.collect::<StringArray>()))
                 }
+                Type::List => {
+                    let list = DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)));
+                    let array = new_null_array(&list, self.rows.len());
+                    (list, array)
+                }
                 Type::Bool => {
-                    let values = cells.map(|cell| if let Cell::Bool(value) = cell { Some(*value) } else { None });
+                    let values =
+                        cells.map(|cell| if let Cell::Bool(value) = cell { Some(*value) } else { None });
                     (DataType::Boolean, Arc::new(values.collect::<BooleanArray>()))
                 }
             };

@@ -58,8 +58,8 @@ pub(super) fn classes(tables: &Tables) -> Made {
         ("relpersistence", Type::Text),
         ("relkind", Type::Text),
         ("relreplident", Type::Text),
-        ("relacl", Type::Text),
-        ("reloptions", Type::Text),
+        ("relacl", Type::List),
+        ("reloptions", Type::List),
         ("relpartbound", Type::Text),
     ];
     let row = |table: &Known| {
@@ -99,9 +99,9 @@ pub(super) fn attributes(tables: &Tables) -> Made {
         ("attcompression", Type::Text),
         ("attidentity", Type::Text),
         ("attgenerated", Type::Text),
-        ("attacl", Type::Text),
-        ("attoptions", Type::Text),
-        ("attfdwoptions", Type::Text),
+        ("attacl", Type::List),
+        ("attoptions", Type::List),
+        ("attfdwoptions", Type::List),
     ];
     let mut rows = Vec::new();
     for table in tables.known() {
@@ -145,8 +145,10 @@ pub(super) fn tables(tables: &Tables) -> Made {
 
 /// The name of a table by its number.
 pub(super) fn name_of(tables: &Tables, oid: i64) -> Option<String> {
-    let system = SYSTEM.iter().find(|(_, known)| i64::from(*known) == oid).map(|(name, _)| (*name).to_owned());
-    system.or_else(|| tables.known().find(|table| i64::from(table.oid) == oid).map(|table| table.name.clone()))
+    let system =
+        SYSTEM.iter().find(|(_, known)| i64::from(*known) == oid).map(|(name, _)| (*name).to_owned());
+    system
+        .or_else(|| tables.known().find(|table| i64::from(table.oid) == oid).map(|table| table.name.clone()))
 }
 
 /// The number of a table by its name.

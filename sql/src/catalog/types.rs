@@ -40,9 +40,7 @@ pub(super) fn of(data_type: &DataType) -> PgType {
 /// What is said about a type beside its number: digits and decimal places.
 pub(super) fn modifier(data_type: &DataType) -> i64 {
     match data_type {
-        DataType::Decimal128(precision, scale) => {
-            (i64::from(*precision) << 16 | i64::from(*scale)) + 4
-        }
+        DataType::Decimal128(precision, scale) => (i64::from(*precision) << 16 | i64::from(*scale)) + 4,
         _ => -1,
     }
 }
@@ -99,7 +97,7 @@ pub(super) fn pg_types() -> Made {
         ("typndims", Type::Int),
         ("typcollation", Type::Int),
         ("typdefault", Type::Text),
-        ("typacl", Type::Text),
+        ("typacl", Type::List),
     ];
     let row = |(known, _, size, category): &(PgType, &str, i64, &str)| {
         let name = known.name();

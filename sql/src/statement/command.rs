@@ -96,10 +96,11 @@ fn makes_deeper(token: &Token) -> bool {
 /// The first word of a text, where it is one of those that change something.
 fn changing_word(sql: &str) -> Option<String> {
     const CHANGING: [&str; 16] = [
-        "ALTER", "ANALYZE", "CALL", "CLUSTER", "COMMENT", "COPY", "CREATE", "DELETE", "DROP", "GRANT", "INSERT",
-        "MERGE", "REFRESH", "TRUNCATE", "UPDATE", "VACUUM",
+        "ALTER", "ANALYZE", "CALL", "CLUSTER", "COMMENT", "COPY", "CREATE", "DELETE", "DROP", "GRANT",
+        "INSERT", "MERGE", "REFRESH", "TRUNCATE", "UPDATE", "VACUUM",
     ];
-    let word = sql.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty())?.to_ascii_uppercase();
+    let word =
+        sql.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty())?.to_ascii_uppercase();
     CHANGING.contains(&word.as_str()).then_some(word)
 }
 
@@ -159,9 +160,7 @@ fn setting(set: Set) -> Command {
         Set::SetTimeZone { value, .. } => {
             Command::Set("timezone".to_owned(), literal(&value).unwrap_or_else(|| value.to_string()))
         }
-        Set::SetNames { charset_name, .. } => {
-            Command::Set("client_encoding".to_owned(), charset_name.value)
-        }
+        Set::SetNames { charset_name, .. } => Command::Set("client_encoding".to_owned(), charset_name.value),
         _ => Command::Nothing("SET"),
     }
 }
@@ -235,7 +234,8 @@ mod tests {
                 other => panic!("{sql}: {other:?}"),
             }
         }
-        for hidden in ["SELECT 1 INTO t", "WITH t AS (INSERT INTO a VALUES (1) RETURNING *) SELECT * FROM t"] {
+        for hidden in ["SELECT 1 INTO t", "WITH t AS (INSERT INTO a VALUES (1) RETURNING *) SELECT * FROM t"]
+        {
             assert!(one(hidden).is_err(), "{hidden}");
         }
     }
@@ -250,7 +250,10 @@ mod tests {
         assert_eq!(shown("BEGIN READ ONLY"), "Begin");
         assert_eq!(shown("COMMIT"), r#"End("COMMIT")"#);
         assert_eq!(shown("DISCARD ALL"), r#"Nothing("DISCARD ALL")"#);
-        assert!(matches!(one("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"), Ok(Command::Nothing(_))));
+        assert!(matches!(
+            one("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"),
+            Ok(Command::Nothing(_))
+        ));
         assert!(matches!(one("EXPLAIN SELECT 1"), Ok(Command::Query(_))));
         assert_eq!(commands("BEGIN; SELECT 1; ;COMMIT;", 100).expect("three").len(), 3);
     }

@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast::{
     SetExpr, TableFactor, TableWithJoins,
 };
 
-use super::text::{last, null, schema, truth};
+use super::text::{last, null, schema, truth, type_name};
 
 /// Tables without rows.
 const EMPTY: &[&str] = &[
@@ -101,8 +101,19 @@ const EMPTY_INFORMATION: &[&str] = &[
 ];
 
 /// Functions that make one row of none.
-const AGGREGATES: &[&str] =
-    &["array_agg", "avg", "bool_and", "bool_or", "count", "json_agg", "jsonb_agg", "max", "min", "string_agg", "sum"];
+const AGGREGATES: &[&str] = &[
+    "array_agg",
+    "avg",
+    "bool_and",
+    "bool_or",
+    "count",
+    "json_agg",
+    "jsonb_agg",
+    "max",
+    "min",
+    "string_agg",
+    "sum",
+];
 
 /// Whether a query has no rows, whatever the tables hold.
 pub(super) fn is_empty(query: &Query) -> bool {
@@ -162,7 +173,8 @@ fn aggregates(item: &SelectItem) -> bool {
     has_aggregate(expr)
 }
 
-fn has_aggregate(expr: &Expr) -> bool {
+/// Whether an expression makes one row of many.
+pub(super) fn has_aggregate(expr: &Expr) -> bool {
     match expr {
         Expr::Function(function) => {
             function.over.is_none()
@@ -191,7 +203,8 @@ pub(super) fn without_tables(query: &mut Query) -> bool {
 fn emptied(body: &mut SetExpr) -> bool {
     match body {
         SetExpr::Select(select) => {
-            let Some(names) = select.projection.iter().map(column_name).collect::<Option<Vec<Ident>>>() else {
+            let Some(names) = select.projection.iter().map(column_name).collect::<Option<Vec<Ident>>>()
+            else {
                 return false;
             };
             let text = || Expr::Cast {
@@ -239,7 +252,12 @@ pub(super) fn expression_name(expr: &Expr) -> Ident {
         Expr::Identifier(ident) => ident.clone(),
         Expr::CompoundIdentifier(parts) => parts.last().cloned().unwrap_or_else(|| quoted("?column?")),
         Expr::Function(function) => quoted(&last(&function.name).unwrap_or_default()),
-        Expr::Cast { expr, .. } | Expr::Nested(expr) | Expr::Collate { expr, .. } => expression_name(expr),
+        Expr::Nested(expr) | Expr::Collate { expr, .. } => expression_name(expr),
+        Expr::CompoundFieldAccess { root, .. } => expression_name(root),
+        Expr::Cast { expr, data_type, .. } => match &**expr {
+            Expr::Value(_) => quoted(&type_name(data_type)),
+            expr => expression_name(expr),
+        },
         Expr::Case { .. } => quoted("case"),
         Expr::Exists { .. } => quoted("exists"),
         Expr::Extract { .. } => quoted("extract"),
@@ -291,7 +309,8 @@ mod tests {
 
     #[test]
     fn an_empty_query_keeps_its_columns() {
-        let mut asked = query("SELECT a.x, y AS z, count(y) OVER (), 'q' FROM pg_index a ORDER BY foo LIMIT 3");
+        let mut asked =
+            query("SELECT a.x, y AS z, count(y) OVER (), 'q' FROM pg_index a ORDER BY foo LIMIT 3");
         assert!(without_tables(&mut asked));
         let columns = r#"CAST(NULL AS TEXT) AS x, CAST(NULL AS TEXT) AS z, CAST(NULL AS TEXT) AS "count", CAST(NULL AS TEXT) AS "?column?""#;
         assert_eq!(asked.to_string(), format!("SELECT {columns} WHERE false"));

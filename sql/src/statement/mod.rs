@@ -3,6 +3,7 @@
 
 mod command;
 mod emptiness;
+mod lookup;
 mod rewrite;
 mod session;
 mod text;

@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, Statement,
-    VisitMut, VisitorMut,
+    FunctionArguments, Ident, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, Statement, VisitMut,
+    VisitorMut,
 };
 
 use super::emptiness::{expression_name, is_argument, is_empty, without_tables};
+use super::lookup::{gathered, proven};
 use super::session::{DATABASE, SERVER_VERSION, Session};
 use super::text::{first_argument, last, literal, null, number, quoted, truth, type_name};
 
@@ -17,7 +18,11 @@ use super::text::{first_argument, last, literal, null, number, quoted, truth, ty
 pub(crate) type OidOf<'a> = &'a dyn Fn(&str) -> Option<i32>;
 
 /// Rewrites a query; what its columns are called comes back, where it names them one by one.
-pub(crate) fn rewrite(statement: &mut Statement, session: &Session, oid_of: OidOf<'_>) -> Option<Vec<String>> {
+pub(crate) fn rewrite(
+    statement: &mut Statement,
+    session: &Session,
+    oid_of: OidOf<'_>,
+) -> Option<Vec<String>> {
     let names = match statement {
         Statement::Query(query) => name_columns(&mut query.body),
         _ => None,
@@ -77,6 +82,8 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         if let Some(simple) = self.subquery(expr) {
             *expr = simple;
+        } else if let Expr::Subquery(query) = expr {
+            proven(query);
         }
         ControlFlow::Continue(())
     }
@@ -108,11 +115,16 @@ impl Rewriter<'_> {
             Expr::Exists { subquery, negated } if is_empty(subquery) => Some(truth(*negated)),
             Expr::InSubquery { subquery, negated, .. } if is_empty(subquery) => Some(truth(*negated)),
             // Grafana asks so for the schemas that need not be named.
-            Expr::InSubquery { expr, subquery, negated } if subquery.to_string().contains("'search_path'") => {
+            Expr::InSubquery { expr, subquery, negated }
+                if subquery.to_string().contains("'search_path'") =>
+            {
                 let list = vec![quoted("public")];
                 Some(Expr::InList { expr: expr.clone(), list, negated: *negated })
             }
             Expr::Function(function) if is_argument(&function.args) => Some(null()),
+            Expr::Function(function) if last(&function.name).is_some_and(|name| name == "array") => {
+                gathered(&function.args)
+            }
             _ => None,
         }
     }
@@ -164,8 +176,10 @@ impl Rewriter<'_> {
                 None => Some(call("regclass_name", inner())),
             },
             "regtype" => Some(call("regtype_name", inner())),
-            "regproc" | "regprocedure" | "regnamespace" | "regrole" | "name" | "char" | "\"char\"" | "json"
-            | "jsonb" | "xid" | "inet" | "citext" | "uuid" | "cstring" | "unknown" => Some(cast_to(inner(), DataType::Text)),
+            "regproc" | "regprocedure" | "regnamespace" | "regrole" | "name" | "char" | "\"char\""
+            | "json" | "jsonb" | "xid" | "inet" | "citext" | "uuid" | "cstring" | "unknown" => {
+                Some(cast_to(inner(), DataType::Text))
+            }
             "text" => Some(cast_to(inner(), DataType::Text)),
             "oid" => Some(cast_to(inner(), DataType::BigInt(None))),
             _ => None,
@@ -193,7 +207,8 @@ fn cast_to(expr: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
-fn call(name: &str, argument: Expr) -> Expr {
+/// A function of one argument.
+pub(super) fn call(name: &str, argument: Expr) -> Expr {
     Expr::Function(Function {
         name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]),
         uses_odbc_syntax: false,

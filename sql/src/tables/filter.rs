@@ -52,7 +52,8 @@ fn keys(filters: &[Expr], columns: &[Column], key: &Form) -> Option<Vec<String>>
     let named = |column: &Column| {
         filters.iter().find_map(|filter| {
             let (name, values) = equalities(filter)?;
-            (name == column.name).then(|| values.into_iter().map(|value| json(value, column.kind)).collect())?
+            (name == column.name)
+                .then(|| values.into_iter().map(|value| json(value, column.kind)).collect())?
         })
     };
     match key {
@@ -183,7 +184,12 @@ fn bounds(filter: &Expr, columns: &[Column], store: StoreType) -> Times {
 /// Unix milliseconds of a moment, rounded to both sides.
 type Moment = (i64, i64);
 
-fn applied((from, to): (Option<Moment>, Option<Moment>), column: &Expr, columns: &[Column], store: StoreType) -> Times {
+fn applied(
+    (from, to): (Option<Moment>, Option<Moment>),
+    column: &Expr,
+    columns: &[Column],
+    store: StoreType,
+) -> Times {
     let Some(column) = time_column(column, columns) else { return (None, None) };
     // A moment between two milliseconds is taken for the earlier one at the beginning, and for the later one at the end.
     let (from, to) = (from.map(|(floor, _)| floor), to.map(|(_, ceiling)| ceiling));
@@ -206,9 +212,10 @@ fn time_column<'a>(expr: &Expr, columns: &'a [Column]) -> Option<&'a Column> {
     match expr {
         Expr::Column(column) => columns.iter().find(|known| known.name == column.name),
         Expr::Cast(cast) => match cast.field.data_type() {
-            DataType::Timestamp(TimeUnit::Nanosecond | TimeUnit::Microsecond | TimeUnit::Millisecond, Some(_)) => {
-                time_column(&cast.expr, columns)
-            }
+            DataType::Timestamp(
+                TimeUnit::Nanosecond | TimeUnit::Microsecond | TimeUnit::Millisecond,
+                Some(_),
+            ) => time_column(&cast.expr, columns),
             _ => None,
         },
         _ => None,

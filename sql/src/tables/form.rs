@@ -109,8 +109,7 @@ mod tests {
     #[test]
     fn a_sample_tells_exact_numbers_by_their_decimal_point_and_rows_do_not() {
         let value = json!({"id": "7", "price": "0.0000", "size": 1.5});
-        let expected =
-            |price| object(&[("id", Form::Text), ("price", price), ("size", Form::Float)]);
+        let expected = |price| object(&[("id", Form::Text), ("price", price), ("size", Form::Float)]);
         assert_eq!(Form::of_sample(&value), expected(Form::Decimal(4)));
         assert_eq!(Form::of(&value), expected(Form::Text));
     }

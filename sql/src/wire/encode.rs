@@ -5,10 +5,10 @@ use std::fmt::Write;
 use datafusion::arrow::array::{Array, AsArray, ListArray};
 use datafusion::arrow::datatypes::{
     DataType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, DurationMicrosecondType,
-    DurationMillisecondType, DurationNanosecondType, DurationSecondType, Float16Type, Float32Type, Float64Type,
-    Int8Type, Int16Type, Int32Type, Int64Type, IntervalDayTimeType, IntervalMonthDayNanoType, IntervalUnit,
-    IntervalYearMonthType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DurationMillisecondType, DurationNanosecondType, DurationSecondType, Float16Type, Float32Type,
+    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalDayTimeType, IntervalMonthDayNanoType,
+    IntervalUnit, IntervalYearMonthType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::temporal_conversions::timestamp_us_to_datetime;
@@ -59,8 +59,12 @@ pub(super) fn append(array: &dyn Array, row: usize, form: Form, out: &mut Vec<u8
         DataType::UInt32 => number!(UInt32Type, i64),
         DataType::Int64 => number!(Int64Type, i64),
         DataType::UInt64 => exact!(UInt64Type, 0),
-        DataType::Float16 => float(f64::from(array.as_primitive::<Float16Type>().value(row)), true, form, out),
-        DataType::Float32 => float(f64::from(array.as_primitive::<Float32Type>().value(row)), true, form, out),
+        DataType::Float16 => {
+            float(f64::from(array.as_primitive::<Float16Type>().value(row)), true, form, out)
+        }
+        DataType::Float32 => {
+            float(f64::from(array.as_primitive::<Float32Type>().value(row)), true, form, out)
+        }
         DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row), false, form, out),
         DataType::Decimal32(_, scale) => exact!(Decimal32Type, *scale),
         DataType::Decimal64(_, scale) => exact!(Decimal64Type, *scale),
@@ -114,7 +118,9 @@ fn float(value: f64, is_narrow: bool, form: Form, out: &mut Vec<u8>) {
         (Form::Bytes, true) => out.extend((value as f32).to_be_bytes()),
         (Form::Bytes, false) => out.extend(value.to_be_bytes()),
         (Form::Text, _) if value.is_nan() => plain(out, "NaN"),
-        (Form::Text, _) if value.is_infinite() => plain(out, if value > 0.0 { "Infinity" } else { "-Infinity" }),
+        (Form::Text, _) if value.is_infinite() => {
+            plain(out, if value > 0.0 { "Infinity" } else { "-Infinity" })
+        }
         (Form::Text, true) => plain(out, value as f32),
         (Form::Text, false) => plain(out, value),
     }
@@ -145,9 +151,7 @@ fn date(days: i64, form: Form, out: &mut Vec<u8>) {
 
 fn timestamp_micros(array: &dyn Array, row: usize, unit: TimeUnit) -> i64 {
     match unit {
-        TimeUnit::Second => {
-            array.as_primitive::<TimestampSecondType>().value(row).saturating_mul(1_000_000)
-        }
+        TimeUnit::Second => array.as_primitive::<TimestampSecondType>().value(row).saturating_mul(1_000_000),
         TimeUnit::Millisecond => {
             array.as_primitive::<TimestampMillisecondType>().value(row).saturating_mul(1_000)
         }
@@ -164,7 +168,9 @@ fn timestamp(micros: i64, has_zone: bool, form: Form, out: &mut Vec<u8>) {
                 let whole = moment.format("%Y-%m-%d %H:%M:%S");
                 match micros.rem_euclid(1_000_000) {
                     0 => plain(out, whole),
-                    rest => plain(out, format_args!("{whole}.{}", format!("{rest:06}").trim_end_matches('0'))),
+                    rest => {
+                        plain(out, format_args!("{whole}.{}", format!("{rest:06}").trim_end_matches('0')))
+                    }
                 }
                 if has_zone {
                     out.extend(b"+00");
@@ -178,7 +184,9 @@ fn timestamp(micros: i64, has_zone: bool, form: Form, out: &mut Vec<u8>) {
 fn duration_micros(array: &dyn Array, row: usize, unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Second => array.as_primitive::<DurationSecondType>().value(row).saturating_mul(1_000_000),
-        TimeUnit::Millisecond => array.as_primitive::<DurationMillisecondType>().value(row).saturating_mul(1_000),
+        TimeUnit::Millisecond => {
+            array.as_primitive::<DurationMillisecondType>().value(row).saturating_mul(1_000)
+        }
         TimeUnit::Microsecond => array.as_primitive::<DurationMicrosecondType>().value(row),
         TimeUnit::Nanosecond => array.as_primitive::<DurationNanosecondType>().value(row).div_euclid(1_000),
     }
@@ -208,7 +216,8 @@ fn interval(months: i32, days: i32, micros: i64, form: Form, out: &mut Vec<u8>) 
     let mut parts = Vec::new();
     let counted = |count: i32, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let units = [(months / 12, "year"), (months % 12, "mon"), (days, "day")];
-    parts.extend(units.into_iter().filter(|(count, _)| *count != 0).map(|(count, word)| counted(count, word)));
+    parts
+        .extend(units.into_iter().filter(|(count, _)| *count != 0).map(|(count, word)| counted(count, word)));
     if micros != 0 || parts.is_empty() {
         let (sign, micros) = (if micros < 0 { "-" } else { "" }, micros.unsigned_abs());
         let (seconds, rest) = (micros / 1_000_000, micros % 1_000_000);
@@ -293,7 +302,9 @@ fn quoted(value: &[u8], out: &mut Vec<u8>) {
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+    use datafusion::arrow::array::{
+        ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    };
     use datafusion::common::ScalarValue;
 
     use super::*;
@@ -341,12 +352,16 @@ mod tests {
     #[test]
     fn lists_are_quoted_where_they_need_it() {
         let list = |values: ArrayRef| {
-            let values = (0..values.len()).map(|at| ScalarValue::try_from_array(&values, at).expect("a value"));
+            let values =
+                (0..values.len()).map(|at| ScalarValue::try_from_array(&values, at).expect("a value"));
             let values: Vec<ScalarValue> = values.collect();
             let data_type = values[0].data_type();
-            ScalarValue::List(ScalarValue::new_list_nullable(&values, &data_type)).to_array().expect("an array")
+            ScalarValue::List(ScalarValue::new_list_nullable(&values, &data_type))
+                .to_array()
+                .expect("an array")
         };
-        let texts = list(Arc::new(StringArray::from(vec![Some("a"), None, Some(""), Some("b \"c\""), Some("null")])));
+        let texts =
+            list(Arc::new(StringArray::from(vec![Some("a"), None, Some(""), Some("b \"c\""), Some("null")])));
         assert_eq!(text(&texts), [r#"{a,NULL,"","b \"c\"","null"}"#]);
         assert_eq!(text(&list(Arc::new(Int64Array::from(vec![1, 2])))), ["{1,2}"]);
     }

@@ -34,7 +34,9 @@ pub(super) fn failed(failure: &DataFusionError) -> PgWireError {
     };
     let said = match root {
         DataFusionError::ResourcesExhausted(said) => {
-            format!("the statement needs more memory than it is allowed: ask for less, or raise the limit ({said})")
+            format!(
+                "the statement needs more memory than it is allowed: ask for less, or raise the limit ({said})"
+            )
         }
         other => other.strip_backtrace(),
     };
@@ -52,10 +54,12 @@ fn refusal_in(failure: &DataFusionError) -> Option<&Refusal> {
         DataFusionError::Shared(inner) => refusal_in(inner),
         DataFusionError::Collection(all) => all.iter().find_map(refusal_in),
         DataFusionError::ArrowError(inner, _) => match &**inner {
-            datafusion::arrow::error::ArrowError::ExternalError(inner) => match inner.downcast_ref::<Refusal>() {
-                Some(refusal) => Some(refusal),
-                None => inner.downcast_ref::<DataFusionError>().and_then(refusal_in),
-            },
+            datafusion::arrow::error::ArrowError::ExternalError(inner) => {
+                match inner.downcast_ref::<Refusal>() {
+                    Some(refusal) => Some(refusal),
+                    None => inner.downcast_ref::<DataFusionError>().and_then(refusal_in),
+                }
+            }
             _ => None,
         },
         _ => None,

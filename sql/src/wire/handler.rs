@@ -77,7 +77,8 @@ impl Handler {
         let schema = rows.schema();
         let first = in_time(bounds, rows.next()).await?.transpose().map_err(|error| failed(&error))?;
         let all = stream::iter(first.map(Ok)).chain(rows);
-        let all: SendableRecordBatchStream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), all));
+        let all: SendableRecordBatchStream =
+            Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), all));
         let fields = Arc::new(fields(&schema, names, format));
         Ok(Response::Query(QueryResponse::new(Arc::clone(&fields), messages(all, fields, bounds))))
     }
@@ -198,7 +199,11 @@ impl QueryParser for Handler {
         Ok(wanted.iter().map(|wanted| announced(wanted.as_ref())).collect())
     }
 
-    fn get_result_schema(&self, statement: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
+    fn get_result_schema(
+        &self,
+        statement: &Prepared,
+        format: Option<&Format>,
+    ) -> PgWireResult<Vec<FieldInfo>> {
         Ok(match statement {
             Prepared::Query(planned) => {
                 let schema = planned.plan.schema();

@@ -42,9 +42,12 @@ pub(super) fn bytes(units: i128, scale: i8, out: &mut Vec<u8>) {
         digits.push('0');
     }
     if places > 0 {
-        groups.extend(digits.as_bytes().chunks(GROUP as usize).map(|chunk| {
-            chunk.iter().fold(0_u16, |sum, digit| sum * 10 + u16::from(digit - b'0'))
-        }));
+        groups.extend(
+            digits
+                .as_bytes()
+                .chunks(GROUP as usize)
+                .map(|chunk| chunk.iter().fold(0_u16, |sum, digit| sum * 10 + u16::from(digit - b'0'))),
+        );
     }
     while groups.last() == Some(&0) {
         groups.pop();
@@ -71,7 +74,8 @@ fn group(value: u128) -> u16 {
 /// The text of a number that came as bytes; `None` where it is none, or not a finite one.
 pub(super) fn from_bytes(bytes: &[u8]) -> Option<String> {
     let mut words = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-    let (count, weight, sign, places) = (words.next()?, words.next()?.cast_signed(), words.next()?, words.next()?);
+    let (count, weight, sign, places) =
+        (words.next()?, words.next()?.cast_signed(), words.next()?, words.next()?);
     let groups: Vec<u16> = words.collect();
     if groups.len() != usize::from(count) || (sign != 0 && sign != NEGATIVE) || count > 100 || weight > 100 {
         return None;
@@ -89,7 +93,11 @@ pub(super) fn from_bytes(bytes: &[u8]) -> Option<String> {
     let places = usize::from(places);
     let fraction_groups = i16::try_from(places.div_ceil(GROUP as usize)).ok()?;
     let fraction: String = (1..=fraction_groups).map(|place| format!("{:04}", at(-place))).collect();
-    Some(if places == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{}", &fraction[..places]) })
+    Some(if places == 0 {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{}", &fraction[..places])
+    })
 }
 
 #[cfg(test)]

@@ -37,7 +37,9 @@ pub(super) fn value(
     } else {
         let text = std::str::from_utf8(bytes).map_err(|_| unfit("it is no UTF-8"))?;
         match (&own, text) {
-            (DataType::Boolean, text) => ScalarValue::Boolean(Some(truth(text).ok_or_else(|| unfit("it is neither true nor false"))?)),
+            (DataType::Boolean, text) => {
+                ScalarValue::Boolean(Some(truth(text).ok_or_else(|| unfit("it is neither true nor false"))?))
+            }
             (_, text) => ScalarValue::Utf8(Some(text.to_owned())),
         }
     };
@@ -67,9 +69,7 @@ fn binary(sent: &PgType, bytes: &[u8]) -> Option<ScalarValue> {
         PgType::FLOAT8 => ScalarValue::Float64(Some(f64::from_be_bytes(sized(bytes)?))),
         PgType::NUMERIC => ScalarValue::Utf8(Some(numeric::from_bytes(bytes)?)),
         PgType::BYTEA => ScalarValue::Binary(Some(bytes.to_vec())),
-        PgType::DATE => {
-            ScalarValue::Date32(Some(i32::from_be_bytes(sized(bytes)?).checked_add(EPOCH_DAYS)?))
-        }
+        PgType::DATE => ScalarValue::Date32(Some(i32::from_be_bytes(sized(bytes)?).checked_add(EPOCH_DAYS)?)),
         PgType::TIMESTAMP | PgType::TIMESTAMPTZ => {
             let micros = i64::from_be_bytes(sized(bytes)?).checked_add(EPOCH_MICROS)?;
             let zone = (*sent == PgType::TIMESTAMPTZ).then(|| "+00:00".into());
@@ -100,13 +100,20 @@ pub(super) fn announced(wanted: Option<&DataType>) -> PgType {
 mod tests {
     use super::*;
 
-    fn read(sent: Option<PgType>, wanted: Option<DataType>, is_binary: bool, bytes: &[u8]) -> Result<ScalarValue, Refusal> {
+    fn read(
+        sent: Option<PgType>,
+        wanted: Option<DataType>,
+        is_binary: bool,
+        bytes: &[u8],
+    ) -> Result<ScalarValue, Refusal> {
         value(1, sent.as_ref(), wanted.as_ref(), is_binary, Some(bytes))
     }
 
     #[test]
     fn text_and_bytes_of_a_value_are_read_as_what_the_statement_wants() {
-        let long = |sent, is_binary, bytes: &[u8]| read(sent, Some(DataType::Int64), is_binary, bytes).expect("a number");
+        let long = |sent, is_binary, bytes: &[u8]| {
+            read(sent, Some(DataType::Int64), is_binary, bytes).expect("a number")
+        };
         assert_eq!(long(Some(PgType::INT4), true, &7_i32.to_be_bytes()), ScalarValue::Int64(Some(7)));
         assert_eq!(long(None, false, b"7"), ScalarValue::Int64(Some(7)));
         let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into()));
@@ -115,7 +122,10 @@ mod tests {
         assert_eq!(read(None, Some(moment.clone()), false, text).expect("a moment"), expected);
         let bytes = 500_000_i64.to_be_bytes();
         assert_eq!(read(Some(PgType::TIMESTAMPTZ), Some(moment), true, &bytes).expect("a moment"), expected);
-        assert_eq!(read(Some(PgType::BOOL), None, false, b"t").expect("true"), ScalarValue::Boolean(Some(true)));
+        assert_eq!(
+            read(Some(PgType::BOOL), None, false, b"t").expect("true"),
+            ScalarValue::Boolean(Some(true))
+        );
         let none = value(1, Some(&PgType::INT8), None, false, None).expect("nothing");
         assert_eq!(none, ScalarValue::Int64(None));
     }
@@ -127,7 +137,8 @@ mod tests {
             (Some(PgType::INT8), true, b"123".as_slice()),
             (None, false, b"\xff".as_slice()),
         ] {
-            let refused = read(sent, Some(DataType::Int64), is_binary, bytes).expect_err("no number").to_string();
+            let refused =
+                read(sent, Some(DataType::Int64), is_binary, bytes).expect_err("no number").to_string();
             assert!(refused.starts_with("parameter $1 cannot be read as Int64"), "{refused}");
         }
     }

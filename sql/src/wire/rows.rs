@@ -116,7 +116,8 @@ impl Progress {
         for row in 0..batch.num_rows() {
             buffer.clear();
             for (column, form) in batch.columns().iter().zip(&forms) {
-                sized(column, row, *form, &mut buffer).map_err(|error| PgWireError::ApiError(Box::new(error)))?;
+                sized(column, row, *form, &mut buffer)
+                    .map_err(|error| PgWireError::ApiError(Box::new(error)))?;
             }
             self.bytes += buffer.len();
             if self.bytes > self.bounds.bytes_max {

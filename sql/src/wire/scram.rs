@@ -60,7 +60,8 @@ impl Verifier {
 
     fn challenge_with(&self, first: &str, own: &str) -> Option<Challenge> {
         let bare = first.strip_prefix("n,,").or_else(|| first.strip_prefix("y,,"))?;
-        let nonce = bare.split(',').find_map(|part| part.strip_prefix("r=")).filter(|nonce| !nonce.is_empty())?;
+        let nonce =
+            bare.split(',').find_map(|part| part.strip_prefix("r=")).filter(|nonce| !nonce.is_empty())?;
         let nonce = format!("{nonce}{own}");
         let message = format!("r={nonce},s={},i={ITERATIONS}", STANDARD.encode(self.salt));
         let channel = STANDARD.encode(&first[..first.len() - bare.len()]);
@@ -97,7 +98,8 @@ mod tests {
         let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").expect("base64");
         let verifier = Verifier::with_salt("pencil", salt.try_into().expect("sixteen bytes"));
         let own = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-        let challenge = verifier.challenge_with("n,,n=user,r=rOprNGfwEbeRWgbNEkqO", own).expect("a challenge");
+        let challenge =
+            verifier.challenge_with("n,,n=user,r=rOprNGfwEbeRWgbNEkqO", own).expect("a challenge");
         let nonce = format!("rOprNGfwEbeRWgbNEkqO{own}");
         assert_eq!(challenge.message, format!("r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"));
         let last = format!("c=biws,r={nonce},p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use futures_util::Sink;
 use pgwire::api::auth::driver::AuthOutcome;
 use pgwire::api::auth::{
-    AuthDriver, ServerParameterProvider, StartupHandler, protocol_negotiation, save_startup_parameters_to_metadata,
+    AuthDriver, ServerParameterProvider, StartupHandler, protocol_negotiation,
+    save_startup_parameters_to_metadata,
 };
 use pgwire::api::{ClientInfo, ConnectionManager, METADATA_APPLICATION_NAME, METADATA_USER};
 use pgwire::error::{PgWireError, PgWireResult};

@@ -1,5 +1,6 @@
 //! Real servers for tests: Apache Kafka, a schema registry, Elasticsearch, Prometheus. Each is started once per test
-//! process on a free loopback port and ends with that process. Must not know any crate of the house.
+//! process on a free loopback port and ends with that process. And real clients, which ask what answers as PostgreSQL does:
+//! `psql` and the JDBC driver. Must not know any crate of the house.
 //!
 //! A server that cannot run here (no Java, no Maven) skips the test loudly; `CANDLEWICK_REQUIRE=kafka,registry,…`
 //! turns the skip into a failure. A server that already runs is used instead where `CANDLEWICK_KAFKA=host:port`,
@@ -16,18 +17,22 @@
 pub(crate) mod cache;
 mod door;
 mod elasticsearch;
+mod jdbc;
 mod kafka;
 mod kafka_streams;
 mod missing;
 mod process;
 mod prometheus;
+mod psql;
 mod registry;
 
 pub use door::Door;
 pub use elasticsearch::{Elasticsearch, elasticsearch};
+pub use jdbc::{Jdbc, jdbc};
 pub use kafka::{Kafka, kafka};
 pub use kafka_streams::JavaStreams;
 pub use missing::{Missing, required};
 pub use process::{data_folder, free_port};
 pub use prometheus::{Prometheus, prometheus};
+pub use psql::{Psql, Said, psql};
 pub use registry::{Registry, registry};

@@ -12,6 +12,9 @@ const SKIPPED: &str = "CANDLEWICK_SKIPPED";
 /// The servers without which a test must fail instead of skip.
 const REQUIRE: &str = "CANDLEWICK_REQUIRE";
 
+/// What is off by default because of what it costs to build, and tested all the same.
+const FEATURES: &str = "candlewick-pipelines/sql";
+
 /// Sums of cargo's `test result:` lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
@@ -38,13 +41,15 @@ pub(crate) fn run(options: &[String]) -> io::Result<bool> {
     step(&mut steps, "tidy", || super::tidy::run(&[]))?;
     if !fast {
         step(&mut steps, "clippy", || {
-            cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+            cargo(&["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"])
         })?;
     }
     let mut counts = Counts::default();
     step(&mut steps, "tests", || {
         let mut tests = super::process("cargo")?;
-        tests.args(["test", "--workspace", "--no-fail-fast"]).env(SKIPPED, &skipped_file);
+        tests
+            .args(["test", "--workspace", "--features", FEATURES, "--no-fail-fast"])
+            .env(SKIPPED, &skipped_file);
         if fast {
             tests.env_remove(REQUIRE);
         }

@@ -4,12 +4,14 @@ use super::Violation;
 use super::files::File;
 
 /// Each crate's folder with the crates of this workspace it may depend on; `*` is all of them.
-pub const ARROWS: [(&str, &[&str]); 11] = [
+pub const ARROWS: [(&str, &[&str]); 12] = [
     ("topology", &[]),
     ("operators", &["candlewick"]),
     ("connectors", &["candlewick", "candlewick-operators"]),
     ("models", &["candlewick", "candlewick-operators"]),
     ("server", &["candlewick"]),
+    // Its tests ask by real clients, which candlewick-tests has.
+    ("sql", &["candlewick", "candlewick-server", "candlewick-tests"]),
     ("pipelines", &["*"]),
     ("examples", &["*"]),
     ("tests", &["*", "xtask"]),
@@ -19,14 +21,16 @@ pub const ARROWS: [(&str, &[&str]); 11] = [
 ];
 
 /// Libraries that belong to certain rooms; the tests and the bench may use any.
-const BELONGS: [(&str, &[&str]); 11] = [
+const BELONGS: [(&str, &[&str]); 13] = [
     ("rdkafka", &["topology"]),
     ("heed", &["topology"]),
-    ("tokio", &["connectors", "server"]),
+    ("tokio", &["connectors", "server", "sql"]),
     ("axum", &["server"]),
     ("reqwest", &["connectors", "server", "examples"]),
     ("elasticsearch", &["connectors"]),
     ("apache-avro", &["connectors"]),
+    ("datafusion", &["sql"]),
+    ("pgwire", &["sql"]),
     ("candle-core", &["models"]),
     ("candle-nn", &["models"]),
     ("native-tls", &[]),
