@@ -2,8 +2,7 @@
 
 use candlewick_tests::require;
 
-use crate::market::{MINUTE, START};
-use crate::queries::shown;
+use crate::market::{MINUTE, iso, start};
 use crate::ready;
 
 const TABLES: [&str; 7] = ["Quotes", "counts", "per-minute", "prices", "raw-quotes", "sessions", "venues"];
@@ -22,21 +21,34 @@ fn psql_lists_and_describes_tables() {
             assert!(list.contains(&format!(" public | {table} ")), "{command}: {list}");
         }
     }
-    let quotes = own("\\d \"Quotes\"");
-    for column in [
-        "key        | text ",
-        "bid        | numeric(38,6) ",
-        "size       | bigint ",
-        "isOpen     | boolean ",
-        "venue_fee  | double precision ",
-    ] {
-        assert!(quotes.contains(&format!(" {column}")), "{column}: {quotes}");
-    }
-    let windows = own("\\d per-minute");
-    assert!(
-        windows.contains(" window_start | timestamp with time zone |           | not null |"),
-        "{windows}"
-    );
+    let columns = |command: &str| -> Vec<[String; 3]> {
+        let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+        let rows =
+            own(command).lines().map(cells).filter(|cells| cells.len() > 3).skip(1).collect::<Vec<_>>();
+        rows.into_iter().map(|cells| [cells[0].clone(), cells[1].clone(), cells[3].clone()]).collect()
+    };
+    let (time, absent) = ("timestamp with time zone", "");
+    let mut quotes = columns("\\d \"Quotes\"");
+    // The order of an object's fields is that of its JSON.
+    quotes[1..6].sort();
+    let expected = [
+        ["key", "text", "not null"],
+        ["bid", "numeric(38,6)", absent],
+        ["isOpen", "boolean", absent],
+        ["size", "bigint", absent],
+        ["venue_fee", "double precision", absent],
+        ["venue_name", "text", absent],
+        ["record_time", time, absent],
+    ];
+    assert_eq!(quotes, expected);
+    let expected = [
+        ["key", "text", "not null"],
+        ["window_start", time, "not null"],
+        ["window_end", time, "not null"],
+        ["value", "bigint", absent],
+        ["record_time", time, absent],
+    ];
+    assert_eq!(columns("\\d per-minute"), expected);
     for command in ["\\dn", "\\l", "\\du", "\\conninfo", "\\d+ counts", "\\dv", "\\di", "\\df", "\\dT"] {
         let _ = own(command);
     }
@@ -122,8 +134,7 @@ fn grafana_finds_tables_and_draws_time_series() {
         );
     }
 
-    let (from, to) = (START + 5 * MINUTE, START + 65 * MINUTE);
-    let iso = |millis: i64| shown(millis).replace(' ', "T").replace("+00", "Z");
+    let (from, to) = (start() + 5 * MINUTE, start() + 65 * MINUTE);
     let series = format!(
         "SELECT floor(extract(epoch from window_start)/300)*300 AS \"time\", key AS metric, sum(value) AS trades \
          FROM per_minute WHERE window_start BETWEEN '{}' AND '{}' AND key IN ('S01','S04') GROUP BY 1, 2 ORDER BY 1, 2",

@@ -3,7 +3,7 @@
 use candlewick_tests::require;
 use candlewick_tests::servers::{Jdbc, jdbc};
 
-use crate::market::{MINUTE, Quote, START};
+use crate::market::{MINUTE, Quote, iso, start};
 use crate::{ready, shared};
 
 fn drivers() -> Result<[Jdbc; 2], candlewick_tests::servers::Missing> {
@@ -62,7 +62,7 @@ fn the_driver_lists_tables_and_columns() {
 #[test]
 fn parameters_and_values_are_the_same_as_text_and_as_bytes() {
     let (market, _) = require!(ready());
-    let from = START + 10 * MINUTE;
+    let from = start() + 10 * MINUTE;
     let within = |symbol: &str| -> i64 {
         market
             .per_minute()
@@ -74,11 +74,14 @@ fn parameters_and_values_are_the_same_as_text_and_as_bytes() {
     let counts = market.counts();
     let above = counts.iter().filter(|(_, count)| **count > 40).count();
     let (_, quote) = &market.quotes()[7];
+    let first = "query\tSELECT sum(value) FROM per_minute WHERE";
+    let stamped = format!("{first} key = ? AND window_start >= ?\tstring:S04\ttimestamp:{}", iso(from));
+    let moment = format!("{first} window_start >= ? AND key = ?\tmoment:{}\tstring:S04", iso(from));
     for driver in require!(drivers()) {
         let answers = driver.ask(&[
             "query\tSELECT value, record_time, key FROM counts WHERE key = ?\tstring:S01",
-            "query\tSELECT sum(value) FROM per_minute WHERE key = ? AND window_start >= ?\tstring:S04\ttimestamp:2024-01-01T12:10:00Z",
-            "query\tSELECT sum(value) FROM per_minute WHERE window_start >= ? AND key = ?\tmoment:2024-01-01T12:10:00Z\tstring:S04",
+            &stamped,
+            &moment,
             "query\tSELECT count(*) FROM counts WHERE value > ?\tint:40",
             "query\tSELECT count(*) FROM counts WHERE value > ? LIMIT ?\tlong:40\tint:5",
             "query\tSELECT bid, size, venue_fee, \"isOpen\" FROM quotes WHERE bid = ?\tdecimal:7.000049",
@@ -91,13 +94,7 @@ fn parameters_and_values_are_the_same_as_text_and_as_bytes() {
             "query\tSELECT 1 AS one",
         ]);
         let last = market.trades.iter().rfind(|(symbol, _)| symbol == "S01").unwrap().1;
-        let rest = last - START;
-        let instant = format!(
-            "2024-01-01T{:02}:{:02}:{:02}Z",
-            12 + rest / 3_600_000,
-            rest / 60_000 % 60,
-            rest / 1_000 % 60
-        );
+        let instant = iso(last);
         assert_eq!(
             answers[0],
             [
@@ -116,7 +113,8 @@ fn parameters_and_values_are_the_same_as_text_and_as_bytes() {
         let open = quotes.iter().filter(|(_, quote)| quote.is_open && is_dear(quote));
         assert_eq!(answers[6][1], open.count().to_string());
         assert_eq!(answers[7][1], "0");
-        assert_eq!(answers[8][1], "{XETR,XNAS}");
+        // With quotes or without: what the driver makes of an array.
+        assert_eq!(answers[8][1].replace('"', ""), "{XETR,XNAS}");
         assert_eq!(answers[9][1], "42");
         assert!(answers[10][0].starts_with("ERROR\t22P02\t"), "{:?}", answers[10]);
         assert!(answers[11][0].starts_with("ERROR\t25006\t"), "{:?}", answers[11]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use candlewick::client::{EmbeddedLog, Log, NewTopic, OutgoingRecord, ProducerSettings};
 use candlewick::{
@@ -20,10 +20,49 @@ use serde::{Deserialize, Serialize};
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) const PARTITIONS: i32 = 4;
 pub(crate) const MINUTE: i64 = 60_000;
-/// Noon of the first day of 2024.
-pub(crate) const START: i64 = 1_704_110_400_000;
+const HALF_A_DAY: i64 = 43_200_000;
 pub(crate) const SYMBOLS: i64 = 30;
 pub(crate) const TRADES: i64 = 1_500;
+
+/// When the trades begin: the last half day but one. Windows that are much older than their retention are not restored.
+pub(crate) fn start() -> i64 {
+    static START: OnceLock<i64> = OnceLock::new();
+    *START.get_or_init(|| {
+        let now = i64::try_from(UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+        (now / HALF_A_DAY - 1) * HALF_A_DAY
+    })
+}
+
+/// A moment as `psql` shows it.
+pub(crate) fn shown(millis: i64) -> String {
+    let (days, seconds) = (millis / (2 * HALF_A_DAY), millis / 1_000 % 86_400);
+    let rest = match millis % 1_000 {
+        0 => String::new(),
+        rest => format!(".{rest:03}").trim_end_matches('0').to_owned(),
+    };
+    let (mut year, mut day) = (1970, days);
+    let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    while day >= 365 + i64::from(is_leap(year)) {
+        day -= 365 + i64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + i64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if day < length {
+            break;
+        }
+        day -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}:{second:02}{rest}+00", day + 1)
+}
+
+/// The same as clients of other kinds write it.
+pub(crate) fn iso(millis: i64) -> String {
+    shown(millis).replace(' ', "T").replace("+00", "Z")
+}
 
 /// What the store `Quotes` keeps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,7 +142,7 @@ impl Market {
         };
         let topics = ["trades", "prices", "venues", "quotes", "raw-quotes"].map(topic);
         log.admin().unwrap().create(&topics, TIMEOUT).unwrap();
-        let trade = |n: i64| (format!("S{:02}", n * n % SYMBOLS), START + n * 7_000);
+        let trade = |n: i64| (format!("S{:02}", n * n % SYMBOLS), start() + n * 7_000);
         let market = Self { log, trades: (0..TRADES).map(trade).collect() };
         let trades =
             market.trades.iter().map(|(symbol, time)| (symbol.as_str(), Some("1".to_owned()), *time));
@@ -114,18 +153,19 @@ impl Market {
             versions.iter().map(|(key, value, time)| (*key, value.map(str::to_owned), *time)),
         );
         let venues = [("XNAS", "Nasdaq"), ("XETR", "Xetra")];
-        market.write("venues", venues.into_iter().map(|(key, name)| (key, Some(name.to_owned()), START)));
+        market.write("venues", venues.into_iter().map(|(key, name)| (key, Some(name.to_owned()), start())));
         for topic in ["quotes", "raw-quotes"] {
             let quotes = market.quotes();
             let quote = |quote: &Quote| serde_json::to_string(quote).unwrap();
-            market.write(topic, quotes.iter().map(|(key, value)| (key.as_str(), Some(quote(value)), START)));
+            market
+                .write(topic, quotes.iter().map(|(key, value)| (key.as_str(), Some(quote(value)), start())));
         }
         market
     }
 
     /// Prices with the time each of them came; none is a deletion.
     pub(crate) fn versions(&self) -> [(&'static str, Option<&'static str>, i64); 4] {
-        let at = |seconds: i64| START + seconds * 1_000;
+        let at = |seconds: i64| start() + seconds * 1_000;
         [
             ("S01", Some("10"), at(1)),
             ("S01", None, at(5)),

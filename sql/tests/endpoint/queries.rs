@@ -4,20 +4,8 @@ use std::collections::BTreeMap;
 
 use candlewick_tests::require;
 
-use crate::market::{MINUTE, Quote, START};
+use crate::market::{MINUTE, Quote, shown, start};
 use crate::ready;
-
-/// A moment as `psql` shows it.
-pub(crate) fn shown(millis: i64) -> String {
-    let seconds = millis / 1_000;
-    assert_eq!(seconds / 86_400, START / 86_400_000, "the test's trades are of one day");
-    let rest = match millis % 1_000 {
-        0 => String::new(),
-        rest => format!(".{rest:03}").trim_end_matches('0').to_owned(),
-    };
-    let of_day = seconds % 86_400;
-    format!("2024-01-01 {:02}:{:02}:{:02}{rest}+00", of_day / 3_600, of_day / 60 % 60, of_day % 60)
-}
 
 fn texts<const N: usize>(row: [&dyn ToString; N]) -> Vec<String> {
     row.map(|value| value.to_string()).into()
@@ -49,7 +37,7 @@ fn a_table_holds_what_its_store_does() {
 #[test]
 fn a_version_knows_until_when_it_held() {
     let (_, psql) = require!(ready());
-    let at = |seconds: i64| shown(START + seconds * 1_000);
+    let at = |seconds: i64| shown(start() + seconds * 1_000);
     let expected = [
         texts([&"S01", &"10", &at(1), &at(5)]),
         texts([&"S01", &"30", &at(9), &"null"]),
@@ -67,7 +55,7 @@ fn a_version_knows_until_when_it_held() {
     assert_eq!(held(3), [texts([&"S01", &"10"]), texts([&"S02", &"7"])]);
     assert_eq!(held(6), [texts([&"S02", &"7"])], "deleted then");
     assert_eq!(
-        psql.rows("SELECT value FROM prices WHERE key = 'S01' AND valid_from >= '2024-01-01 12:00:09Z'"),
+        psql.rows(&format!("SELECT value FROM prices WHERE key = 'S01' AND valid_from >= '{}'", at(9))),
         [["30"]]
     );
     assert_eq!(psql.value("SELECT count(*) FROM (SELECT key FROM prices LIMIT 2) AS two"), "2");
@@ -141,7 +129,7 @@ fn tables_are_joined_grouped_and_windowed() {
 #[test]
 fn times_are_filtered_on_their_borders_and_grouped() {
     let (market, psql) = require!(ready());
-    let (from, to) = (START + 10 * MINUTE, START + 13 * MINUTE);
+    let (from, to) = (start() + 10 * MINUTE, start() + 13 * MINUTE);
     let within = |first: i64, end: i64| -> i64 {
         market
             .per_minute()
