@@ -1,8 +1,9 @@
 //! What one connection has set: settings of PostgreSQL's that clients read back. Owns their names and defaults; none of them
-//! changes what a query answers.
+//! changes what a query answers, and one how long it may take.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::error::Refusal;
 
@@ -36,6 +37,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("server_version_num", "150000"),
     ("session_authorization", ""),
     ("standard_conforming_strings", "on"),
+    ("statement_timeout", "0"),
     ("timezone", "UTC"),
     ("transaction_isolation", "read committed"),
     ("transaction_read_only", "on"),
@@ -85,6 +87,22 @@ impl Session {
         Ok(())
     }
 
+    /// How long the client wants a statement to take at most; nought is as long as it may.
+    pub(crate) fn statement_timeout(&self) -> Option<Duration> {
+        let told = self.get("statement_timeout")?;
+        let digits = told.find(|c: char| !c.is_ascii_digit()).unwrap_or(told.len());
+        let (number, unit) = told.split_at(digits);
+        let millis = match unit.trim() {
+            "" | "ms" => 1,
+            "s" => 1_000,
+            "min" => 60_000,
+            "h" => 3_600_000,
+            _ => return None,
+        };
+        let timeout = Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(millis)?);
+        (!timeout.is_zero()).then_some(timeout)
+    }
+
     /// Everything as it was in the beginning.
     pub(crate) fn reset(&self) {
         self.set().clear();
@@ -117,5 +135,17 @@ mod tests {
         session.reset();
         assert_eq!(session.get("timezone").as_deref(), Some("UTC"));
         assert_eq!(session.get("no_such_thing"), None);
+    }
+
+    #[test]
+    fn a_client_may_want_its_statements_to_take_less() {
+        let session = Session::new("me");
+        assert_eq!(session.statement_timeout(), None);
+        for (told, expected) in
+            [("250", Some(250)), ("2s", Some(2_000)), ("1 min", Some(60_000)), ("0", None), ("x", None)]
+        {
+            session.set_to("statement_timeout", told).expect("it can be set");
+            assert_eq!(session.statement_timeout(), expected.map(Duration::from_millis), "{told}");
+        }
     }
 }

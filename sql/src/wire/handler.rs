@@ -48,14 +48,12 @@ impl Handler {
         Self { engine }
     }
 
-    /// What one statement may cost from now on.
-    fn bounds(&self) -> Bounds {
+    /// What one statement may cost from now on. A client may want less time than it has.
+    fn bounds(&self, session: &Session) -> Bounds {
         let options = &self.engine.options;
-        Bounds {
-            deadline: Instant::now() + options.statement_timeout,
-            timeout: options.statement_timeout,
-            bytes_max: options.result_bytes_max,
-        }
+        let wanted = session.statement_timeout().unwrap_or(options.statement_timeout);
+        let timeout = wanted.min(options.statement_timeout);
+        Bounds { deadline: Instant::now() + timeout, timeout, bytes_max: options.result_bytes_max }
     }
 
     async fn prepare(&self, command: Command, session: &Session, bounds: Bounds) -> PgWireResult<Prepared> {
@@ -145,7 +143,7 @@ impl SimpleQueryHandler for Handler {
         }
         let mut responses = Vec::with_capacity(commands.len());
         for command in commands {
-            let bounds = self.bounds();
+            let bounds = self.bounds(&session);
             let response = match self.prepare(command, &session, bounds).await {
                 Ok(Prepared::Query(planned)) => {
                     let names = planned.names.as_deref();
@@ -186,7 +184,7 @@ impl QueryParser for Handler {
             commands(sql, self.engine.options.statement_bytes_max).map_err(|refusal| refused(&refusal))?;
         match (commands.pop(), commands.is_empty()) {
             (None, _) => Ok(None),
-            (Some(command), true) => self.prepare(command, &session, self.bounds()).await.map(Some),
+            (Some(command), true) => self.prepare(command, &session, self.bounds(&session)).await.map(Some),
             (Some(_), false) => {
                 let sentence = "a prepared statement is one statement: send the others by themselves";
                 Err(error("42601", sentence.to_owned()))
@@ -301,7 +299,8 @@ impl ExtendedQueryHandler for Handler {
         match &portal.statement.statement {
             Prepared::Query(planned) => {
                 let plan = bound(portal, planned)?;
-                self.rows(plan, planned.names.as_deref(), &portal.result_column_format, self.bounds()).await
+                self.rows(plan, planned.names.as_deref(), &portal.result_column_format, self.bounds(&session))
+                    .await
             }
             Prepared::Other(command) => self.other(command.clone(), &session),
         }

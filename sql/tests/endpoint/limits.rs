@@ -66,6 +66,7 @@ fn time_memory_and_size_are_bounded_and_the_endpoint_goes_on() {
     let endless = "SELECT count(*) FROM generate_series(1, 100000000) a, generate_series(1, 1000) b";
     refused(&psql, endless, "57014", "longer than 1s");
     assert!(started.elapsed() < Duration::from_secs(20));
+    refused(&plain, &format!("SET statement_timeout = '300ms'; {endless}"), "57014", "longer than 300ms");
     refused(&psql, "SELECT * FROM per_minute", "54000", "10000 bytes");
     refused(&psql, "SELECT value FROM generate_series(1, 500000) ORDER BY value % 7", "53200", "more memory");
     refused(&psql, &format!("SELECT '{}'", "x".repeat(20_000)), "54000", "20000");

@@ -6,6 +6,7 @@ mod brokers;
 mod disk;
 mod dlq;
 mod elasticsearch;
+mod features;
 mod records;
 mod registry;
 mod run;
