@@ -14,7 +14,8 @@ pub type Endpoint = candlewick_sql::SqlServer;
 
 /// There is none in this build.
 #[cfg(not(feature = "sql"))]
-pub type Endpoint = std::convert::Infallible;
+#[derive(Debug)]
+pub enum Endpoint {}
 
 /// Refuses what cannot be done before anything has started.
 ///
