@@ -21,11 +21,13 @@ use super::key_value::KeyValueStore;
 use super::overlay::{Layer, Layout};
 use super::queryable::{KeptTypes, QueryableStore};
 use super::record_buffer::RecordBuffer;
+use super::rows::Grouping;
 use super::schema::buffer::VERSION_HEADER;
 use super::schema::window::Retention;
+use super::schema::{session, window};
 use super::session::SessionStore;
 use super::suppress::{ChangeSerde, SuppressBuffer};
-use super::versioned::VersionedStore;
+use super::versioned::{self, VersionedStore};
 use super::window::WindowStore;
 use crate::record::{Headers, RecordRun};
 use crate::serde::Serde;
@@ -245,10 +247,24 @@ impl Stores {
         K: Clone + Eq + Hash + Send + 'static,
         V: Clone + Send + 'static,
     {
+        Self::grouped(name, key_serde, value_serde, Grouping::Single)
+    }
+
+    /// As [`key_value`](Self::key_value); whose rows of the same key by `grouping` are often asked for together.
+    pub(crate) fn grouped<K, V>(
+        name: &str,
+        key_serde: impl Serde<K>,
+        value_serde: impl Serde<V>,
+        grouping: Grouping,
+    ) -> StoreBuilder<KeyValueStore<K, V>>
+    where
+        K: Clone + Eq + Hash + Send + 'static,
+        V: Clone + Send + 'static,
+    {
         let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
         let types = Arc::clone(&codec);
         let make: MakeStore = Arc::new(move |settings| {
-            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole, grouping)?;
             Ok(Box::new(KeyValueStore::new(codec(&settings.topic), layer, settings.limits)))
         });
         StoreBuilder::new(name, StoreKind::KeyValue, make).queryable(types)
@@ -271,7 +287,12 @@ impl Stores {
         let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
         let types = Arc::clone(&codec);
         let make: MakeStore = Arc::new(move |settings| {
-            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Segmented)?;
+            let layer = Layer::open(
+                settings.engine.clone(),
+                Arc::clone(&store),
+                Layout::Segmented,
+                Grouping::Suffix(window::SUFFIX_BYTES),
+            )?;
             let retention = Retention::new(retention_ms);
             Ok(Box::new(WindowStore::new(codec(&settings.topic), layer, settings.limits, retention)?))
         });
@@ -292,7 +313,8 @@ impl Stores {
         let key: Arc<dyn Serde<K>> = Arc::new(key_serde);
         let change: Arc<dyn ChangeSerde<C>> = Arc::new(change_serde);
         let make: MakeStore = Arc::new(move |settings| {
-            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            let layer =
+                Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole, Grouping::Single)?;
             let topic = settings.topic.clone();
             Ok(Box::new(SuppressBuffer::new(key.clone(), change.clone(), topic, layer)))
         });
@@ -314,7 +336,12 @@ impl Stores {
         let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
         let types = Arc::clone(&codec);
         let make: MakeStore = Arc::new(move |settings| {
-            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Segmented)?;
+            let layer = Layer::open(
+                settings.engine.clone(),
+                Arc::clone(&store),
+                Layout::Segmented,
+                Grouping::Suffix(session::SUFFIX_BYTES),
+            )?;
             let retention = Retention::new(retention_ms);
             Ok(Box::new(SessionStore::new(codec(&settings.topic), layer, settings.limits, retention)?))
         });
@@ -336,7 +363,12 @@ impl Stores {
         let (store, codec) = (Arc::from(name), codec_of(name, key_serde, value_serde));
         let types = Arc::clone(&codec);
         let make: MakeStore = Arc::new(move |settings| {
-            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            let layer = Layer::open(
+                settings.engine.clone(),
+                Arc::clone(&store),
+                Layout::Whole,
+                Grouping::Suffix(versioned::SUFFIX_BYTES),
+            )?;
             Ok(Box::new(VersionedStore::new(codec(&settings.topic), layer, history_ms)?))
         });
         StoreBuilder::new(name, StoreKind::Versioned { history_ms }, make).queryable(types).without_cache()
@@ -367,7 +399,8 @@ impl Stores {
     {
         let store: Arc<str> = Arc::from(name);
         let make: MakeStore = Arc::new(move |settings| {
-            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            let layer =
+                Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole, Grouping::Single)?;
             Ok(Box::new(RecordBuffer::new(key.clone(), value.clone(), settings.topic.clone(), layer)))
         });
         StoreBuilder::new(name, StoreKind::JoinBuffer, make)
@@ -387,7 +420,8 @@ impl Stores {
     {
         let store: Arc<str> = Arc::from(name);
         let make: MakeStore = Arc::new(move |settings| {
-            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            let layer =
+                Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole, Grouping::Single)?;
             let serdes = JoinSerdes { key: key.clone(), left: left.clone(), right: right.clone() };
             Ok(Box::new(JoinBuffer::new(serdes, settings.topic.clone(), layer)))
         });

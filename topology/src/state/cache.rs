@@ -61,6 +61,9 @@ pub(crate) struct CacheLimits {
     pub(crate) bytes_max: usize,
     /// Every change is to be flushed after the record that made it.
     pub(crate) write_through: bool,
+    /// Slots stay when all is flushed, to be read. Where nothing is gathered and the layers below lie in memory, a small
+    /// table costs less than what finding a value there saves.
+    pub(crate) keeps_clean: bool,
 }
 
 /// How often what was asked for was in the cache, and how often it was not.
@@ -334,6 +337,10 @@ impl<Q, V: Clone> Cache<Q, V> {
         self.olds.clear();
         self.dirty = dirty;
         self.dirty.clear();
+        if !self.limits.keeps_clean {
+            self.table.clear();
+            self.hand = 0;
+        }
     }
 
     /// Forgets everything, dirty or not.
@@ -361,7 +368,7 @@ mod tests {
 
     fn cache(slots: usize) -> Cache<u64, u64> {
         let bytes_max = slots * (size_of::<Slot<u64, u64>>() * 3 / 2 + 48);
-        Cache::new(CacheLimits { bytes_max, write_through: false }, identity)
+        Cache::new(CacheLimits { bytes_max, write_through: false, keeps_clean: true }, identity)
     }
 
     fn put(cache: &mut Cache<u64, u64>, key: u64, value: u64) {
@@ -430,8 +437,8 @@ mod tests {
 
     #[test]
     fn what_is_there_counts_as_a_hit_and_what_is_not_as_a_miss() {
-        let mut cache =
-            Cache::<u64, u64>::new(CacheLimits { bytes_max: 1 << 20, write_through: false }, identity);
+        let limits = CacheLimits { bytes_max: 1 << 20, write_through: false, keeps_clean: true };
+        let mut cache = Cache::<u64, u64>::new(limits, identity);
         assert_eq!(cache.find(5, |k| *k == 5), None);
         cache.insert_read(5, 5, None);
         assert!(cache.find(5, |k| *k == 5).is_some());

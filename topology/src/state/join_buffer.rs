@@ -2,19 +2,15 @@
 //! and key bytes. Owns that order, the bytes, and the time both sides of the join share; must not know windows.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
-
-use foldhash::fast::FixedState;
-use hashbrown::HashSet;
 
 use super::StateStore;
 use super::engine::Batch;
 use super::error::StoreError;
 use super::overlay::{Layer, Log, WHOLE};
 use super::restore::RestoredRows;
-use super::row_bytes::RowBytes;
+use super::rows::{RankedRows, RowBytes};
 use super::schema::join::{self, Side};
 use crate::record::RecordRun;
 use crate::serde::{Serde, SerdeError};
@@ -53,12 +49,13 @@ impl Default for JoinClock {
     }
 }
 
-/// Time, side and key bytes.
-type Place = (Timestamp, Side, RowBytes);
-
+/// Records of one key, time and side.
 struct Held<K, L, R> {
     key: K,
-    values: Vec<Sided<L, R>>,
+    first: Sided<L, R>,
+    more: Vec<Sided<L, R>>,
+    /// Whether the overlay has not seen it as it is.
+    is_dirty: bool,
     /// Whether the layers below may hold it: what comes and goes between two commits never gets there.
     is_below: bool,
 }
@@ -80,8 +77,11 @@ pub(crate) struct JoinBuffer<K, L, R> {
     right: Arc<dyn Serde<R>>,
     topic: Arc<str>,
     layer: Layer,
-    rows: BTreeMap<Place, Held<K, L, R>>,
-    dirty: HashSet<Place, FixedState>,
+    /// By the bytes of time, side and key, in order of time and side.
+    rows: RankedRows<(Timestamp, Side), Held<K, L, R>>,
+    /// The rows that became dirty, and those below that were forgotten, since both were last staged.
+    dirty: Vec<RowBytes>,
+    gone: Vec<RowBytes>,
     loaded: bool,
     /// The time both sides share; not state of the store, but of the operator whose two nodes meet here.
     pub(crate) clock: JoinClock,
@@ -108,8 +108,9 @@ where
             right,
             topic,
             layer,
-            rows: BTreeMap::new(),
-            dirty: HashSet::default(),
+            rows: RankedRows::new(join::PREFIX_BYTES),
+            dirty: Vec::new(),
+            gone: Vec::new(),
             loaded: false,
             clock: JoinClock::default(),
             now: Timestamp::UNKNOWN,
@@ -122,13 +123,12 @@ where
         StoreError::Serde { store: self.layer.store.clone(), source }
     }
 
-    fn key_bytes(&mut self, key: &K) -> Result<RowBytes, StoreError> {
-        let mut bytes = std::mem::take(&mut self.scratch);
-        bytes.clear();
-        let written = self.key.serialize(&self.topic, key, &mut bytes);
-        let owned = RowBytes::from(&bytes[..]);
-        self.scratch = bytes;
-        written.map(|()| owned).map_err(|source| self.fault(source))
+    /// Puts the bytes of a row's key into the scratch.
+    fn write_key(&mut self, time: Timestamp, side: Side, key: &K) -> Result<(), StoreError> {
+        self.row.clear();
+        join::put_prefix(time, side, &mut self.row);
+        let written = self.key.serialize(&self.topic, key, &mut self.row);
+        written.map_err(|source| self.fault(source))
     }
 
     /// Tells the time of the record in process.
@@ -139,14 +139,20 @@ where
     /// Holds a record beside those of the same key, time and side.
     pub(crate) fn put(&mut self, time: Timestamp, key: &K, value: Sided<L, R>) -> Result<(), StoreError> {
         self.load()?;
-        let place = (time, value.side(), self.key_bytes(key)?);
-        self.dirty.insert(place.clone());
-        let held = self.rows.entry(place).or_insert_with(|| Held {
+        let side = value.side();
+        self.write_key(time, side, key)?;
+        let (mut value, row) = (Some(value), &self.row);
+        let (_, held) = self.rows.get_or_insert(row, (time, side), || Held {
             key: key.clone(),
-            values: Vec::new(),
+            first: value.take().expect("a value is put once"),
+            more: Vec::new(),
+            is_dirty: false,
             is_below: false,
         });
-        held.values.push(value);
+        held.more.extend(value);
+        if !std::mem::replace(&mut held.is_dirty, true) {
+            self.dirty.push(RowBytes::from(&row[..]));
+        }
         Ok(())
     }
 
@@ -154,27 +160,14 @@ where
     pub(crate) fn remove(&mut self, time: Timestamp, side: Side, key: &K) -> Result<(), StoreError> {
         self.load()?;
         // Most matches are of times at which nothing waits: the key is written only when something does.
-        let nobody = RowBytes::from(&[][..]);
-        let from = Bound::Included((time, side, nobody));
-        if self
-            .rows
-            .range((from, Bound::Unbounded))
-            .next()
-            .is_none_or(|((t, s, _), _)| (*t, *s) != (time, side))
-        {
+        if !self.rows.has_rank((time, side)) {
             return Ok(());
         }
-        let place = (time, side, self.key_bytes(key)?);
-        self.forget(place);
-        Ok(())
-    }
-
-    fn forget(&mut self, place: Place) {
-        match self.rows.remove(&place) {
-            Some(held) if held.is_below => drop(self.dirty.insert(place)),
-            Some(_) => drop(self.dirty.remove(&place)),
-            None => {}
+        self.write_key(time, side, key)?;
+        if self.rows.remove(&self.row).is_some_and(|(_, held)| held.is_below) {
+            self.gone.push(RowBytes::from(&self.row[..]));
         }
+        Ok(())
     }
 
     /// Walks what is held in order and lets go what `is_open` does not hold back, until something of both sides is held
@@ -187,24 +180,35 @@ where
         self.load()?;
         self.clock.min_time = Timestamp(i64::MAX);
         let (mut left_open, mut right_open) = (false, false);
-        let mut gone = Vec::new();
-        for (place, held) in &self.rows {
-            let (time, side, _) = place;
-            self.clock.min_time = *time;
+        let mut due = Vec::new();
+        for (rank, rows) in self.rows.ranks() {
+            let (time, side) = rank;
+            self.clock.min_time = time;
             if left_open && right_open {
                 break;
             }
-            if is_open(*side, *time) {
-                match side {
-                    Side::Left => left_open = true,
-                    Side::Right => right_open = true,
-                }
+            if !is_open(side, time) {
+                due.push(rank);
                 continue;
             }
-            out.extend(held.values.iter().map(|value| (held.key.clone(), *time, value.clone())));
-            gone.push(place.clone());
+            match side {
+                Side::Left => left_open = true,
+                Side::Right => right_open = true,
+            }
+            // The next record is one of this time and side.
+            if left_open && right_open && rows > 1 {
+                break;
+            }
         }
-        gone.into_iter().for_each(|place| self.forget(place));
+        for rank in due {
+            while let Some((row, (time, _), Held { key, first, more, is_below, .. })) = self.rows.pop(rank) {
+                if is_below {
+                    self.gone.push(row);
+                }
+                let values = std::iter::once(first).chain(more);
+                out.extend(values.map(|value| (key.clone(), time, value)));
+            }
+        }
         Ok(())
     }
 
@@ -230,9 +234,13 @@ where
                 });
             })
             .ok_or_else(malformed)?;
-            let values = values.into_iter().collect::<Result<_, _>>().map_err(fault)?;
-            let typed = keys.deserialize(topic, key).map_err(fault)?;
-            rows.insert((time, side, RowBytes::from(key)), Held { key: typed, values, is_below: true });
+            let mut more: Vec<Sided<L, R>> = values.into_iter().collect::<Result<_, _>>().map_err(fault)?;
+            let key = keys.deserialize(topic, key).map_err(fault)?;
+            if !more.is_empty() {
+                let first = more.remove(0);
+                let make = || Held { key, first, more, is_dirty: false, is_below: true };
+                rows.get_or_insert(row, (time, side), make);
+            }
             Ok(())
         })?;
         self.loaded = true;
@@ -242,22 +250,17 @@ where
     fn unload(&mut self) {
         self.rows.clear();
         self.dirty.clear();
+        self.gone.clear();
         self.loaded = false;
         self.clock = JoinClock::default();
     }
 
-    fn stage(&mut self, place: &Place) -> Result<(), StoreError> {
-        let row = &mut self.row;
-        row.clear();
-        join::put_prefix(place.0, place.1, row);
-        row.extend_from_slice(&place.2);
-        let Some(held) = self.rows.get_mut(place) else {
-            return self.layer.stage(WHOLE, row, None, self.now);
-        };
-        held.is_below = true;
+    fn stage(&mut self, row: &RowBytes) -> Result<(), StoreError> {
+        let Some((_, held)) = self.rows.get_mut(row).filter(|(_, held)| held.is_dirty) else { return Ok(()) };
+        (held.is_dirty, held.is_below) = (false, true);
         self.scratch.clear();
-        join::put_list(held.values.len(), &mut self.scratch);
-        for value in &held.values {
+        join::put_list(1 + held.more.len(), &mut self.scratch);
+        for value in std::iter::once(&held.first).chain(&held.more) {
             let written = join::put_value(value.side(), &mut self.scratch, |out| match value {
                 Sided::Left(value) => self.left.serialize(&self.topic, value, out),
                 Sided::Right(value) => self.right.serialize(&self.topic, value, out),
@@ -283,8 +286,16 @@ where
     }
 
     fn settle(&mut self) -> Result<(), StoreError> {
-        let dirty = std::mem::take(&mut self.dirty);
-        dirty.iter().try_for_each(|place| self.stage(place))
+        // Deletions first: what went may have come again.
+        for row in self.gone.drain(..) {
+            if self.rows.get(&row).is_none() {
+                self.layer.stage(WHOLE, &row, None, self.now)?;
+            }
+        }
+        let mut dirty = std::mem::take(&mut self.dirty);
+        let staged = dirty.drain(..).try_for_each(|row| self.stage(&row));
+        self.dirty = dirty;
+        staged
     }
 
     fn drain_log(&mut self, log: &mut Log<'_>) {
@@ -292,7 +303,7 @@ where
     }
 
     fn is_flushed(&self) -> bool {
-        self.dirty.is_empty() && !self.layer.has_unlogged()
+        self.dirty.is_empty() && self.gone.is_empty() && !self.layer.has_unlogged()
     }
 
     fn prepare(&mut self) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ use super::entry::{Dirty, Entry};
 use super::error::StoreError;
 use super::overlay::{Layer, Log, WHOLE};
 use super::restore::RestoredRows;
+use super::rows::after_prefix;
 use super::staging;
 use crate::record::RecordRun;
 use crate::time::Timestamp;
@@ -221,9 +222,20 @@ where
     /// # Errors
     /// As [`range`](Self::range).
     pub fn prefix(&mut self, prefix: &[u8], out: &mut Vec<(K, Entry<V>)>) -> Result<(), StoreError> {
-        let end = after_prefix(prefix);
-        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        self.collect_bytes(Bound::Included(prefix), to, false, out)
+        if !self.layer.grouping().is_key(prefix) {
+            let end = after_prefix(prefix);
+            let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+            return self.collect_bytes(Bound::Included(prefix), to, false, out);
+        }
+        self.stage()?;
+        let (codec, mut whole) = (&self.codec, prefix.to_vec());
+        let all = (Bound::Unbounded, Bound::Unbounded);
+        self.layer.scan_key(WHOLE, prefix, all, false, &mut |rest, value| {
+            whole.truncate(prefix.len());
+            whole.extend_from_slice(rest);
+            out.push((codec.read_key(&whole)?, codec.read(value)?));
+            Ok(true)
+        })
     }
 
     fn collect(
@@ -293,14 +305,6 @@ where
     pub fn approximate_len(&self) -> Result<usize, StoreError> {
         Ok(self.layer.approximate_len()? + self.cache.dirty_len())
     }
-}
-
-/// The first bytes after all that begin with `prefix`.
-fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
-    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
-    let mut end = prefix[..=last].to_vec();
-    end[last] += 1;
-    Some(end)
 }
 
 impl<K, V> StateStore for KeyValueStore<K, V>

@@ -2,23 +2,24 @@
 //! Owns [`Overlay`] and [`Layer`]; must not know types, caches or changelog topics.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use super::engine::{Batch, Bounds, Engine, Keyspace, Rows, Visit, is_empty};
+use super::engine::{Batch, Bounds, Engine, Keyspace, Rows, Visit};
 use super::error::StoreError;
 use super::restore::RestoredRows;
-use super::row_bytes::{RowBytes, find, owned};
+use super::rows::{Grouping, RowBytes, RowTable, is_reversed};
 use crate::time::Timestamp;
 
 /// The uncommitted rows of one segment.
-pub(crate) type StagedMap = BTreeMap<RowBytes, Staged>;
+pub(crate) type StagedMap = RowTable<Staged>;
 
 /// An uncommitted row; `value` is `None` for a deletion.
 pub(crate) struct Staged {
     pub(crate) value: Option<RowBytes>,
-    pub(crate) timestamp: Timestamp,
-    logged: bool,
+    timestamp: Timestamp,
+    /// Which pass over the changelog it waits for, by its number.
+    pass: u32,
 }
 
 /// What the changelog gets of a row: key, value (`None` is a tombstone) and time.
@@ -44,10 +45,15 @@ pub(crate) struct Layer {
     pub(crate) store: Arc<str>,
     engine: Arc<Engine>,
     layout: Layout,
+    grouping: Grouping,
     segments: BTreeMap<i64, Keyspace>,
     staged: BTreeMap<i64, StagedMap>,
+    /// The room of the last commit's rows, for the next one's.
+    spare: Option<StagedMap>,
     bytes: usize,
     unlogged: usize,
+    /// How often the changelog was told what it had not seen.
+    passes: u32,
 }
 
 /// The name of a segment's keyspace. `store` cannot hold a slash: topics are named after it.
@@ -59,11 +65,16 @@ pub(crate) fn keyspace_name(store: &str, layout: Layout, segment: i64) -> String
 }
 
 impl Layer {
-    /// The bytes of `store` in `engine`.
-    pub(crate) fn open(engine: Arc<Engine>, store: Arc<str>, layout: Layout) -> Result<Self, StoreError> {
+    /// The bytes of `store` in `engine`. `grouping` tells which rows [`scan_key`](Self::scan_key) finds together.
+    pub(crate) fn open(
+        engine: Arc<Engine>,
+        store: Arc<str>,
+        layout: Layout,
+        grouping: Grouping,
+    ) -> Result<Self, StoreError> {
         let mut segments = BTreeMap::new();
         if layout == Layout::Whole {
-            segments.insert(WHOLE, engine.create(&keyspace_name(&store, layout, WHOLE))?);
+            segments.insert(WHOLE, engine.create(&keyspace_name(&store, layout, WHOLE), grouping)?);
         } else {
             let prefix = format!("{store}/");
             for (name, keyspace) in engine.view(|view| view.keyspaces(&prefix))? {
@@ -72,7 +83,9 @@ impl Layer {
                 }
             }
         }
-        Ok(Self { store, engine, layout, segments, staged: BTreeMap::new(), bytes: 0, unlogged: 0 })
+        let (staged, spare) = (BTreeMap::new(), None);
+        let (bytes, unlogged, passes) = (0, 0, 0);
+        Ok(Self { store, engine, layout, grouping, segments, staged, spare, bytes, unlogged, passes })
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -95,7 +108,7 @@ impl Layer {
         key: &[u8],
         f: impl FnOnce(Option<&[u8]>) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        if let Some(staged) = self.staged.get(&segment).and_then(|map| find(map, key)) {
+        if let Some(staged) = self.staged.get(&segment).and_then(|rows| rows.get(key)) {
             return f(staged.value.as_deref());
         }
         match self.segments.get(&segment) {
@@ -117,17 +130,17 @@ impl Layer {
             return Err(StoreError::KeyTooLong { store: self.store.clone(), bytes: key.len(), bytes_max });
         }
         let added = value.map_or(0, <[u8]>::len);
-        let staged = Staged { value: value.map(Into::into), timestamp, logged: false };
-        match self.staged.entry(segment).or_default().entry(key.into()) {
-            Entry::Occupied(mut there) => {
-                self.bytes = self.bytes + added - there.get().value.as_ref().map_or(0, |v| v.len());
-                self.unlogged += usize::from(there.get().logged);
-                there.insert(staged);
+        let staged = Staged { value: value.map(Into::into), timestamp, pass: self.passes };
+        let (grouping, spare) = (self.grouping, &mut self.spare);
+        let fresh = || spare.take().unwrap_or_else(|| StagedMap::new(grouping));
+        match self.staged.entry(segment).or_insert_with(fresh).insert(key, staged) {
+            Some(before) => {
+                self.bytes = self.bytes + added - before.value.as_ref().map_or(0, |value| value.len());
+                self.unlogged += usize::from(before.pass != self.passes);
             }
-            Entry::Vacant(place) => {
+            None => {
                 self.bytes += added + key.len() + size_of::<Staged>();
                 self.unlogged += 1;
-                place.insert(staged);
             }
         }
         Ok(())
@@ -152,47 +165,43 @@ impl Layer {
         reverse: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
-        if is_empty(bounds) {
+        if is_reversed(bounds) {
             return Ok(());
         }
-        let mut above = self.staged.get(&segment).map(|map| map.range(owned(bounds)));
-        let mut step = || {
-            let range = above.as_mut()?;
-            if reverse { range.next_back() } else { range.next() }
+        let above = self.staged.get(&segment).map(|rows| rows.range(bounds));
+        let below = |visit: &mut Visit<'_>| match self.segments.get(&segment) {
+            Some(&keyspace) => self.engine.view(|view| view.scan(keyspace, bounds, reverse, visit)),
+            None => Ok(()),
         };
-        let (mut head, mut wanted) = (step(), true);
-        if let Some(&keyspace) = self.segments.get(&segment) {
-            self.engine.view(|view| {
-                view.scan(keyspace, bounds, reverse, &mut |key, value| {
-                    let mut hidden = false;
-                    while let Some((over, staged)) = head {
-                        let order = if reverse { key.cmp(&**over) } else { (**over).cmp(key) };
-                        if order.is_gt() {
-                            break;
-                        }
-                        hidden = order.is_eq();
-                        if let Some(value) = &staged.value {
-                            wanted = visit(over, value)?;
-                        }
-                        if !wanted {
-                            return Ok(false);
-                        }
-                        head = step();
-                    }
-                    if !hidden {
-                        wanted = visit(key, value)?;
-                    }
-                    Ok(wanted)
-                })
-            })?;
+        merged(above, below, reverse, visit)
+    }
+
+    /// Visits the newest rows of one key of one segment, by the rest of their keys' bytes: those within `bounds`, in order
+    /// or against it, until `visit` answers `false`.
+    pub(crate) fn scan_key(
+        &self,
+        segment: i64,
+        key: &[u8],
+        bounds: Bounds<'_>,
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        if is_reversed(bounds) {
+            return Ok(());
         }
-        while let Some((over, staged)) = head.filter(|_| wanted) {
-            if let Some(value) = &staged.value {
-                wanted = visit(over, value)?;
+        let (above, of) = (self.staged.get(&segment).map(|rows| rows.of_key(key, bounds)), self.grouping);
+        let below = |visit: &mut Visit<'_>| match self.segments.get(&segment) {
+            Some(&keyspace) => {
+                self.engine.view(|view| view.scan_key(keyspace, (key, of), bounds, reverse, visit))
             }
-            head = step();
-        }
-        Ok(())
+            None => Ok(()),
+        };
+        merged(above, below, reverse, visit)
+    }
+
+    /// Which rows [`scan_key`](Self::scan_key) finds together.
+    pub(crate) fn grouping(&self) -> Grouping {
+        self.grouping
     }
 
     /// All segments that may hold rows, in order of time.
@@ -212,12 +221,16 @@ impl Layer {
         if self.unlogged == 0 {
             return;
         }
-        for (key, staged) in self.staged.values_mut().flatten() {
-            if !staged.logged {
-                log(key, staged.value.as_deref(), staged.timestamp);
-                staged.logged = true;
-            }
+        let passes = self.passes;
+        for rows in self.staged.values() {
+            let Ok(()) = rows.for_each_in_order(|key, staged| {
+                if staged.pass == passes {
+                    log(key, staged.value.as_deref(), staged.timestamp);
+                }
+                Ok::<(), Infallible>(())
+            });
         }
+        self.passes = self.passes.wrapping_add(1);
         self.unlogged = 0;
     }
 
@@ -240,7 +253,8 @@ impl Layer {
         if let Some(&keyspace) = self.segments.get(&segment) {
             return Ok(keyspace);
         }
-        let keyspace = self.engine.create(&keyspace_name(&self.store, self.layout, segment))?;
+        let keyspace =
+            self.engine.create(&keyspace_name(&self.store, self.layout, segment), self.grouping)?;
         self.segments.insert(segment, keyspace);
         Ok(keyspace)
     }
@@ -271,6 +285,10 @@ impl Layer {
 
     /// Drops the overlay: it was committed, or is to be forgotten.
     pub(crate) fn clear(&mut self) {
+        if let Some((_, mut rows)) = self.staged.pop_last() {
+            rows.clear();
+            self.spare = Some(rows);
+        }
         self.staged.clear();
         self.bytes = 0;
         self.unlogged = 0;
@@ -291,7 +309,7 @@ impl Layer {
 
     /// Rows of the engine, and rows of the overlay whether new or not.
     pub(crate) fn approximate_len(&self) -> Result<usize, StoreError> {
-        let staged: usize = self.staged.values().map(BTreeMap::len).sum();
+        let staged: usize = self.staged.values().map(RowTable::len).sum();
         let committed = self.engine.view(|view| {
             self.segments
                 .values()
@@ -305,6 +323,48 @@ impl Layer {
         let name = mark_name(name, &self.store);
         self.engine.view(|view| view.mark(&name))
     }
+}
+
+/// Visits the rows of an overlay and of the engine below it in one order; where both have a row, the overlay's holds.
+fn merged<'t>(
+    mut above: Option<impl DoubleEndedIterator<Item = (&'t RowBytes, &'t Staged)>>,
+    below: impl FnOnce(&mut Visit<'_>) -> Result<(), StoreError>,
+    reverse: bool,
+    visit: &mut Visit<'_>,
+) -> Result<(), StoreError> {
+    let mut step = || {
+        let rows = above.as_mut()?;
+        if reverse { rows.next_back() } else { rows.next() }
+    };
+    let (mut head, mut wanted) = (step(), true);
+    below(&mut |key, value| {
+        let mut hidden = false;
+        while let Some((over, staged)) = head {
+            let order = if reverse { key.cmp(over) } else { (**over).cmp(key) };
+            if order.is_gt() {
+                break;
+            }
+            hidden = order.is_eq();
+            if let Some(value) = &staged.value {
+                wanted = visit(over, value)?;
+            }
+            if !wanted {
+                return Ok(false);
+            }
+            head = step();
+        }
+        if !hidden {
+            wanted = visit(key, value)?;
+        }
+        Ok(wanted)
+    })?;
+    while let Some((over, staged)) = head.filter(|_| wanted) {
+        if let Some(value) = &staged.value {
+            wanted = visit(over, value)?;
+        }
+        head = step();
+    }
+    Ok(())
 }
 
 /// The name of a store's mark in its engine.

@@ -3,12 +3,14 @@
 //! threads, nor what keys and values mean.
 
 use std::cmp::Ordering;
-use std::ops::Bound;
+use std::ops::{Bound, RangeBounds};
 
 use super::builder::StoreKind;
+use super::engine::Bounds;
 use super::error::StoreError;
 use super::overlay::WHOLE;
 use super::reader::StateSnapshot;
+use super::rows::{Grouping, after_prefix};
 use super::schema::{session, window};
 use crate::time::Timestamp;
 
@@ -95,6 +97,16 @@ impl RowShape {
         }
     }
 
+    /// Which rows belong to one key.
+    fn grouping(self) -> Grouping {
+        match self {
+            Self::Plain => Grouping::Single,
+            Self::Windows(_) => Grouping::Suffix(window::SUFFIX_BYTES),
+            Self::Sessions(_) => Grouping::Suffix(session::SUFFIX_BYTES),
+            Self::Versions { .. } => Grouping::Suffix(SINCE_BYTES),
+        }
+    }
+
     /// Splits a row's key into the key, and first and last time; they are one except for sessions, and nought without
     /// time.
     pub(crate) fn split(self, row: &[u8]) -> Option<(&[u8], Timestamp, Timestamp)> {
@@ -168,7 +180,8 @@ impl RowShape {
         let mut runs = Vec::new();
         for segment in snapshot.segments()?.into_iter().filter(|segment| (first..=last).contains(segment)) {
             let (mut run, mut visited) = (Run::default(), 0);
-            snapshot.range(segment, bounds.0, bounds.1, wanted.reverse, |row, value| {
+            let place = (segment, self.grouping(), &wanted.keys);
+            scan(snapshot, place, bounds, wanted.reverse, |row, value| {
                 visited += 1;
                 if self.holds(row, wanted, times) {
                     if run.rows.len() == wanted.limit {
@@ -246,12 +259,42 @@ impl RowShape {
     }
 }
 
+/// Visits the rows of a segment within bounds. Of one key's rows it visits no others: they are found without an order of
+/// all rows.
+fn scan(
+    snapshot: &StateSnapshot<'_>,
+    (segment, grouping, keys): (i64, Grouping, &KeyBytes),
+    (from, to): Bounds<'_>,
+    reverse: bool,
+    mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, StoreError>,
+) -> Result<(), StoreError> {
+    let KeyBytes::One(key) = keys else { return snapshot.range(segment, from, to, reverse, visit) };
+    if grouping == Grouping::Single {
+        let is_within = RangeBounds::<[u8]>::contains(&(from, to), &key[..]);
+        let row = if is_within { snapshot.get(segment, key)? } else { None };
+        return row.map_or(Ok(()), |value| visit(key, value).map(drop));
+    }
+    let of_key = |bound: Bound<&'_ [u8]>| match bound {
+        Bound::Included(row) => row.strip_prefix(&key[..]).map(|rest| Bound::Included(rest.to_vec())),
+        Bound::Excluded(row) => row.strip_prefix(&key[..]).map(|rest| Bound::Excluded(rest.to_vec())),
+        Bound::Unbounded => None,
+    };
+    // What lies behind the row of another key is told from all rows.
+    let (Some(first), Some(last)) = (of_key(from), of_key(to)) else {
+        return snapshot.range(segment, from, to, reverse, visit);
+    };
+    let bounds = (first.as_ref().map(|rest| &rest[..]), last.as_ref().map(|rest| &rest[..]));
+    let mut row = key.clone();
+    snapshot.of_key(segment, (key, grouping), bounds, reverse, |rest, value| {
+        row.truncate(key.len());
+        row.extend_from_slice(rest);
+        visit(&row, value)
+    })
+}
+
 /// Everything before the first bytes that do not begin with `prefix`.
 fn behind(prefix: &[u8]) -> Bound<Vec<u8>> {
-    let Some(last) = prefix.iter().rposition(|byte| *byte < u8::MAX) else { return Bound::Unbounded };
-    let mut end = prefix[..=last].to_vec();
-    end[last] += 1;
-    Bound::Excluded(end)
+    after_prefix(prefix).map_or(Bound::Unbounded, Bound::Excluded)
 }
 
 /// The first rows of all runs, in one order, and the row to go on behind, if there may be more.
@@ -277,14 +320,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn a_prefix_ends_where_the_next_one_begins() {
-        assert_eq!(behind(b"ab"), Bound::Excluded(b"ac".to_vec()));
-        assert_eq!(behind(&[1, 255, 255]), Bound::Excluded(vec![2]));
-        assert_eq!(behind(&[255]), Bound::Unbounded);
-        assert_eq!(behind(b""), Bound::Unbounded);
-    }
 
     /// What one source answers that has these keys.
     fn run(mut keys: Vec<u8>, after: Option<u8>, limit: usize, reverse: bool) -> Run {

@@ -6,9 +6,10 @@ use std::fmt;
 use std::ops::Bound;
 use std::sync::{Arc, Weak};
 
-use super::engine::{Engine, View};
+use super::engine::{Bounds, Engine, View};
 use super::error::StoreError;
 use super::overlay::{Layer, Layout, keyspace_name, mark_name};
+use super::rows::Grouping;
 use crate::time::Timestamp;
 
 /// Reads the committed state of one task. Cloned freely; answers [`StoreError::Unknown`] once the task is closed.
@@ -114,6 +115,24 @@ impl StateSnapshot<'_> {
     ) -> Result<(), StoreError> {
         match self.view.keyspace(&keyspace_name(self.store, self.layout, segment))? {
             Some(keyspace) => self.view.scan(keyspace, (from, to), reverse, &mut visit),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`range`](Self::range), of the rows of one key, by the rest of their keys' bytes.
+    ///
+    /// # Errors
+    /// As [`range`](Self::range).
+    pub(crate) fn of_key(
+        &self,
+        segment: i64,
+        key: (&[u8], Grouping),
+        bounds: Bounds<'_>,
+        reverse: bool,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
+        match self.view.keyspace(&keyspace_name(self.store, self.layout, segment))? {
+            Some(keyspace) => self.view.scan_key(keyspace, key, bounds, reverse, &mut visit),
             None => Ok(()),
         }
     }

@@ -11,7 +11,7 @@ use super::engine::Batch;
 use super::error::StoreError;
 use super::overlay::{Layer, Log, WHOLE};
 use super::restore::RestoredRows;
-use super::schema::buffer::{self, BufferRow};
+use super::schema::buffer::{self, RowToWrite};
 use crate::record::{Record, RecordMetadata, RecordRun};
 use crate::serde::{Serde, SerdeError};
 use crate::time::Timestamp;
@@ -84,11 +84,11 @@ where
         row.extend_from_slice(&self.sequence.to_be_bytes());
         let written = self.value.serialize(&self.topic, &record.value, &mut value);
         written.map_err(|source| self.fault(source))?;
-        let context = BufferRow {
+        let context = RowToWrite {
             time: Timestamp(0),
             timestamp: record.timestamp,
-            metadata,
-            headers: record.headers.clone(),
+            metadata: &metadata,
+            headers: &record.headers,
             prior: None,
             old: None,
             new: Some(&value),

@@ -2,20 +2,16 @@
 //! bytes of Kafka's time-ordered key-value change buffer. Owns order and weight; must not know when to let go.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
-
-use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashSet};
 
 use super::StateStore;
 use super::engine::Batch;
 use super::error::StoreError;
 use super::overlay::{Layer, Log, WHOLE};
 use super::restore::RestoredRows;
-use super::row_bytes::RowBytes;
-use super::schema::buffer::{self, BufferRow, VERSION_HEADER};
+use super::rows::{RankedRows, RowBytes};
+use super::schema::buffer::{self, RowToWrite, VERSION_HEADER};
 use crate::record::{Headers, RecordMetadata, RecordRun};
 use crate::serde::{Serde, SerdeError};
 use crate::time::Timestamp;
@@ -76,14 +72,13 @@ pub struct BufferStats {
     pub byte_len: usize,
 }
 
-/// A row's place in the order: buffer time and key bytes.
-type Place = (Timestamp, RowBytes);
-
 struct Row<K, C> {
     key: K,
     record: Buffered<C>,
     prior: Option<Box<[u8]>>,
     weight: usize,
+    /// Whether the overlay has not seen it as it is.
+    is_dirty: bool,
 }
 
 /// Held-back records, at most one a key. A record for a key already there takes the place and keeps the buffer time.
@@ -92,9 +87,13 @@ pub struct SuppressBuffer<K, C> {
     change_serde: Arc<dyn ChangeSerde<C>>,
     topic: Arc<str>,
     layer: Layer,
-    rows: BTreeMap<Place, Row<K, C>>,
-    times: HashMap<RowBytes, Timestamp, FixedState>,
-    dirty: HashSet<RowBytes, FixedState>,
+    /// By key bytes, in order of buffer time.
+    rows: RankedRows<Timestamp, Row<K, C>>,
+    /// The keys of rows that became dirty, and of those that were taken out, since both were last staged.
+    dirty: Vec<RowBytes>,
+    gone: Vec<RowBytes>,
+    /// Whether rows are weighed as they come.
+    weighs: bool,
     byte_len: usize,
     loaded: bool,
     scratch: Scratch,
@@ -124,9 +123,10 @@ where
             change_serde,
             topic,
             layer,
-            rows: BTreeMap::new(),
-            times: HashMap::default(),
-            dirty: HashSet::default(),
+            rows: RankedRows::new(0),
+            dirty: Vec::new(),
+            gone: Vec::new(),
+            weighs: true,
             byte_len: 0,
             loaded: false,
             scratch: Scratch::default(),
@@ -150,22 +150,37 @@ where
     pub fn put(&mut self, time: Timestamp, key: K, record: Buffered<C>) -> Result<(), StoreError> {
         self.load()?;
         self.serialize_key(&key)?;
-        let key_bytes = RowBytes::from(&self.scratch.key[..]);
-        let place = (*self.times.entry(key_bytes.clone()).or_insert(time), key_bytes);
-        let (old, new) = self.serialize_change(&record.change)?;
-        let prior = match self.rows.remove(&place) {
-            Some(row) => {
-                self.byte_len -= row.weight;
-                row.prior
-            }
-            None => old.then(|| self.scratch.old.as_slice().into()),
-        };
-        let row = borrowed(&self.scratch, place.0, &record, prior.as_deref(), old, new);
-        let weight = row.weight(place.1.len());
-        self.byte_len += weight;
-        self.dirty.insert(place.1.clone());
-        self.rows.insert(place, Row { key, record, prior, weight });
+        let weighed = if self.weighs { Some(self.serialize_change(&record.change)?) } else { None };
+        let Self { rows, dirty, scratch, change_serde, topic, layer, .. } = self;
+        let mut prior = None;
+        if rows.get(&scratch.key).is_none() {
+            scratch.old.clear();
+            let old = change_serde.serialize_old(topic, &record.change, &mut scratch.old);
+            let old = old.map_err(|source| StoreError::Serde { store: layer.store.clone(), source })?;
+            prior = old.then(|| scratch.old.as_slice().into());
+        }
+        let mut fresh = Some((key, record));
+        let (time, row) = rows.get_or_insert(&scratch.key, time, || {
+            let (key, record) = fresh.take().expect("a row is made once");
+            Row { key, record, prior, weight: 0, is_dirty: false }
+        });
+        if let Some((_, record)) = fresh {
+            row.record = record;
+        }
+        if !std::mem::replace(&mut row.is_dirty, true) {
+            dirty.push(RowBytes::from(&scratch.key[..]));
+        }
+        if let Some((old, new)) = weighed {
+            let weight = to_write(scratch, (time, &row.record, row.prior.as_deref()), (old, new));
+            let weight = weight.weight(scratch.key.len());
+            self.byte_len = self.byte_len + weight - std::mem::replace(&mut row.weight, weight);
+        }
         Ok(())
+    }
+
+    /// Weighs rows only when their weight is asked for, instead of each as it comes. To be called before the first one.
+    pub(crate) fn weigh_when_asked(&mut self) {
+        self.weighs = false;
     }
 
     fn serialize_key(&mut self, key: &K) -> Result<(), StoreError> {
@@ -196,11 +211,13 @@ where
         out: &mut Vec<Evicted<K, C>>,
     ) -> Result<(), StoreError> {
         self.load()?;
-        while !self.rows.is_empty() && pred(&self.stats()) {
-            let Some(((_, key), row)) = self.rows.pop_first() else { break };
+        while let Some(min_time) = self.rows.first_rank() {
+            if !pred(&BufferStats { min_time, len: self.rows.len(), byte_len: self.byte_len }) {
+                break;
+            }
+            let Some((key, _, row)) = self.rows.pop_first() else { break };
             self.byte_len -= row.weight;
-            self.times.remove(&key);
-            self.dirty.insert(key);
+            self.gone.push(key);
             out.push(Evicted { key: row.key, record: row.record, prior: row.prior });
         }
         Ok(())
@@ -212,15 +229,13 @@ where
     /// When the key cannot be written, or what was committed cannot be read.
     pub fn remove(&mut self, key: &K) -> Result<(), StoreError> {
         self.load()?;
-        if self.rows.is_empty() {
+        if self.rows.len() == 0 {
             return Ok(());
         }
         self.serialize_key(key)?;
-        if let Some((key, time)) = self.times.remove_entry(&RowBytes::from(&self.scratch.key[..])) {
-            if let Some(row) = self.rows.remove(&(time, key.clone())) {
-                self.byte_len -= row.weight;
-            }
-            self.dirty.insert(key);
+        if let Some((_, row)) = self.rows.remove(&self.scratch.key) {
+            self.byte_len -= row.weight;
+            self.gone.push(RowBytes::from(&self.scratch.key[..]));
         }
         Ok(())
     }
@@ -233,15 +248,7 @@ where
     pub fn prior(&mut self, key: &K) -> Result<Option<Option<&[u8]>>, StoreError> {
         self.load()?;
         self.serialize_key(key)?;
-        let key = RowBytes::from(&self.scratch.key[..]);
-        let place = self.times.get(&key).map(|time| (*time, key));
-        Ok(place.and_then(|place| self.rows.get(&place)).map(|row| row.prior.as_deref()))
-    }
-
-    /// How full the buffer is.
-    fn stats(&self) -> BufferStats {
-        let min_time = self.rows.first_key_value().map_or(Timestamp(i64::MAX), |((time, _), _)| *time);
-        BufferStats { min_time, len: self.rows.len(), byte_len: self.byte_len }
+        Ok(self.rows.get(&self.scratch.key).map(|(_, row)| row.prior.as_deref()))
     }
 
     /// The lowest buffer time; `None` when the buffer is empty.
@@ -250,7 +257,7 @@ where
     /// When what was committed cannot be read.
     pub fn min_time(&mut self) -> Result<Option<Timestamp>, StoreError> {
         self.load()?;
-        Ok(self.rows.first_key_value().map(|((time, _), _)| *time))
+        Ok(self.rows.first_rank())
     }
 
     /// How many records are buffered.
@@ -269,7 +276,17 @@ where
     /// When what was committed cannot be read.
     pub fn byte_len(&mut self) -> Result<usize, StoreError> {
         self.load()?;
-        Ok(self.byte_len)
+        if self.weighs {
+            return Ok(self.byte_len);
+        }
+        let Self { rows, scratch, change_serde, topic, layer, .. } = self;
+        rows.iter().try_fold(0, |sum, (key, time, row)| {
+            let written = serialize(&**change_serde, topic, &row.record.change, scratch);
+            let written =
+                written.map_err(|source| StoreError::Serde { store: layer.store.clone(), source })?;
+            let row = to_write(scratch, (time, &row.record, row.prior.as_deref()), written);
+            Ok(sum + row.weight(key.len()))
+        })
     }
 
     /// Reads what the layers below hold, once after opening, restoring and rolling back.
@@ -277,7 +294,7 @@ where
         if self.loaded {
             return Ok(());
         }
-        let Self { key_serde, change_serde, topic, layer, rows, times, byte_len, .. } = self;
+        let Self { key_serde, change_serde, topic, layer, rows, weighs, byte_len, .. } = self;
         let store = layer.store.clone();
         let fault = |source| StoreError::Serde { store: store.clone(), source };
         layer.scan(WHOLE, (Bound::Unbounded, Bound::Unbounded), false, &mut |key, value| {
@@ -285,18 +302,14 @@ where
                 let reason = "not a row of a suppression buffer".to_owned();
                 return Err(fault(SerdeError::Malformed { format: "buffer row", reason }));
             };
-            let weight = row.weight(key.len());
+            let weight = if *weighs { row.to_write().weight(key.len()) } else { 0 };
             let change = change_serde.deserialize(topic, row.old, row.new).map_err(fault)?;
             let typed = key_serde.deserialize(topic, key).map_err(fault)?;
             let record =
                 Buffered { change, timestamp: row.timestamp, headers: row.headers, metadata: row.metadata };
-            let key = RowBytes::from(key);
-            times.insert(key.clone(), row.time);
+            let prior = row.prior.map(Into::into);
             *byte_len += weight;
-            rows.insert(
-                (row.time, key),
-                Row { key: typed, record, prior: row.prior.map(Into::into), weight },
-            );
+            rows.get_or_insert(key, row.time, || Row { key: typed, record, prior, weight, is_dirty: false });
             Ok(())
         })?;
         self.loaded = true;
@@ -305,26 +318,24 @@ where
 
     fn unload(&mut self) {
         self.rows.clear();
-        self.times.clear();
         self.dirty.clear();
+        self.gone.clear();
         self.byte_len = 0;
         self.loaded = false;
     }
 
     fn stage(&mut self, key: &RowBytes) -> Result<(), StoreError> {
-        let place = self.times.get(key).map(|time| (*time, key.clone()));
-        let Some((place, row)) = place.and_then(|place| self.rows.get_key_value(&place)) else {
-            return self.layer.stage(WHOLE, key, None, Timestamp::UNKNOWN);
-        };
-        let scratch = &mut self.scratch;
-        let (old, new) = serialize(&*self.change_serde, &self.topic, &row.record.change, scratch)
-            .map_err(|source| StoreError::Serde { store: self.layer.store.clone(), source })?;
+        let Self { rows, scratch, change_serde, topic, layer, .. } = self;
+        let Some((time, row)) = rows.get_mut(key).filter(|(_, row)| row.is_dirty) else { return Ok(()) };
+        row.is_dirty = false;
+        let written = serialize(&**change_serde, topic, &row.record.change, scratch)
+            .map_err(|source| StoreError::Serde { store: layer.store.clone(), source })?;
         let mut bytes = std::mem::take(&mut scratch.row);
         bytes.clear();
-        borrowed(scratch, place.0, &row.record, row.prior.as_deref(), old, new).write(&mut bytes);
+        to_write(scratch, (time, &row.record, row.prior.as_deref()), written).write(&mut bytes);
         // Stamped by the log, as its deletion is: compaction may not take a deletion before what it deletes.
-        let outcome = self.layer.stage(WHOLE, key, Some(&bytes), Timestamp::UNKNOWN);
-        self.scratch.row = bytes;
+        let outcome = layer.stage(WHOLE, key, Some(&bytes), Timestamp::UNKNOWN);
+        scratch.row = bytes;
         outcome
     }
 }
@@ -342,19 +353,16 @@ fn serialize<C: 'static>(
     Ok((old, serde.serialize_new(topic, change, &mut scratch.new)?))
 }
 
-fn borrowed<'a, C>(
+fn to_write<'a, C>(
     scratch: &'a Scratch,
-    time: Timestamp,
-    record: &Buffered<C>,
-    prior: Option<&'a [u8]>,
-    old: bool,
-    new: bool,
-) -> BufferRow<'a> {
-    BufferRow {
+    (time, record, prior): (Timestamp, &'a Buffered<C>, Option<&'a [u8]>),
+    (old, new): (bool, bool),
+) -> RowToWrite<'a> {
+    RowToWrite {
         time,
         timestamp: record.timestamp,
-        metadata: record.metadata.clone(),
-        headers: record.headers.clone(),
+        metadata: &record.metadata,
+        headers: &record.headers,
         prior,
         old: old.then_some(&scratch.old[..]),
         new: new.then_some(&scratch.new[..]),
@@ -375,8 +383,16 @@ where
     }
 
     fn settle(&mut self) -> Result<(), StoreError> {
-        let dirty = std::mem::take(&mut self.dirty);
-        dirty.iter().try_for_each(|key| self.stage(key))
+        // Deletions first: a key that went may have come again.
+        for key in self.gone.drain(..) {
+            if self.rows.get(&key).is_none() {
+                self.layer.stage(WHOLE, &key, None, Timestamp::UNKNOWN)?;
+            }
+        }
+        let mut dirty = std::mem::take(&mut self.dirty);
+        let staged = dirty.drain(..).try_for_each(|key| self.stage(&key));
+        self.dirty = dirty;
+        staged
     }
 
     fn drain_log(&mut self, log: &mut Log<'_>) {
@@ -384,7 +400,7 @@ where
     }
 
     fn is_flushed(&self) -> bool {
-        self.dirty.is_empty() && !self.layer.has_unlogged()
+        self.dirty.is_empty() && self.gone.is_empty() && !self.layer.has_unlogged()
     }
 
     fn prepare(&mut self) -> Result<(), StoreError> {

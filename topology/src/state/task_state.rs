@@ -85,6 +85,7 @@ impl TaskState {
             let limits = CacheLimits {
                 bytes_max: decl.cache_bytes_max.unwrap_or(shared),
                 write_through: !decl.cached,
+                keeps_clean: decl.cached || !matches!(**engine, Engine::Memory(_)),
             };
             let topic = settings.changelog_topics[index].clone();
             let store = (decl.make)(&StoreSettings { engine: engine.clone(), topic, limits })?;

@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 const OBSERVED: &str = "observed";
 
 /// Bytes behind the key of a row: the time since which its version holds.
-const SUFFIX_BYTES: usize = 8;
+pub(super) const SUFFIX_BYTES: usize = 8;
 
 /// What became of a version that was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub struct VersionedStore<K, V> {
     committed: Timestamp,
     log: Vec<u8>,
     unlogged: Vec<Unlogged>,
-    /// Scratch: both ends of a range of rows. The first one begins with the key in question.
-    range: (Vec<u8>, Vec<u8>),
+    /// Scratch: the bytes of the key in question.
+    key: Vec<u8>,
     types: PhantomData<fn(K, V)>,
 }
 
@@ -67,7 +67,7 @@ where
             committed: Timestamp::UNKNOWN,
             log: Vec::new(),
             unlogged: Vec::new(),
-            range: (Vec::new(), Vec::new()),
+            key: Vec::new(),
             types: PhantomData,
         };
         store.read_marks()?;
@@ -103,8 +103,8 @@ where
         let entry = value.map(|value| Entry { value, timestamp: time });
         let (row, value) = self.codec.row(key, &time.0.to_be_bytes(), entry.as_ref())?;
         let key_len = row.len() - SUFFIX_BYTES;
-        self.range.0.clear();
-        self.range.0.extend_from_slice(&row[..key_len]);
+        self.key.clear();
+        self.key.extend_from_slice(&row[..key_len]);
         let (value_at, bytes) = (self.log.len() + key_len, value.map(|value| &value[SUFFIX_BYTES..]));
         let unlogged = Unlogged { key: self.log.len(), value: bytes.map(|_| value_at), time };
         self.log.extend_from_slice(&row[..key_len]);
@@ -118,62 +118,60 @@ where
         Ok(until.map_or(Put::Latest, Put::Until))
     }
 
-    /// Visits the versions of the key in the scratch range that begin in `from..=to`, or the latest first, until `visit`
-    /// answers `false`: the row, the time since when it holds, and its value's bytes.
+    /// Visits the versions of the key in question that begin in `from..=to`, or the latest first, until `visit` answers
+    /// `false`: the time since when it holds, and its value's bytes.
     fn scan(
-        &mut self,
+        &self,
         (from, to): (Timestamp, Timestamp),
         reverse: bool,
-        mut visit: impl FnMut(&Codec<K, V>, &[u8], Timestamp, &[u8]) -> Result<bool, StoreError>,
+        mut visit: impl FnMut(&Codec<K, V>, Timestamp, &[u8]) -> Result<bool, StoreError>,
     ) -> Result<(), StoreError> {
-        let (mut first, mut last) = std::mem::take(&mut self.range);
-        let key_len = first.len();
-        last.clear();
-        last.extend_from_slice(&first);
-        first.extend_from_slice(&from.0.to_be_bytes());
-        last.extend_from_slice(&to.0.to_be_bytes());
-        let (codec, key) = (&self.codec, &first[..key_len]);
+        let (first, last) = (from.0.to_be_bytes(), to.0.to_be_bytes());
         let bounds = (Bound::Included(&first[..]), Bound::Included(&last[..]));
-        let visited = self.layer.scan_while(WHOLE, bounds, reverse, &mut |row, value| {
-            version(row, key).map_or(Ok(true), |time| visit(codec, row, time, value))
-        });
-        first.truncate(key_len);
-        self.range = (first, last);
-        visited
+        self.layer.scan_key(WHOLE, &self.key, bounds, reverse, &mut |since, value| {
+            let since = since.try_into().map(i64::from_be_bytes);
+            since.map_or(Ok(true), |since| visit(&self.codec, Timestamp(since), value))
+        })
     }
 
-    /// Puts a key's bytes into the scratch range.
+    /// Puts a key's bytes into the scratch.
     fn begin(&mut self, key: &K) -> Result<(), StoreError> {
-        self.range.0.clear();
-        self.codec.append_key(key, &mut self.range.0)
+        self.key.clear();
+        self.codec.append_key(key, &mut self.key)
     }
 
-    /// The time of the first version behind `time` of the key in the scratch range.
+    /// The time of the first version behind `time` of the key in the scratch.
     fn next_version(&mut self, time: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         let mut next = None;
-        self.scan((time.plus_millis(1), Timestamp(i64::MAX)), false, |_, _, time, _| {
+        self.scan((time.plus_millis(1), Timestamp(i64::MAX)), false, |_, time, _| {
             next = Some(time);
             Ok(false)
         })?;
         Ok(next)
     }
 
-    /// Removes the versions of the key in the scratch range that ended before the history begins.
+    /// Removes the versions of the key in the scratch that ended before the history begins.
     fn forget(&mut self) -> Result<(), StoreError> {
         let horizon = self.horizon();
         if horizon.0 < 0 {
             return Ok(());
         }
         let (mut gone, mut held) = (Vec::new(), false);
-        self.scan((Timestamp(0), horizon), true, |_, row, _, _| {
+        self.scan((Timestamp(0), horizon), true, |_, since, _| {
             // The first one still holds when the history begins.
             if held {
-                gone.push(row.to_vec());
+                gone.push(since);
             }
             held = true;
             Ok(true)
         })?;
-        gone.iter().try_for_each(|row| self.layer.stage(WHOLE, row, None, horizon))
+        let (layer, key) = (&mut self.layer, &mut self.key);
+        let key_len = key.len();
+        gone.iter().try_for_each(|since| {
+            key.truncate(key_len);
+            key.extend_from_slice(&since.0.to_be_bytes());
+            layer.stage(WHOLE, key, None, horizon)
+        })
     }
 
     /// The latest version of a key; `None` when it was deleted.
@@ -227,7 +225,7 @@ where
         }
         self.begin(key)?;
         let mut entry = None;
-        self.scan((Timestamp(0), time), true, |codec, _, _, value| {
+        self.scan((Timestamp(0), time), true, |codec, _, value| {
             if !value.is_empty() {
                 entry = Some(codec.read(value)?);
             }
@@ -250,17 +248,11 @@ where
     ) -> Result<(), StoreError> {
         let first = self.get_as_of(key, from)?.map_or(from, |entry| entry.timestamp);
         self.begin(key)?;
-        self.scan((first.max(Timestamp(0)), to), false, |codec, _, time, value| {
+        self.scan((first.max(Timestamp(0)), to), false, |codec, time, value| {
             out.push((time, if value.is_empty() { None } else { Some(codec.read(value)?.value) }));
             Ok(true)
         })
     }
-}
-
-/// The time in a row's key, if it is one of `key` and not of a longer key that begins with it.
-fn version(row: &[u8], key: &[u8]) -> Option<Timestamp> {
-    let (found, time) = row.split_last_chunk::<SUFFIX_BYTES>()?;
-    (found == key).then(|| Timestamp(i64::from_be_bytes(*time)))
 }
 
 impl<K, V> StateStore for VersionedStore<K, V>

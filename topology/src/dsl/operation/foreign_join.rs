@@ -13,7 +13,7 @@ use crate::plan::{MakeNode, NodeId, NodeRole, RepartitionDecl, TopicRef};
 use crate::processor::Typed;
 use crate::record::{Partition, Record};
 use crate::serde::Nullable;
-use crate::state::Stores;
+use crate::state::{Grouping, Stores};
 
 impl<'b, K: StoreKey, L: Data> KTable<'b, K, L> {
     /// Joins each row with the row of `other` whose key `foreign_key` tells; rows without one are left out. A change of
@@ -225,7 +225,7 @@ fn answer<K: StoreKey, L: Data, F: StoreKey, R: Data>(
     let combined =
         || CombinedSerde { foreign: Arc::clone(&serdes.foreign), primary: Arc::clone(&serdes.key) };
     let wanted = SubscriptionSerde(Arc::clone(&serdes.key));
-    builder.add_store(Stores::key_value(&store, combined(), wanted).without_cache());
+    builder.add_store(Stores::grouped(&store, combined(), wanted, Grouping::LengthFirst).without_cache());
     let name = names.next("-subscription-receive", PROCESSOR);
     let (store_name, shared) = (Arc::clone(&store), Arc::clone(serdes));
     let make: MakeNode = Box::new(move |wiring| {

@@ -269,6 +269,9 @@ struct Suppress<K: Data, V: Data> {
 impl<K: Windowable, V: Data> Processor<K, Change<V>, K, Change<V>> for Suppress<K, V> {
     fn init(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
         self.observed = Timestamp(cx.recall(&self.observed_key).unwrap_or(-1));
+        if self.suppressed.bytes_max.is_none() {
+            cx.store(self.store).weigh_when_asked();
+        }
         Ok(())
     }
 
@@ -338,11 +341,11 @@ impl<K: Windowable, V: Data> Suppress<K, V> {
         let buffer = cx.store(self.store);
         let due = |stats: &BufferStats| stats.min_time <= expiry || (early && full(stats));
         buffer.evict_while(due, &mut self.released)?;
-        let stats =
-            BufferStats { min_time: Timestamp::UNKNOWN, len: buffer.len()?, byte_len: buffer.byte_len()? };
-        if full(&stats) {
-            let store = Arc::clone(&self.name);
-            return Err(ProcessError::fatal(BufferFull { store, records: stats.len, bytes: stats.byte_len }));
+        let (min_time, records) = (Timestamp::UNKNOWN, buffer.len()?);
+        let byte_len = if bytes_max.is_some() { buffer.byte_len()? } else { 0 };
+        if full(&BufferStats { min_time, len: records, byte_len }) {
+            let (store, bytes) = (Arc::clone(&self.name), buffer.byte_len()?);
+            return Err(ProcessError::fatal(BufferFull { store, records, bytes }));
         }
         for Evicted { key, record, prior } in self.released.drain(..) {
             let Buffered { mut change, timestamp, headers, .. } = record;

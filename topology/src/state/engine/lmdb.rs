@@ -21,6 +21,7 @@ use super::trust::{DATA, Mark};
 use super::{Batch, Bounds, Keyspace, Visit};
 use crate::state::error::StoreError;
 use crate::state::folder::{fault, random_id};
+use crate::state::rows::{Grouping, after_prefix};
 
 type Db = Database<Bytes, Bytes>;
 
@@ -225,7 +226,7 @@ impl LmdbEngine {
             let mut txn = self.env.write_txn()?;
             for (keyspace, rows) in &batch.parts {
                 let database = pool.databases[keyspace.0 as usize];
-                rows.for_each(|key, value| write_row(database, &mut txn, key, value))?;
+                rows.in_order(|key, value| write_row(database, &mut txn, key, value))?;
             }
             for (name, value) in &batch.marks {
                 self.meta.put(&mut txn, &mark_key(name), &value.to_be_bytes())?;
@@ -317,6 +318,27 @@ impl LmdbView<'_> {
             let mut rows = database.range(self.txn, &bounds).map_err(|error| self.fault(error))?;
             self.visit_all(&mut rows, visit)
         }
+    }
+
+    /// Rows of longer keys that begin with this one lie between its own.
+    pub(crate) fn scan_key(
+        &self,
+        keyspace: Keyspace,
+        (key, grouping): (&[u8], Grouping),
+        (from, to): Bounds<'_>,
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        let whole = |rest: &[u8]| [key, rest].concat();
+        let from = if from == Bound::Unbounded { Bound::Included(key.to_vec()) } else { from.map(whole) };
+        let to = match to {
+            Bound::Unbounded => after_prefix(key).map_or(Bound::Unbounded, Bound::Excluded),
+            to => to.map(whole),
+        };
+        let bounds = (from.as_ref().map(|row| &row[..]), to.as_ref().map(|row| &row[..]));
+        self.scan(keyspace, bounds, reverse, &mut |row, value| {
+            if grouping.split(row) == key.len() { visit(&row[key.len()..], value) } else { Ok(true) }
+        })
     }
 
     fn visit_all<'t>(

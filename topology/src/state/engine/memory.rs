@@ -1,4 +1,4 @@
-//! The engine in memory: ordered maps behind one lock. Owns its tables; gone with the process.
+//! The engine in memory: tables of rows behind one lock. Owns its tables; gone with the process.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -6,9 +6,9 @@ use std::sync::{PoisonError, RwLock};
 
 use super::{Batch, Bounds, Keyspace, Visit};
 use crate::state::error::StoreError;
-use crate::state::row_bytes::{RowBytes, find, owned};
+use crate::state::rows::{Grouping, RowBytes, RowTable};
 
-/// Ordered maps in memory. A reader holds the lock for one view, never longer than a page.
+/// Tables in memory. A reader holds the lock for one view, never longer than a page.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryEngine {
     tables: RwLock<Tables>,
@@ -17,7 +17,7 @@ pub(crate) struct MemoryEngine {
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     names: BTreeMap<String, Keyspace>,
-    rows: BTreeMap<Keyspace, BTreeMap<RowBytes, RowBytes>>,
+    rows: BTreeMap<Keyspace, RowTable<RowBytes>>,
     marks: BTreeMap<String, i64>,
     next: u32,
 }
@@ -31,7 +31,7 @@ impl MemoryEngine {
         f(&mut self.tables.write().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn create(&self, name: &str) -> Keyspace {
+    pub(crate) fn create(&self, name: &str, grouping: Grouping) -> Keyspace {
         self.change(|tables| {
             if let Some(&keyspace) = tables.names.get(name) {
                 return keyspace;
@@ -39,7 +39,7 @@ impl MemoryEngine {
             let keyspace = Keyspace(tables.next);
             tables.next += 1;
             tables.names.insert(name.to_owned(), keyspace);
-            tables.rows.insert(keyspace, BTreeMap::new());
+            tables.rows.insert(keyspace, RowTable::new(grouping));
             keyspace
         })
     }
@@ -68,11 +68,24 @@ impl MemoryEngine {
     }
 }
 
-fn write_row(table: &mut BTreeMap<RowBytes, RowBytes>, key: &[u8], value: Option<&[u8]>) {
+fn write_row(table: &mut RowTable<RowBytes>, key: &[u8], value: Option<&[u8]>) {
     match value {
-        None => drop(table.remove(&RowBytes::from(key))),
-        Some(value) => drop(table.insert(key.into(), value.into())),
+        None => drop(table.remove(key)),
+        Some(value) => drop(table.insert(key, value.into())),
     }
+}
+
+fn visit_all<'t>(
+    mut rows: impl DoubleEndedIterator<Item = (&'t RowBytes, &'t RowBytes)>,
+    reverse: bool,
+    visit: &mut Visit<'_>,
+) -> Result<(), StoreError> {
+    while let Some((key, value)) = if reverse { rows.next_back() } else { rows.next() } {
+        if !visit(key, value)? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl Tables {
@@ -88,7 +101,7 @@ impl Tables {
     }
 
     pub(crate) fn get(&self, keyspace: Keyspace, key: &[u8]) -> Option<&[u8]> {
-        find(self.rows.get(&keyspace)?, key).map(RowBytes::as_slice)
+        self.rows.get(&keyspace)?.get(key).map(RowBytes::as_slice)
     }
 
     pub(crate) fn scan(
@@ -99,17 +112,23 @@ impl Tables {
         visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
         let Some(table) = self.rows.get(&keyspace) else { return Ok(()) };
-        let mut range = table.range(owned(bounds));
-        while let Some((key, value)) = if reverse { range.next_back() } else { range.next() } {
-            if !visit(key, value)? {
-                break;
-            }
-        }
-        Ok(())
+        visit_all(table.range(bounds), reverse, visit)
+    }
+
+    pub(crate) fn scan_key(
+        &self,
+        keyspace: Keyspace,
+        key: &[u8],
+        bounds: Bounds<'_>,
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        let Some(table) = self.rows.get(&keyspace) else { return Ok(()) };
+        visit_all(table.of_key(key, bounds), reverse, visit)
     }
 
     pub(crate) fn len(&self, keyspace: Keyspace) -> usize {
-        self.rows.get(&keyspace).map_or(0, BTreeMap::len)
+        self.rows.get(&keyspace).map_or(0, RowTable::len)
     }
 
     pub(crate) fn mark(&self, name: &str) -> Option<i64> {

@@ -18,6 +18,7 @@ use self::memory::Tables;
 use super::error::StoreError;
 use super::overlay::StagedMap;
 use super::restore::RestoredRows;
+use super::rows::{Grouping, is_reversed};
 
 /// An ordered map of bytes within an engine. Valid until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,16 +37,26 @@ pub(crate) struct Batch<'a> {
     pub(crate) marks: Vec<(String, i64)>,
 }
 
-/// Rows for one keyspace, in key order.
+/// Rows for one keyspace.
 pub(crate) enum Rows<'a> {
     Staged(&'a StagedMap),
     Restored(&'a RestoredRows),
 }
 
 impl Rows<'_> {
+    /// Hands over each row, in no order that means anything.
     fn for_each<E>(&self, mut write: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>) -> Result<(), E> {
         match self {
-            Self::Staged(map) => map.iter().try_for_each(|(key, staged)| write(key, staged.value.as_deref())),
+            Self::Staged(rows) => rows.for_each(|key, staged| write(key, staged.value.as_deref())),
+            Self::Restored(rows) => rows.iter().try_for_each(|(key, value)| write(key, value)),
+        }
+    }
+
+    /// Hands over each row, in key order.
+    #[cfg(feature = "lmdb")]
+    fn in_order<E>(&self, mut write: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>) -> Result<(), E> {
+        match self {
+            Self::Staged(rows) => rows.for_each_in_order(|key, staged| write(key, staged.value.as_deref())),
             Self::Restored(rows) => rows.iter().try_for_each(|(key, value)| write(key, value)),
         }
     }
@@ -79,10 +90,10 @@ impl Engine {
         }
     }
 
-    /// The keyspace of this name, made when there is none.
-    pub(crate) fn create(&self, name: &str) -> Result<Keyspace, StoreError> {
+    /// The keyspace of this name, made when there is none. `grouping` tells which of its rows are asked for together.
+    pub(crate) fn create(&self, name: &str, grouping: Grouping) -> Result<Keyspace, StoreError> {
         match self {
-            Self::Memory(engine) => Ok(engine.create(name)),
+            Self::Memory(engine) => Ok(engine.create(name, grouping)),
             #[cfg(feature = "lmdb")]
             Self::Lmdb(engine) => engine.create(name),
         }
@@ -167,13 +178,29 @@ impl View<'_> {
         reverse: bool,
         visit: &mut Visit<'_>,
     ) -> Result<(), StoreError> {
-        if is_empty(bounds) {
+        if is_reversed(bounds) {
             return Ok(());
         }
         match self {
             Self::Memory(tables) => tables.scan(keyspace, bounds, reverse, visit),
             #[cfg(feature = "lmdb")]
             Self::Lmdb(view) => view.scan(keyspace, bounds, reverse, visit),
+        }
+    }
+
+    /// Visits the rows of one key, by the rest of their keys' bytes: those within `bounds`, in order or against it.
+    pub(crate) fn scan_key(
+        &self,
+        keyspace: Keyspace,
+        key: (&[u8], Grouping),
+        bounds: Bounds<'_>,
+        reverse: bool,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
+        match self {
+            Self::Memory(tables) => tables.scan_key(keyspace, key.0, bounds, reverse, visit),
+            #[cfg(feature = "lmdb")]
+            Self::Lmdb(view) => view.scan_key(keyspace, key, bounds, reverse, visit),
         }
     }
 
@@ -193,15 +220,5 @@ impl View<'_> {
             #[cfg(feature = "lmdb")]
             Self::Lmdb(view) => view.mark(name),
         }
-    }
-}
-
-/// Whether no key can lie in `bounds`: such a range is answered without asking an ordered map, which would panic.
-pub(crate) fn is_empty((from, to): Bounds<'_>) -> bool {
-    match (from, to) {
-        (Bound::Included(from), Bound::Included(to)) => from > to,
-        (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
-        | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
-        _ => false,
     }
 }

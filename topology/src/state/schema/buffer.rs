@@ -13,7 +13,19 @@ const NULL: i32 = -1;
 /// The old value equals the prior value and is not written again.
 const SAME_AS_PRIOR: i32 = -2;
 
-/// A row, borrowed.
+/// A row that is to be written.
+#[derive(Clone, Copy)]
+pub(crate) struct RowToWrite<'a> {
+    pub(crate) time: Timestamp,
+    pub(crate) timestamp: Timestamp,
+    pub(crate) metadata: &'a RecordMetadata,
+    pub(crate) headers: &'a Headers,
+    pub(crate) prior: Option<&'a [u8]>,
+    pub(crate) old: Option<&'a [u8]>,
+    pub(crate) new: Option<&'a [u8]>,
+}
+
+/// A row that was read.
 #[derive(Debug, PartialEq)]
 pub(crate) struct BufferRow<'a> {
     pub(crate) time: Timestamp,
@@ -40,6 +52,15 @@ fn length(bytes: &[u8]) -> i32 {
 }
 
 impl BufferRow<'_> {
+    /// The same row, to be written.
+    pub(crate) fn to_write(&self) -> RowToWrite<'_> {
+        let Self { time, timestamp, metadata, headers, prior, old, new } = self;
+        let (time, timestamp, prior, old, new) = (*time, *timestamp, *prior, *old, *new);
+        RowToWrite { time, timestamp, metadata, headers, prior, old, new }
+    }
+}
+
+impl RowToWrite<'_> {
     /// Appends the row's bytes to `out`.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.timestamp.0.to_be_bytes());
@@ -157,7 +178,7 @@ mod tests {
     fn a_row_is_context_prior_old_new_and_buffer_time() {
         // BufferValue.serialize(8) with ProcessorRecordContext(7, 5, 2, "t", [h: null]), then putLong(9).
         let mut bytes = Vec::new();
-        row(Some(b"p"), Some(b"o")).write(&mut bytes);
+        row(Some(b"p"), Some(b"o")).to_write().write(&mut bytes);
         let mut expected = Vec::new();
         expected.extend_from_slice(&7i64.to_be_bytes());
         expected.extend_from_slice(&5i64.to_be_bytes());
@@ -173,7 +194,7 @@ mod tests {
         for prior in [None, Some(&b"a"[..])] {
             for old in [None, Some(&b"a"[..]), Some(&b"b"[..])] {
                 let mut bytes = Vec::new();
-                row(prior, old).write(&mut bytes);
+                row(prior, old).to_write().write(&mut bytes);
                 assert_eq!(read(&bytes), Some(row(prior, old)));
                 assert_eq!(read(&bytes[..bytes.len() - 1]), None, "a torn row is none");
             }

@@ -13,6 +13,9 @@ pub(crate) enum Side {
 /// Lists of values of any length; the other strategy is for types of a constant size.
 const VARIABLE_SIZE: u8 = 1;
 
+/// Bytes of time and side.
+pub(crate) const PREFIX_BYTES: usize = 9;
+
 /// Appends time and side, which stand before the key.
 pub(crate) fn put_prefix(time: Timestamp, side: Side, out: &mut Vec<u8>) {
     out.extend_from_slice(&time.0.to_be_bytes());

@@ -13,7 +13,7 @@ use super::codec::Codec;
 use super::entry::{Dirty, Entry};
 use super::error::StoreError;
 use super::overlay::Layer;
-use super::schema::session::{SUFFIX_BYTES, split, suffix};
+use super::schema::session::{split, suffix};
 use super::schema::window::Retention;
 use super::staging;
 use crate::time::Timestamp;
@@ -45,8 +45,8 @@ pub struct SessionStore<K, V> {
     /// Observed time as the engine has it.
     committed: Timestamp,
     segments: Vec<i64>,
-    /// Scratch: both ends of a range of rows.
-    range: Vec<u8>,
+    /// Scratch: the bytes of a key or row.
+    bytes: Vec<u8>,
 }
 
 struct SessionKey<K> {
@@ -86,7 +86,7 @@ where
             observed: Timestamp::UNKNOWN,
             committed: Timestamp::UNKNOWN,
             segments: Vec::new(),
-            range: Vec::new(),
+            bytes: Vec::new(),
         };
         store.read_marks()?;
         Ok(store)
@@ -120,12 +120,15 @@ where
 
     #[cold]
     fn load(&mut self, hash: u64, key: &K, session: Session) -> Result<usize, StoreError> {
-        let mut bytes = Vec::with_capacity(64);
-        self.codec.append_key(key, &mut bytes)?;
-        bytes.extend_from_slice(&suffix(session.end, session.start));
-        let (codec, segment) = (&self.codec, self.retention.segment(session.end));
-        let entry =
-            self.layer.get(segment, &bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())?;
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        let read = self.codec.append_key(key, &mut bytes).and_then(|()| {
+            bytes.extend_from_slice(&suffix(session.end, session.start));
+            let (codec, segment) = (&self.codec, self.retention.segment(session.end));
+            self.layer.get(segment, &bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())
+        });
+        self.bytes = bytes;
+        let entry = read?;
         Ok(self.cache.insert_read(hash, SessionKey { key: key.clone(), session }, entry))
     }
 
@@ -226,29 +229,24 @@ where
         if self.segments.is_empty() {
             return Ok(());
         }
-        let mut range = std::mem::take(&mut self.range);
-        range.clear();
-        self.codec.append_key(key, &mut range)?;
-        let key_len = range.len();
-        range.extend_from_slice(&suffix(from, Timestamp(0)));
-        range.extend_from_within(..key_len);
-        range.extend_from_slice(&suffix(Timestamp(i64::MAX), latest_start.max(Timestamp(0))));
-        let (first, last) = range.split_at(key_len + SUFFIX_BYTES);
-        let codec = &self.codec;
-        let read = self.segments.iter().try_for_each(|&segment| {
-            let bounds = (Bound::Included(first), Bound::Included(last));
-            self.layer.scan(segment, bounds, false, &mut |row, value| {
-                // Longer keys that begin with this one lie between its sessions.
-                if let Some((key, end, start)) = split(row)
-                    && start <= latest_start
-                    && *key == first[..key_len]
-                {
-                    out.push((Session { start, end }, codec.read(value)?));
-                }
-                Ok(())
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        let read = self.codec.append_key(key, &mut bytes).and_then(|()| {
+            let (codec, end) = (&self.codec, Timestamp(i64::MAX));
+            let (first, last) = (suffix(from, Timestamp(0)), suffix(end, end));
+            let bounds = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+            self.segments.iter().try_for_each(|&segment| {
+                self.layer.scan_key(segment, &bytes, bounds, false, &mut |rest, value| {
+                    if let Some((_, end, start)) = split(rest)
+                        && start <= latest_start
+                    {
+                        out.push((Session { start, end }, codec.read(value)?));
+                    }
+                    Ok(true)
+                })
             })
         });
-        self.range = range;
+        self.bytes = bytes;
         read
     }
 

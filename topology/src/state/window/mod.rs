@@ -13,7 +13,7 @@ use super::codec::Codec;
 use super::entry::{Dirty, Entry};
 use super::error::StoreError;
 use super::overlay::Layer;
-use super::schema::window::{Retention, SUFFIX_BYTES, split, suffix};
+use super::schema::window::{Retention, split, suffix};
 use super::staging;
 use crate::time::Timestamp;
 
@@ -38,8 +38,8 @@ pub struct WindowStore<K, V> {
     committed: (Timestamp, i32),
     expired: u64,
     segments: Vec<i64>,
-    /// Scratch: both ends of a range of rows.
-    range: Vec<u8>,
+    /// Scratch: the bytes of a key or row.
+    bytes: Vec<u8>,
 }
 
 struct WindowKey<K> {
@@ -81,7 +81,7 @@ where
             committed: (Timestamp::UNKNOWN, 0),
             expired: 0,
             segments: Vec::new(),
-            range: Vec::new(),
+            bytes: Vec::new(),
         };
         store.read_marks()?;
         Ok(store)
@@ -137,12 +137,15 @@ where
 
     #[cold]
     fn load(&mut self, hash: u64, key: &K, start: Timestamp) -> Result<usize, StoreError> {
-        let mut bytes = Vec::with_capacity(64);
-        self.codec.append_key(key, &mut bytes)?;
-        bytes.extend_from_slice(&suffix(start, 0));
-        let (codec, segment) = (&self.codec, self.retention.segment(start));
-        let entry =
-            self.layer.get(segment, &bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())?;
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        let read = self.codec.append_key(key, &mut bytes).and_then(|()| {
+            bytes.extend_from_slice(&suffix(start, 0));
+            let (codec, segment) = (&self.codec, self.retention.segment(start));
+            self.layer.get(segment, &bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())
+        });
+        self.bytes = bytes;
+        let entry = read?;
         let key = WindowKey { key: key.clone(), start, sequence: 0 };
         Ok(self.cache.insert_read(hash, key, entry))
     }
@@ -321,28 +324,21 @@ where
         if self.segments.is_empty() {
             return Ok(());
         }
-        let mut range = std::mem::take(&mut self.range);
-        range.clear();
-        self.codec.append_key(key, &mut range)?;
-        let key_len = range.len();
-        range.extend_from_slice(&suffix(from, 0));
-        range.extend_from_within(..key_len);
-        range.extend_from_slice(&suffix(to, i32::MAX));
-        let (first, last) = range.split_at(key_len + SUFFIX_BYTES);
-        let codec = &self.codec;
-        let read = self.segments.iter().try_for_each(|&segment| {
-            let bounds = (Bound::Included(first), Bound::Included(last));
-            self.layer.scan(segment, bounds, reverse, &mut |row, value| {
-                // Longer keys that begin with this one lie between its windows.
-                if let Some((key, start, _)) = split(row)
-                    && *key == first[..key_len]
-                {
-                    out.push((start, codec.read(value)?));
-                }
-                Ok(())
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.clear();
+        let read = self.codec.append_key(key, &mut bytes).and_then(|()| {
+            let (codec, first, last) = (&self.codec, suffix(from, 0), suffix(to, i32::MAX));
+            let bounds = (Bound::Included(&first[..]), Bound::Included(&last[..]));
+            self.segments.iter().try_for_each(|&segment| {
+                self.layer.scan_key(segment, &bytes, bounds, reverse, &mut |rest, value| {
+                    if let Some((_, start, _)) = split(rest) {
+                        out.push((start, codec.read(value)?));
+                    }
+                    Ok(true)
+                })
             })
         });
-        self.range = range;
+        self.bytes = bytes;
         read
     }
 

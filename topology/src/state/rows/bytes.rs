@@ -63,13 +63,21 @@ fn compare_inline(one: &[u8; INLINE_MAX + 1], other: &[u8; INLINE_MAX + 1]) -> O
 
 /// The value of a key. A long one is compared where it lies instead of being copied.
 #[inline]
-pub(crate) fn find<'m, V>(map: &'m BTreeMap<RowBytes, V>, key: &[u8]) -> Option<&'m V> {
+pub(super) fn find<'m, V>(map: &'m BTreeMap<RowBytes, V>, key: &[u8]) -> Option<&'m V> {
     if key.len() <= INLINE_MAX { map.get(&RowBytes::from(key)) } else { map.get(key) }
 }
 
 /// The bounds of a range as an ordered map of such bytes takes them.
-pub(crate) fn owned((from, to): (Bound<&[u8]>, Bound<&[u8]>)) -> (Bound<RowBytes>, Bound<RowBytes>) {
+pub(super) fn owned((from, to): (Bound<&[u8]>, Bound<&[u8]>)) -> (Bound<RowBytes>, Bound<RowBytes>) {
     (from.map(Into::into), to.map(Into::into))
+}
+
+/// The first bytes after all that begin with `prefix`; `None` where there are none.
+pub(crate) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut end = prefix[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
 }
 
 impl std::ops::Deref for RowBytes {
@@ -126,6 +134,14 @@ impl std::fmt::Debug for RowBytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_the_next_one_begins() {
+        assert_eq!(after_prefix(b"ab"), Some(b"ac".to_vec()));
+        assert_eq!(after_prefix(&[1, 255, 255]), Some(vec![2]));
+        assert_eq!(after_prefix(&[255]), None);
+        assert_eq!(after_prefix(b""), None);
+    }
 
     #[test]
     fn bytes_of_every_length_come_back_and_are_ordered_as_slices() {

@@ -1,0 +1,470 @@
+//! Rows of bytes in memory. A row is found by its hash; rows of one key stand together, in order; all of them are put in
+//! order when somebody asks for a range, and kept so while somebody does. Owns [`RowTable`]; knows bytes only.
+
+mod bytes;
+mod ranked;
+mod slots;
+
+use std::collections::{BTreeMap, btree_map};
+use std::convert::Infallible;
+use std::ops::Bound;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use self::bytes::owned;
+pub(crate) use self::bytes::{RowBytes, after_prefix};
+pub(crate) use self::ranked::RankedRows;
+use self::slots::Slots;
+
+/// Rows of one key that lie in one vector; more of them are kept in a tree, where each is found and put alike fast.
+const FEW_MAX: usize = 64;
+
+/// Which rows belong to one key, and are asked for together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grouping {
+    /// Each is alone.
+    Single,
+    /// Those that differ in as many bytes at their end.
+    Suffix(usize),
+    /// Those that begin with the same length, four big-endian bytes, and the same bytes of that length.
+    LengthFirst,
+}
+
+impl Grouping {
+    /// How many bytes at the beginning of a row's key tell to which others it belongs.
+    #[inline]
+    pub(crate) fn split(self, row: &[u8]) -> usize {
+        match self {
+            Self::Single => row.len(),
+            Self::Suffix(bytes) => row.len().saturating_sub(bytes),
+            Self::LengthFirst => match row.first_chunk::<4>() {
+                Some(length) => (u32::from_be_bytes(*length) as usize).saturating_add(4).min(row.len()),
+                None => row.len(),
+            },
+        }
+    }
+
+    /// Whether these bytes are all that the keys of some rows have in common, so that they can be asked for together.
+    pub(crate) fn is_key(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Single | Self::Suffix(_) => false,
+            Self::LengthFirst => bytes
+                .split_first_chunk::<4>()
+                .is_some_and(|(length, rest)| u32::from_be_bytes(*length) as usize == rest.len()),
+        }
+    }
+}
+
+/// The rows of one key, by the rest of their keys' bytes.
+enum Group<V> {
+    One([(RowBytes, V); 1]),
+    Few(Vec<(RowBytes, V)>),
+    Many(BTreeMap<RowBytes, V>),
+}
+
+/// Rows, each by its place in [`Slots`]: all keys alone, or keys with all that belong to them.
+enum Held<V> {
+    Single(Slots<V>),
+    Grouped(Slots<Group<V>>),
+}
+
+/// A map of bytes. Ranges over several keys need an order of all rows, which is made by the first one that is asked for
+/// and kept until half as many rows came or went without another one as there are.
+pub(crate) struct RowTable<V> {
+    grouping: Grouping,
+    held: Held<V>,
+    len: usize,
+    /// Every row's key with the place it lies at.
+    order: OnceLock<BTreeMap<RowBytes, u32>>,
+    /// Whether the order was asked for since `unasked` began to count.
+    asked: AtomicBool,
+    /// Rows that came and went since.
+    unasked: usize,
+}
+
+impl<V> Group<V> {
+    fn slice(&self) -> Option<&[(RowBytes, V)]> {
+        match self {
+            Self::One(row) => Some(row),
+            Self::Few(rows) => Some(rows),
+            Self::Many(_) => None,
+        }
+    }
+
+    #[inline]
+    fn get(&self, rest: &[u8]) -> Option<&V> {
+        match self {
+            Self::Many(rows) => bytes::find(rows, rest),
+            Self::One(row) => position(row, rest).ok().map(|at| &row[at].1),
+            Self::Few(rows) => position(rows, rest).ok().map(|at| &rows[at].1),
+        }
+    }
+
+    fn get_mut(&mut self, rest: &[u8]) -> Option<&mut V> {
+        match self {
+            Self::Many(rows) => rows.get_mut(rest),
+            Self::One(row) => position(row, rest).ok().map(|at| &mut row[at].1),
+            Self::Few(rows) => position(rows, rest).ok().map(|at| &mut rows[at].1),
+        }
+    }
+
+    /// Puts a row that is not there.
+    fn add(&mut self, rest: &[u8], value: V) {
+        let rows = match self {
+            Self::Many(rows) => return drop(rows.insert(rest.into(), value)),
+            Self::Few(rows) => rows,
+            Self::One(_) => {
+                let Self::One([row]) = std::mem::replace(self, Self::Few(Vec::with_capacity(2))) else {
+                    return;
+                };
+                let Self::Few(rows) = self else { return };
+                rows.push(row);
+                rows
+            }
+        };
+        if rows.len() == FEW_MAX {
+            let mut many: BTreeMap<_, _> = std::mem::take(rows).into_iter().collect();
+            many.insert(rest.into(), value);
+            *self = Self::Many(many);
+        } else if let Err(at) = position(rows, rest) {
+            rows.insert(at, (rest.into(), value));
+        }
+    }
+
+    /// Takes out a row of several.
+    fn take(&mut self, rest: &[u8]) -> Option<V> {
+        match self {
+            Self::One(_) => None,
+            Self::Few(rows) => position(rows, rest).ok().map(|at| rows.remove(at).1),
+            Self::Many(rows) => rows.remove(rest),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Few(rows) => rows.len(),
+            Self::Many(rows) => rows.len(),
+        }
+    }
+
+    fn iter(&self) -> GroupRange<'_, V> {
+        self.range((Bound::Unbounded, Bound::Unbounded))
+    }
+
+    fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> GroupRange<'_, V> {
+        match (self.slice(), self) {
+            (Some(rows), _) => GroupRange::Few(within(rows, bounds).iter()),
+            (None, Self::Many(rows)) if !is_reversed(bounds) => GroupRange::Many(rows.range(owned(bounds))),
+            _ => GroupRange::Few([].iter()),
+        }
+    }
+}
+
+/// Where a row is among those in order, or belongs. What is asked for last mostly lies at the end.
+#[inline]
+fn position<V>(rows: &[(RowBytes, V)], rest: &[u8]) -> Result<usize, usize> {
+    let rest = RowBytes::from(rest);
+    match rows.last() {
+        None => Err(0),
+        Some((last, _)) if *last < rest => Err(rows.len()),
+        Some(_) => rows.binary_search_by(|(other, _)| other.cmp(&rest)),
+    }
+}
+
+/// Those of some rows in order that lie within bounds.
+fn within<'r, V>(rows: &'r [(RowBytes, V)], (from, to): (Bound<&[u8]>, Bound<&[u8]>)) -> &'r [(RowBytes, V)] {
+    let before = |bound: &[u8], included: bool| {
+        let at = position(rows, bound);
+        at.map_or_else(|at| at, |at| at + usize::from(included))
+    };
+    let first = match from {
+        Bound::Unbounded => 0,
+        Bound::Included(from) => before(from, false),
+        Bound::Excluded(from) => before(from, true),
+    };
+    let end = match to {
+        Bound::Unbounded => rows.len(),
+        Bound::Included(to) => before(to, true),
+        Bound::Excluded(to) => before(to, false),
+    };
+    rows.get(first..end).unwrap_or_default()
+}
+
+/// The first bytes of a row, as a number that has their order.
+fn beginning(row: &[u8]) -> u128 {
+    let mut first = [0; 16];
+    let len = row.len().min(first.len());
+    first[..len].copy_from_slice(&row[..len]);
+    u128::from_be_bytes(first)
+}
+
+/// Whether nothing can lie within bounds, which an ordered map takes for a mistake.
+pub(crate) fn is_reversed((from, to): (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
+    match (from, to) {
+        (Bound::Included(from), Bound::Included(to)) => from > to,
+        (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
+        | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+        _ => false,
+    }
+}
+
+/// Rows of one key in order: the rest of the key's bytes, and the value.
+pub(crate) enum GroupRange<'t, V> {
+    Few(std::slice::Iter<'t, (RowBytes, V)>),
+    Many(btree_map::Range<'t, RowBytes, V>),
+}
+
+impl<'t, V> Iterator for GroupRange<'t, V> {
+    type Item = (&'t RowBytes, &'t V);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Few(rows) => rows.next().map(|(rest, value)| (rest, value)),
+            Self::Many(rows) => rows.next(),
+        }
+    }
+}
+
+impl<V> DoubleEndedIterator for GroupRange<'_, V> {
+    #[inline]
+    fn next_back(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Few(rows) => rows.next_back().map(|(rest, value)| (rest, value)),
+            Self::Many(rows) => rows.next_back(),
+        }
+    }
+}
+
+/// Rows in the order of their keys' bytes.
+pub(crate) struct RowRange<'t, V> {
+    table: &'t RowTable<V>,
+    rows: btree_map::Range<'t, RowBytes, u32>,
+}
+
+impl<'t, V> Iterator for RowRange<'t, V> {
+    type Item = (&'t RowBytes, &'t V);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (row, slot) = self.rows.next()?;
+        Some((row, self.table.at(row, *slot)))
+    }
+}
+
+impl<V> DoubleEndedIterator for RowRange<'_, V> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let (row, slot) = self.rows.next_back()?;
+        Some((row, self.table.at(row, *slot)))
+    }
+}
+
+impl<V> RowTable<V> {
+    pub(crate) fn new(grouping: Grouping) -> Self {
+        let held = match grouping {
+            Grouping::Single => Held::Single(Slots::default()),
+            Grouping::Suffix(_) | Grouping::LengthFirst => Held::Grouped(Slots::default()),
+        };
+        let (order, asked) = (OnceLock::new(), AtomicBool::new(false));
+        Self { grouping, held, len: 0, order, asked, unasked: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The value of a row.
+    #[inline]
+    pub(crate) fn get(&self, row: &[u8]) -> Option<&V> {
+        match &self.held {
+            Held::Single(slots) => slots.find(row).map(|slot| &slots.at(slot).1),
+            Held::Grouped(slots) => {
+                let (key, rest) = row.split_at(self.grouping.split(row));
+                slots.at(slots.find(key)?).1.get(rest)
+            }
+        }
+    }
+
+    /// Puts a value and gives the one that was there.
+    pub(crate) fn insert(&mut self, row: &[u8], value: V) -> Option<V> {
+        let mut value = Some(value);
+        let mut make = || value.take().expect("a value is made once");
+        let slot = match &mut self.held {
+            Held::Single(slots) => match slots.find_or_insert(row, &mut make) {
+                (slot, true) => return Some(std::mem::replace(slots.at_mut(slot), make())),
+                (slot, false) => slot,
+            },
+            Held::Grouped(slots) => {
+                let (key, rest) = row.split_at(self.grouping.split(row));
+                let (slot, found) =
+                    slots.find_or_insert(key, || Group::One([(RowBytes::from(rest), make())]));
+                if found {
+                    let group = slots.at_mut(slot);
+                    if let Some(there) = group.get_mut(rest) {
+                        return Some(std::mem::replace(there, make()));
+                    }
+                    group.add(rest, make());
+                }
+                slot
+            }
+        };
+        self.len += 1;
+        self.written();
+        if let Some(order) = self.order.get_mut() {
+            order.insert(row.into(), slot);
+        }
+        None
+    }
+
+    /// Takes a row out.
+    pub(crate) fn remove(&mut self, row: &[u8]) -> Option<V> {
+        let value = match &mut self.held {
+            Held::Single(slots) => slots.remove(row)?.1,
+            Held::Grouped(slots) => {
+                let (key, rest) = row.split_at(self.grouping.split(row));
+                let slot = slots.find(key)?;
+                let group = slots.at_mut(slot);
+                group.get(rest)?;
+                if group.len() > 1 {
+                    group.take(rest)?
+                } else {
+                    match slots.remove(key)?.1 {
+                        Group::One([(_, value)]) => value,
+                        Group::Few(mut rows) => rows.pop()?.1,
+                        Group::Many(mut rows) => rows.pop_first()?.1,
+                    }
+                }
+            }
+        };
+        self.len -= 1;
+        self.written();
+        if let Some(order) = self.order.get_mut() {
+            order.remove(row);
+        }
+        Some(value)
+    }
+
+    /// Keeping an order that nobody asks for any more has cost as much as a new one.
+    #[inline]
+    fn written(&mut self) {
+        if self.order.get().is_none() {
+            return;
+        }
+        if std::mem::take(self.asked.get_mut()) {
+            self.unasked = 0;
+        }
+        self.unasked += 1;
+        if 2 * self.unasked > self.len {
+            self.order.take();
+            self.unasked = 0;
+        }
+    }
+
+    /// Drops all rows; some room is kept for the next ones.
+    pub(crate) fn clear(&mut self) {
+        match &mut self.held {
+            Held::Single(slots) => slots.clear(),
+            Held::Grouped(slots) => slots.clear(),
+        }
+        self.len = 0;
+        self.order.take();
+    }
+
+    /// The rows of one key whose rest lies within bounds, in order. Nothing where each row is alone.
+    #[inline]
+    pub(crate) fn of_key(&self, key: &[u8], bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> GroupRange<'_, V> {
+        let group = match &self.held {
+            Held::Single(_) => None,
+            Held::Grouped(slots) => slots.find(key).map(|slot| &slots.at(slot).1),
+        };
+        group.map_or(GroupRange::Few([].iter()), |group| group.range(bounds))
+    }
+
+    /// All rows within bounds, in the order of their keys' bytes.
+    pub(crate) fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> RowRange<'_, V> {
+        let bounds = if is_reversed(bounds) { (Bound::Unbounded, Bound::Excluded(&[][..])) } else { bounds };
+        RowRange { table: self, rows: self.ordered().range(owned(bounds)) }
+    }
+
+    fn ordered(&self) -> &BTreeMap<RowBytes, u32> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.order.get_or_init(|| match &self.held {
+            Held::Single(slots) => slots.iter().map(|(slot, row, _)| (row.clone(), slot)).collect(),
+            Held::Grouped(slots) => {
+                let mut whole = Vec::new();
+                let groups = slots
+                    .iter()
+                    .flat_map(|(slot, key, group)| group.iter().map(move |(rest, _)| (slot, key, rest)));
+                let rows = groups.map(|(slot, key, rest)| {
+                    whole.clear();
+                    whole.extend_from_slice(key);
+                    whole.extend_from_slice(rest);
+                    (RowBytes::from(&whole[..]), slot)
+                });
+                rows.collect()
+            }
+        })
+    }
+
+    fn at(&self, row: &[u8], slot: u32) -> &V {
+        match &self.held {
+            Held::Single(slots) => &slots.at(slot).1,
+            Held::Grouped(slots) => {
+                let value = slots.at(slot).1.get(&row[self.grouping.split(row)..]);
+                value.expect("the order has the rows that are there")
+            }
+        }
+    }
+
+    /// Visits all rows once in the order of their keys' bytes, which is not kept.
+    pub(crate) fn for_each_in_order<E>(
+        &self,
+        mut visit: impl FnMut(&[u8], &V) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut bytes = Vec::new();
+        let mut rows = Vec::with_capacity(self.len);
+        let read = self.for_each(|row, value| {
+            let start = bytes.len();
+            bytes.extend_from_slice(row);
+            rows.push((beginning(row), start, row.len(), value));
+            Ok::<(), Infallible>(())
+        });
+        let Ok(()) = read;
+        rows.sort_unstable_by(|(one, at, len, _), (other, other_at, other_len, _)| {
+            let rest = || bytes[*at..at + len].cmp(&bytes[*other_at..other_at + other_len]);
+            one.cmp(other).then_with(rest)
+        });
+        rows.into_iter().try_for_each(|(_, at, len, value)| visit(&bytes[at..at + len], value))
+    }
+
+    /// Visits all rows, in no order that means anything.
+    pub(crate) fn for_each<'t, E>(
+        &'t self,
+        mut visit: impl FnMut(&[u8], &'t V) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match &self.held {
+            Held::Single(slots) => slots.iter().try_for_each(|(_, row, value)| visit(row, value)),
+            Held::Grouped(slots) => {
+                let mut whole = Vec::new();
+                slots.iter().try_for_each(|(_, key, group)| {
+                    whole.clear();
+                    whole.extend_from_slice(key);
+                    group.iter().try_for_each(|(rest, value)| {
+                        whole.truncate(key.len());
+                        whole.extend_from_slice(rest);
+                        visit(&whole, value)
+                    })
+                })
+            }
+        }
+    }
+}
+
+impl<V> std::fmt::Debug for RowTable<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RowTable({} rows)", self.len)
+    }
+}
+
+#[cfg(test)]
+mod tests;
