@@ -1,11 +1,14 @@
 //! `beside-jvm candles`: runs the bench beside the JVM, prints its table and writes its figures; `beside-jvm backtest`
-//! measures a backtest, `beside-jvm queries` what queries cost the processing, `beside-jvm restore` what restoring a store costs. Knows only the command line; fails when an output is not what it has to be.
+//! measures a backtest, `beside-jvm operators` each operator, `beside-jvm queries` what queries cost the processing,
+//! `beside-jvm restore` what restoring a store costs. Knows only the command line; fails when an output is not what it has
+//! to be.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use candlewick_bench::{
-    Bench, BenchError, Options, Side, Totals, Workload, backtest, queries, restore, restore_ours,
+    Bench, BenchError, Options, Side, Totals, Workload, backtest, beside_driver, queries, restore,
+    restore_ours,
 };
 use clap::{Parser, Subcommand};
 
@@ -53,6 +56,14 @@ enum Which {
         /// The candlewick binary; by default the one beside this program.
         #[arg(long)]
         candlewick: Option<PathBuf>,
+    },
+    /// What each operator costs for a record, here and in the JVM's test driver.
+    Operators {
+        /// The operators; all of them when not given.
+        names: Vec<String>,
+        /// Where to write the figures as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
     },
     /// The restoration of a store from its changelog, on both sides.
     Restore {
@@ -131,6 +142,12 @@ fn run(which: Which) -> Result<bool, BenchError> {
             return Ok(figures.is_good());
         }
         Which::RestoreOurs { brokers, state } => return restore_ours(&brokers, state).map(|()| true),
+        Which::Operators { names, json } => {
+            let table = beside_driver(&names, &folder.join("bench-jvm"))?;
+            print!("{}", table.text());
+            write(json, serde_json::to_string_pretty(&table).expect("numbers are JSON"))?;
+            return Ok(table.outputs_equal());
+        }
         Which::Queries { records, rate, json } => {
             let figures = queries(records, rate)?;
             let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");

@@ -286,11 +286,9 @@ where
     }
 
     fn settle(&mut self) -> Result<(), StoreError> {
-        // Deletions first: what went may have come again.
+        // Deletions first: what went and came again is dirty.
         for row in self.gone.drain(..) {
-            if self.rows.get(&row).is_none() {
-                self.layer.stage(WHOLE, &row, None, self.now)?;
-            }
+            self.layer.stage(WHOLE, &row, None, self.now)?;
         }
         let mut dirty = std::mem::take(&mut self.dirty);
         let staged = dirty.drain(..).try_for_each(|row| self.stage(&row));
@@ -310,7 +308,7 @@ where
         self.layer.prepare(WHOLE)
     }
 
-    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
+    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {
         self.layer.add_to(WHOLE, batch);
     }
 

@@ -103,7 +103,7 @@ pub(crate) trait StateStore: Send {
     fn prepare(&mut self) -> Result<(), StoreError>;
 
     /// Adds the overlay and the store's own marks to a batch.
-    fn add_to<'a>(&'a self, batch: &mut Batch<'a>);
+    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>);
 
     /// The batch is in the engine.
     fn committed(&mut self) -> Result<(), StoreError>;

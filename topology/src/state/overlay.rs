@@ -260,9 +260,9 @@ impl Layer {
     }
 
     /// Adds the overlay to a batch, after [`prepare`](Self::prepare) with the same `first`.
-    pub(crate) fn add_to<'a>(&'a self, first: i64, batch: &mut Batch<'a>) {
-        for (segment, map) in self.staged.range(first..) {
-            batch.parts.push((self.segments[segment], Rows::Staged(map)));
+    pub(crate) fn add_to<'a>(&'a mut self, first: i64, batch: &mut Batch<'a>) {
+        for (segment, rows) in self.staged.range_mut(first..) {
+            batch.parts.push((self.segments[segment], Rows::Staged(rows)));
         }
     }
 
@@ -280,7 +280,7 @@ impl Layer {
         for (segment, rows) in &segments {
             batch.parts.push((self.segments[segment], Rows::Restored(rows)));
         }
-        self.engine.write(&batch)
+        self.engine.write(&mut batch)
     }
 
     /// Drops the overlay: it was committed, or is to be forgotten.

@@ -187,7 +187,7 @@ where
         self.layer.prepare(WHOLE)
     }
 
-    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
+    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {
         self.layer.add_to(WHOLE, batch);
     }
 

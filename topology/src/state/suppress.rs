@@ -383,11 +383,9 @@ where
     }
 
     fn settle(&mut self) -> Result<(), StoreError> {
-        // Deletions first: a key that went may have come again.
+        // Deletions first: what went and came again is dirty.
         for key in self.gone.drain(..) {
-            if self.rows.get(&key).is_none() {
-                self.layer.stage(WHOLE, &key, None, Timestamp::UNKNOWN)?;
-            }
+            self.layer.stage(WHOLE, &key, None, Timestamp::UNKNOWN)?;
         }
         let mut dirty = std::mem::take(&mut self.dirty);
         let staged = dirty.drain(..).try_for_each(|key| self.stage(&key));
@@ -407,7 +405,7 @@ where
         self.layer.prepare(WHOLE)
     }
 
-    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
+    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {
         self.layer.add_to(WHOLE, batch);
     }
 

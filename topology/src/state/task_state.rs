@@ -140,27 +140,13 @@ impl TaskState {
             store.prepare()?;
         }
         // Disk before memory: if the disk refuses, nothing has happened yet.
-        if let Some(engine) = &self.persistent {
-            engine.write(&self.batch(engine, positions))?;
+        for engine in self.persistent.iter().chain([&self.memory]) {
+            engine.write(&mut batch(&mut self.stores, engine, positions))?;
         }
-        self.memory.write(&self.batch(&self.memory, positions))?;
         for &(store, offset) in positions {
             self.positions[store] = Some(offset);
         }
         self.stores.iter_mut().try_for_each(|store| store.committed())
-    }
-
-    fn batch(&self, engine: &Arc<Engine>, positions: &[(usize, i64)]) -> Batch<'_> {
-        let mut batch = Batch::default();
-        for (index, store) in self.stores.iter().enumerate() {
-            if !Arc::ptr_eq(store.layer().engine(), engine) {
-                continue;
-            }
-            store.add_to(&mut batch);
-            let offsets = positions.iter().filter(|(of, _)| *of == index);
-            batch.marks.extend(offsets.map(|(_, offset)| (mark_name(POSITION, store.name()), *offset)));
-        }
-        batch
     }
 
     /// Forgets every change since the last commit.
@@ -246,6 +232,24 @@ impl TaskState {
             _ => Ok(()),
         }
     }
+}
+
+/// What the stores of an engine have to be written.
+fn batch<'a>(
+    stores: &'a mut [Box<dyn StateStore>],
+    engine: &Arc<Engine>,
+    positions: &[(usize, i64)],
+) -> Batch<'a> {
+    let mut batch = Batch::default();
+    for (index, store) in stores.iter_mut().enumerate() {
+        if !Arc::ptr_eq(store.layer().engine(), engine) {
+            continue;
+        }
+        let offsets = positions.iter().filter(|(of, _)| *of == index);
+        batch.marks.extend(offsets.map(|(_, offset)| (mark_name(POSITION, store.name()), *offset)));
+        store.add_to(&mut batch);
+    }
+    batch
 }
 
 /// Keyspaces the stores need at once. A window store holds up to five segments, and one more before it drops the oldest.

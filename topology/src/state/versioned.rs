@@ -296,9 +296,9 @@ where
         self.layer.prepare(WHOLE)
     }
 
-    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
-        self.layer.add_to(WHOLE, batch);
+    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {
         batch.marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
+        self.layer.add_to(WHOLE, batch);
     }
 
     fn committed(&mut self) -> Result<(), StoreError> {

@@ -215,6 +215,9 @@ impl<T: Windowable> Windowable for Option<T> {
     }
 }
 
+/// Records that are let go before they are told: what a window holds need not all be in between at once.
+const RELEASED_MAX: usize = 64;
+
 struct BufferedChange<V>(SharedSerde<V>);
 
 impl<V: Data> ChangeSerde<Change<V>> for BufferedChange<V> {
@@ -338,15 +341,32 @@ impl<K: Windowable, V: Data> Suppress<K, V> {
                 || bytes_max.is_some_and(|max| stats.byte_len > max)
         };
         let early = self.suppressed.emit_early && self.suppressed.until != Until::WindowCloses;
-        let buffer = cx.store(self.store);
         let due = |stats: &BufferStats| stats.min_time <= expiry || (early && full(stats));
-        buffer.evict_while(due, &mut self.released)?;
+        loop {
+            let mut left = RELEASED_MAX;
+            let wanted = |stats: &BufferStats| {
+                let wanted = left > 0 && due(stats);
+                left -= usize::from(wanted);
+                wanted
+            };
+            cx.store(self.store).evict_while(wanted, &mut self.released)?;
+            if self.released.is_empty() {
+                break;
+            }
+            self.tell(cx)?;
+        }
+        let buffer = cx.store(self.store);
         let (min_time, records) = (Timestamp::UNKNOWN, buffer.len()?);
         let byte_len = if bytes_max.is_some() { buffer.byte_len()? } else { 0 };
         if full(&BufferStats { min_time, len: records, byte_len }) {
             let (store, bytes) = (Arc::clone(&self.name), buffer.byte_len()?);
             return Err(ProcessError::fatal(BufferFull { store, records, bytes }));
         }
+        Ok(())
+    }
+
+    /// Tells what was let go.
+    fn tell(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
         for Evicted { key, record, prior } in self.released.drain(..) {
             let Buffered { mut change, timestamp, headers, .. } = record;
             if self.send_old {

@@ -1,7 +1,6 @@
 //! The engine in memory: tables of rows behind one lock. Owns its tables; gone with the process.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::{PoisonError, RwLock};
 
 use super::{Batch, Bounds, Keyspace, Visit};
@@ -52,26 +51,19 @@ impl MemoryEngine {
         });
     }
 
-    pub(crate) fn write(&self, batch: &Batch<'_>) {
+    pub(crate) fn write(&self, batch: &mut Batch<'_>) {
         self.change(|tables| {
-            for (keyspace, rows) in &batch.parts {
+            for (keyspace, rows) in &mut batch.parts {
                 let table = tables.rows.get_mut(keyspace).expect("a batch names keyspaces that were created");
-                let Ok(()) = rows.for_each(|key, value| {
-                    write_row(table, key, value);
-                    Ok::<(), Infallible>(())
+                rows.take_each(|key, value| match value {
+                    Some(value) => drop(table.insert(key, value)),
+                    None => drop(table.remove(key)),
                 });
             }
-            for (name, value) in &batch.marks {
-                tables.marks.insert(name.clone(), *value);
+            for (name, value) in batch.marks.drain(..) {
+                tables.marks.insert(name, value);
             }
         });
-    }
-}
-
-fn write_row(table: &mut RowTable<RowBytes>, key: &[u8], value: Option<&[u8]>) {
-    match value {
-        None => drop(table.remove(key)),
-        Some(value) => drop(table.insert(key, value.into())),
     }
 }
 

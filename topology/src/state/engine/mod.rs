@@ -18,7 +18,7 @@ use self::memory::Tables;
 use super::error::StoreError;
 use super::overlay::StagedMap;
 use super::restore::RestoredRows;
-use super::rows::{Grouping, is_reversed};
+use super::rows::{Grouping, RowBytes, is_reversed};
 
 /// An ordered map of bytes within an engine. Valid until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,16 +39,17 @@ pub(crate) struct Batch<'a> {
 
 /// Rows for one keyspace.
 pub(crate) enum Rows<'a> {
-    Staged(&'a StagedMap),
+    /// They may be taken out: whoever commits them drops them afterwards.
+    Staged(&'a mut StagedMap),
     Restored(&'a RestoredRows),
 }
 
 impl Rows<'_> {
-    /// Hands over each row, in no order that means anything.
-    fn for_each<E>(&self, mut write: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), E>) -> Result<(), E> {
+    /// Hands over each row, in no order that means anything. Staged ones are taken out.
+    fn take_each(&mut self, mut write: impl FnMut(&[u8], Option<RowBytes>)) {
         match self {
-            Self::Staged(rows) => rows.for_each(|key, staged| write(key, staged.value.as_deref())),
-            Self::Restored(rows) => rows.iter().try_for_each(|(key, value)| write(key, value)),
+            Self::Staged(rows) => rows.take_each(|key, staged| write(key, staged.value)),
+            Self::Restored(rows) => rows.iter().for_each(|(key, value)| write(key, value.map(Into::into))),
         }
     }
 
@@ -111,8 +112,8 @@ impl Engine {
         }
     }
 
-    /// Writes a batch: all of it or nothing.
-    pub(crate) fn write(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
+    /// Writes a batch: all of it or nothing. The memory takes its rows out; they are not read again.
+    pub(crate) fn write(&self, batch: &mut Batch<'_>) -> Result<(), StoreError> {
         match self {
             Self::Memory(engine) => {
                 engine.write(batch);

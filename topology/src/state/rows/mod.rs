@@ -416,6 +416,31 @@ impl<V> RowTable<V> {
         }
     }
 
+    /// Takes all rows out, in no order that means anything.
+    pub(crate) fn take_each(&mut self, mut visit: impl FnMut(&[u8], V)) {
+        match &mut self.held {
+            Held::Single(slots) => slots.drain().for_each(|(row, value)| visit(&row, value)),
+            Held::Grouped(slots) => {
+                let mut whole = Vec::new();
+                for (key, group) in slots.drain() {
+                    whole.clear();
+                    whole.extend_from_slice(&key);
+                    let mut visit = |(rest, value): (RowBytes, V)| {
+                        whole.truncate(key.len());
+                        whole.extend_from_slice(&rest);
+                        visit(&whole, value);
+                    };
+                    match group {
+                        Group::One([row]) => visit(row),
+                        Group::Few(rows) => rows.into_iter().for_each(&mut visit),
+                        Group::Many(rows) => rows.into_iter().for_each(&mut visit),
+                    }
+                }
+            }
+        }
+        self.clear();
+    }
+
     /// Visits all rows once in the order of their keys' bytes, which is not kept.
     pub(crate) fn for_each_in_order<E>(
         &self,

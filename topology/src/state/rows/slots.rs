@@ -123,6 +123,11 @@ impl<T> Slots<T> {
         places.filter_map(|(slot, held)| held.as_ref().map(|(key, value)| (slot as u32, key, value)))
     }
 
+    /// Takes all values out; [`clear`](Self::clear) afterwards.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (RowBytes, T)> {
+        self.slots.drain(..).flatten()
+    }
+
     /// Drops all values; what they took is kept for the next ones unless it was a lot.
     pub(super) fn clear(&mut self) {
         if self.slots.capacity() > KEPT_MAX {

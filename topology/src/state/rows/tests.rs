@@ -17,6 +17,7 @@ enum Op {
     OfKey(Vec<u8>, Bound<Vec<u8>>, Bound<Vec<u8>>),
     Range(Bound<Vec<u8>>, Bound<Vec<u8>>),
     All,
+    Take,
     Clear,
 }
 
@@ -40,6 +41,7 @@ fn op() -> impl Strategy<Value = Op> {
         12 => (bytes(), bound(), bound()).prop_map(|(key, from, to)| Op::OfKey(key, from, to)),
         4 => (bound(), bound()).prop_map(|(from, to)| Op::Range(from, to)),
         4 => Just(Op::All),
+        1 => Just(Op::Take),
         1 => Just(Op::Clear),
     ]
 }
@@ -108,6 +110,11 @@ fn apply(table: &mut RowTable<u32>, model: &mut Model, grouping: Grouping, op: &
             });
             visited.expect("never fails");
             assert_eq!(in_order, model.iter().map(|(row, value)| (row.clone(), *value)).collect::<Vec<_>>());
+        }
+        Op::Take => {
+            let mut all = Model::new();
+            table.take_each(|row, value| assert_eq!(all.insert(row.to_vec(), value), None));
+            assert_eq!(all, std::mem::take(model));
         }
         Op::Clear => {
             table.clear();

@@ -55,10 +55,10 @@ where
         self.layer.prepare(self.retention.first_segment(self.observed))
     }
 
-    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
-        self.layer.add_to(self.retention.first_segment(self.observed), batch);
+    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {
         batch.marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
         batch.marks.push((mark_name(SEQUENCE, &self.layer.store), self.sequence.into()));
+        self.layer.add_to(self.retention.first_segment(self.observed), batch);
     }
 
     fn committed(&mut self) -> Result<(), StoreError> {
