@@ -94,6 +94,23 @@ where
         Ok(())
     }
 
+    /// Puts an entry, or a deletion, without reading what was there: for stores that capture no old values.
+    pub(crate) fn replace(
+        &mut self,
+        key: &K,
+        entry: Option<Entry<V>>,
+        timestamp: Timestamp,
+    ) -> Result<(), StoreError> {
+        let hash = hash_of(key);
+        let bucket = match self.cache.find(hash, |k| k == key) {
+            Some(bucket) => bucket,
+            None if self.cache.captures_old() || !self.cache.write_through() => self.load(hash, key)?,
+            None => self.cache.insert(hash, key.clone(), None, Below::Unknown),
+        };
+        self.cache.change(bucket, timestamp, |slot| *slot = entry);
+        Ok(())
+    }
+
     /// Deletes a key and returns what was there.
     ///
     /// # Errors

@@ -62,6 +62,11 @@ impl<K: StoreKey, A: Data> Kept<K, A> {
         time: Timestamp,
         cx: &mut Context<'_, K, Change<A>>,
     ) -> Result<Told<A>, ProcessError> {
+        if !self.cached && !self.send_old {
+            let entry = value.clone().map(|value| Entry { value, timestamp: time });
+            cx.store(self.store).replace(key, entry, time)?;
+            return Ok(Some((Change::new(None, value), time)));
+        }
         let entry = value.map(|value| Entry { value, timestamp: time });
         self.change(key, time, cx, |slot, old_wanted| {
             let before = std::mem::replace(slot, entry);

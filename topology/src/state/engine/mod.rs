@@ -9,6 +9,7 @@ mod memory;
 #[cfg(feature = "lmdb")]
 mod trust;
 
+use std::convert::Infallible;
 use std::ops::Bound;
 
 #[cfg(feature = "lmdb")]
@@ -45,6 +46,19 @@ pub(crate) enum Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// Hands over each key, in no order that means anything.
+    fn each_key(&self, mut visit: impl FnMut(&[u8])) {
+        match self {
+            Self::Staged(rows) => {
+                let Ok(()) = rows.for_each(|key, _| {
+                    visit(key);
+                    Ok::<(), Infallible>(())
+                });
+            }
+            Self::Restored(rows) => rows.iter().for_each(|(key, _)| visit(key)),
+        }
+    }
+
     /// Hands over each row, in no order that means anything. Staged ones are taken out.
     fn take_each(&mut self, mut write: impl FnMut(&[u8], Option<RowBytes>)) {
         match self {

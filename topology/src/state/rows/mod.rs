@@ -2,6 +2,7 @@
 //! order when somebody asks for a range, and kept so while somebody does. Owns [`RowTable`]; knows bytes only.
 
 mod bytes;
+mod index;
 mod ranked;
 mod slots;
 
@@ -314,6 +315,16 @@ impl<V> RowTable<V> {
             order.insert(row.into(), slot);
         }
         None
+    }
+
+    /// Touches the memory that a change of a row is going to: that of many rows, one after the other, comes at once, where
+    /// the changes themselves would each wait for their own. Whether something is likely there.
+    #[inline]
+    pub(crate) fn warm(&self, row: &[u8]) -> bool {
+        match &self.held {
+            Held::Single(slots) => slots.warm(row),
+            Held::Grouped(slots) => slots.warm(&row[..self.grouping.split(row)]),
+        }
     }
 
     /// Takes a row out.

@@ -1,28 +1,20 @@
-//! Values found by the hash of bytes: a table of hashes and places, and the values in one vector that never moves them.
-//! Knows bytes only; in what order keys stand it does not know.
+//! Values found by the hash of bytes: an index of places, and the values in one vector that never moves them. Knows bytes
+//! only; in what order keys stand it does not know.
 
+use std::cmp::Reverse;
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use super::bytes::RowBytes;
+use super::index::Index;
 
 /// Places that stay allocated when all values are dropped, at most: what one commit fills again and again.
 const KEPT_MAX: usize = 1 << 16;
 
-/// Half of a key's hash and where its value lies: growing reads no key, and nearly every look-up one alone.
-#[derive(Clone, Copy)]
-struct Pointer {
-    hash: u32,
-    slot: u32,
-}
-
-/// The table's hash of a pointer: all bits come from the half that is kept.
-#[inline]
-fn spread(hash: u32) -> u64 {
-    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
+/// So many places that became free one after the other are filled again from the first to the last: what left in one
+/// order and comes in another would else touch memory all over.
+const FREED_MAX: usize = 4_096;
 
 #[inline]
 fn hash_of(key: &[u8]) -> u32 {
@@ -31,16 +23,22 @@ fn hash_of(key: &[u8]) -> u32 {
     (hasher.finish() >> 32) as u32
 }
 
+/// A place, which begins with a line of memory: a short key is compared, and a short value read, in one step.
+#[repr(align(64))]
+struct Slot<T>(Option<(RowBytes, T)>);
+
 /// Values by key. A value keeps its place, a number, until it is removed.
 pub(super) struct Slots<T> {
-    index: HashTable<Pointer>,
-    slots: Vec<Option<(RowBytes, T)>>,
+    index: Index,
+    slots: Vec<Slot<T>>,
     free: Vec<u32>,
+    /// Places that became free since they were last put in order.
+    freed: usize,
 }
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { index: HashTable::new(), slots: Vec::new(), free: Vec::new() }
+        Self { index: Index::default(), slots: Vec::new(), free: Vec::new(), freed: 0 }
     }
 }
 
@@ -53,31 +51,35 @@ impl<T> Slots<T> {
 
     #[inline]
     fn find_hashed(&self, hash: u32, key: &[u8]) -> Option<u32> {
-        let found =
-            self.index.find(spread(hash), |at| at.hash == hash && self.slots_key(at.slot) == Some(key));
-        found.map(|at| at.slot)
+        self.index.find(hash, |slot| self.is_at(slot, key)).map(|(_, slot)| slot)
+    }
+
+    /// Touches the memory that a change of a key is going to; whether something is likely there.
+    #[inline]
+    pub(super) fn warm(&self, key: &[u8]) -> bool {
+        self.index.first(hash_of(key)).is_some_and(|slot| self.get(slot).is_some())
     }
 
     #[inline]
-    fn slots_key(&self, slot: u32) -> Option<&[u8]> {
-        self.slots[slot as usize].as_ref().map(|(key, _)| key.as_slice())
+    fn is_at(&self, slot: u32, key: &[u8]) -> bool {
+        self.get(slot).is_some_and(|(other, _)| other.as_slice() == key)
     }
 
     /// The key and value at a place that was found.
     #[inline]
     pub(super) fn at(&self, slot: u32) -> &(RowBytes, T) {
-        self.slots[slot as usize].as_ref().expect("a place that was found has a value until it is removed")
+        self.slots[slot as usize].0.as_ref().expect("a place that was found has a value until it is removed")
     }
 
     /// The key and value at a place that may be empty by now.
     #[inline]
     pub(super) fn get(&self, slot: u32) -> Option<&(RowBytes, T)> {
-        self.slots.get(slot as usize)?.as_ref()
+        self.slots.get(slot as usize)?.0.as_ref()
     }
 
     #[inline]
     pub(super) fn at_mut(&mut self, slot: u32) -> &mut T {
-        let slot = self.slots[slot as usize].as_mut();
+        let slot = self.slots[slot as usize].0.as_mut();
         &mut slot.expect("a place that was found has a value until it is removed").1
     }
 
@@ -88,10 +90,15 @@ impl<T> Slots<T> {
         if let Some(slot) = self.find_hashed(hash, key) {
             return (slot, true);
         }
-        let filled = Some((RowBytes::from(key), make()));
+        let filled = Slot(Some((RowBytes::from(key), make())));
+        if self.freed >= FREED_MAX {
+            self.free.sort_unstable_by_key(|slot| Reverse(*slot));
+            self.freed = 0;
+        }
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot as usize] = filled;
+                self.freed = self.freed.saturating_sub(1);
                 slot
             }
             None => {
@@ -99,33 +106,29 @@ impl<T> Slots<T> {
                 u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 rows fit into memory")
             }
         };
-        self.index.insert_unique(spread(hash), Pointer { hash, slot }, |at| spread(at.hash));
+        self.index.insert(hash, slot);
         (slot, false)
     }
 
     /// Takes a key's value out.
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<(u32, T)> {
-        let (hash, slots) = (hash_of(key), &self.slots);
-        let is_it = |at: &Pointer| {
-            at.hash == hash
-                && slots[at.slot as usize].as_ref().is_some_and(|(other, _)| other.as_slice() == key)
-        };
-        let entry = self.index.find_entry(spread(hash), is_it).ok()?;
-        let (Pointer { slot, .. }, _) = entry.remove();
+        let (cell, slot) = self.index.find(hash_of(key), |slot| self.is_at(slot, key))?;
+        self.index.remove(cell);
         self.free.push(slot);
-        let (_, value) = self.slots[slot as usize].take()?;
+        self.freed += 1;
+        let (_, value) = self.slots[slot as usize].0.take()?;
         Some((slot, value))
     }
 
     /// All values with their places, in no order that means anything.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &RowBytes, &T)> {
         let places = self.slots.iter().enumerate();
-        places.filter_map(|(slot, held)| held.as_ref().map(|(key, value)| (slot as u32, key, value)))
+        places.filter_map(|(slot, held)| held.0.as_ref().map(|(key, value)| (slot as u32, key, value)))
     }
 
     /// Takes all values out; [`clear`](Self::clear) afterwards.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (RowBytes, T)> {
-        self.slots.drain(..).flatten()
+        self.slots.drain(..).filter_map(|slot| slot.0)
     }
 
     /// Drops all values; what they took is kept for the next ones unless it was a lot.
@@ -137,5 +140,6 @@ impl<T> Slots<T> {
         self.index.clear();
         self.slots.clear();
         self.free.clear();
+        self.freed = 0;
     }
 }
