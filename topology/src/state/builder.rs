@@ -381,7 +381,8 @@ impl Stores {
     ) -> StoreBuilder<UserStore<S>> {
         let store: Arc<str> = Arc::from(name);
         let make: MakeStore = Arc::new(move |settings| {
-            let layer = Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole)?;
+            let layer =
+                Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole, Grouping::Single)?;
             Ok(Box::new(UserStore::new(make(), layer)?))
         });
         StoreBuilder::new(name, StoreKind::KeyValue, make).without_cache()

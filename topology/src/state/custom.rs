@@ -195,7 +195,7 @@ impl<S: CustomStore> StateStore for UserStore<S> {
         self.layer.prepare(WHOLE)
     }
 
-    fn add_to<'a>(&'a self, batch: &mut Batch<'a>) {
+    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {
         self.layer.add_to(WHOLE, batch);
     }
 
