@@ -2,6 +2,7 @@
 //! order when somebody asks for a range, and kept so while somebody does. Owns [`RowTable`]; knows bytes only.
 
 mod bytes;
+mod group;
 mod index;
 mod ranked;
 mod slots;
@@ -14,11 +15,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::bytes::owned;
 pub(crate) use self::bytes::{RowBytes, after_prefix};
+use self::group::{Group, GroupRange};
 pub(crate) use self::ranked::RankedRows;
 use self::slots::Slots;
-
-/// Rows of one key that lie in one vector; more of them are kept in a tree, where each is found and put alike fast.
-const FEW_MAX: usize = 64;
 
 /// Which rows belong to one key, and are asked for together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +55,6 @@ impl Grouping {
     }
 }
 
-/// The rows of one key, by the rest of their keys' bytes.
-enum Group<V> {
-    One([(RowBytes, V); 1]),
-    Few(Vec<(RowBytes, V)>),
-    Many(BTreeMap<RowBytes, V>),
-}
-
 /// Rows, each by its place in [`Slots`]: all keys alone, or keys with all that belong to them.
 enum Held<V> {
     Single(Slots<V>),
@@ -83,115 +75,6 @@ pub(crate) struct RowTable<V> {
     unasked: usize,
 }
 
-impl<V> Group<V> {
-    fn slice(&self) -> Option<&[(RowBytes, V)]> {
-        match self {
-            Self::One(row) => Some(row),
-            Self::Few(rows) => Some(rows),
-            Self::Many(_) => None,
-        }
-    }
-
-    #[inline]
-    fn get(&self, rest: &[u8]) -> Option<&V> {
-        match self {
-            Self::Many(rows) => bytes::find(rows, rest),
-            Self::One(row) => position(row, rest).ok().map(|at| &row[at].1),
-            Self::Few(rows) => position(rows, rest).ok().map(|at| &rows[at].1),
-        }
-    }
-
-    fn get_mut(&mut self, rest: &[u8]) -> Option<&mut V> {
-        match self {
-            Self::Many(rows) => rows.get_mut(rest),
-            Self::One(row) => position(row, rest).ok().map(|at| &mut row[at].1),
-            Self::Few(rows) => position(rows, rest).ok().map(|at| &mut rows[at].1),
-        }
-    }
-
-    /// Puts a row that is not there.
-    fn add(&mut self, rest: &[u8], value: V) {
-        let rows = match self {
-            Self::Many(rows) => return drop(rows.insert(rest.into(), value)),
-            Self::Few(rows) => rows,
-            Self::One(_) => {
-                let Self::One([row]) = std::mem::replace(self, Self::Few(Vec::with_capacity(2))) else {
-                    return;
-                };
-                let Self::Few(rows) = self else { return };
-                rows.push(row);
-                rows
-            }
-        };
-        if rows.len() == FEW_MAX {
-            let mut many: BTreeMap<_, _> = std::mem::take(rows).into_iter().collect();
-            many.insert(rest.into(), value);
-            *self = Self::Many(many);
-        } else if let Err(at) = position(rows, rest) {
-            rows.insert(at, (rest.into(), value));
-        }
-    }
-
-    /// Takes out a row of several.
-    fn take(&mut self, rest: &[u8]) -> Option<V> {
-        match self {
-            Self::One(_) => None,
-            Self::Few(rows) => position(rows, rest).ok().map(|at| rows.remove(at).1),
-            Self::Many(rows) => rows.remove(rest),
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::One(_) => 1,
-            Self::Few(rows) => rows.len(),
-            Self::Many(rows) => rows.len(),
-        }
-    }
-
-    fn iter(&self) -> GroupRange<'_, V> {
-        self.range((Bound::Unbounded, Bound::Unbounded))
-    }
-
-    fn range(&self, bounds: (Bound<&[u8]>, Bound<&[u8]>)) -> GroupRange<'_, V> {
-        match (self.slice(), self) {
-            (Some(rows), _) => GroupRange::Few(within(rows, bounds).iter()),
-            (None, Self::Many(rows)) if !is_reversed(bounds) => GroupRange::Many(rows.range(owned(bounds))),
-            _ => GroupRange::Few([].iter()),
-        }
-    }
-}
-
-/// Where a row is among those in order, or belongs. What is asked for last mostly lies at the end.
-#[inline]
-fn position<V>(rows: &[(RowBytes, V)], rest: &[u8]) -> Result<usize, usize> {
-    let rest = RowBytes::from(rest);
-    match rows.last() {
-        None => Err(0),
-        Some((last, _)) if *last < rest => Err(rows.len()),
-        Some(_) => rows.binary_search_by(|(other, _)| other.cmp(&rest)),
-    }
-}
-
-/// Those of some rows in order that lie within bounds.
-fn within<'r, V>(rows: &'r [(RowBytes, V)], (from, to): (Bound<&[u8]>, Bound<&[u8]>)) -> &'r [(RowBytes, V)] {
-    let before = |bound: &[u8], included: bool| {
-        let at = position(rows, bound);
-        at.map_or_else(|at| at, |at| at + usize::from(included))
-    };
-    let first = match from {
-        Bound::Unbounded => 0,
-        Bound::Included(from) => before(from, false),
-        Bound::Excluded(from) => before(from, true),
-    };
-    let end = match to {
-        Bound::Unbounded => rows.len(),
-        Bound::Included(to) => before(to, true),
-        Bound::Excluded(to) => before(to, false),
-    };
-    rows.get(first..end).unwrap_or_default()
-}
-
 /// The first bytes of a row, as a number that has their order.
 fn beginning(row: &[u8]) -> u128 {
     let mut first = [0; 16];
@@ -207,34 +90,6 @@ pub(crate) fn is_reversed((from, to): (Bound<&[u8]>, Bound<&[u8]>)) -> bool {
         (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
         | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
         _ => false,
-    }
-}
-
-/// Rows of one key in order: the rest of the key's bytes, and the value.
-pub(crate) enum GroupRange<'t, V> {
-    Few(std::slice::Iter<'t, (RowBytes, V)>),
-    Many(btree_map::Range<'t, RowBytes, V>),
-}
-
-impl<'t, V> Iterator for GroupRange<'t, V> {
-    type Item = (&'t RowBytes, &'t V);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Few(rows) => rows.next().map(|(rest, value)| (rest, value)),
-            Self::Many(rows) => rows.next(),
-        }
-    }
-}
-
-impl<V> DoubleEndedIterator for GroupRange<'_, V> {
-    #[inline]
-    fn next_back(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::Few(rows) => rows.next_back().map(|(rest, value)| (rest, value)),
-            Self::Many(rows) => rows.next_back(),
-        }
     }
 }
 

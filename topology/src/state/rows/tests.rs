@@ -163,12 +163,12 @@ fn many_rows_of_one_key_stay_in_order_whatever_order_they_come_in() {
 fn an_order_that_nobody_asks_for_any_more_is_dropped_and_made_again() {
     let mut table = RowTable::new(Grouping::Single);
     let whole = (Bound::Unbounded, Bound::Unbounded);
-    (0..100u8).for_each(|row| drop(table.insert(&[row], row)));
+    (0..100u8).for_each(|row| assert_eq!(table.insert(&[row], row), None));
     assert!(table.order.get().is_none());
     assert_eq!(table.range(whole).count(), 100);
-    (100..150u8).for_each(|row| drop(table.insert(&[row], row)));
+    (100..150u8).for_each(|row| assert_eq!(table.insert(&[row], row), None));
     assert!(table.order.get().is_some());
-    (0..250u8).for_each(|row| drop(table.insert(&[row, 0], row)));
+    (0..250u8).for_each(|row| assert_eq!(table.insert(&[row, 0], row), None));
     assert!(table.order.get().is_none());
     assert_eq!(table.range(whole).count(), 400);
 }
