@@ -82,7 +82,7 @@ impl Jvm {
         java
     }
 
-    fn java(&self) -> Command {
+    pub(crate) fn java(&self) -> Command {
         let mut java = Command::new(std::env::var_os("CANDLEWICK_JAVA").unwrap_or_else(|| "java".into()));
         java.args(["-Xmx2g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp"]).arg(&self.class_path);
         java
