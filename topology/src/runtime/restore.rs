@@ -265,7 +265,7 @@ impl StateUpdater {
             }
             let count = i64::try_from(run.len()).unwrap_or(i64::MAX);
             let last = run.iter().last().map_or(0, |record| record.offset);
-            request.state.restore(store, &run, last + 1)?;
+            request.state.restore(store, run, last + 1)?;
             request.progress.restored.fetch_add(count, Ordering::Relaxed);
         }
         self.batch = batch;
@@ -295,6 +295,7 @@ impl StateUpdater {
             let mut state = request.state;
             let positions: Vec<(usize, i64)> =
                 streams.iter().map(|stream| (stream.store, stream.end)).collect();
+            state.finish_restore()?;
             state.commit(&positions)?;
             reply(request.reply, request.task, Ok(state));
         }

@@ -1,6 +1,7 @@
 //! All stores of one task and the order in which their changes become durable. Owns flush, commit, rollback and restore;
 //! must not know who writes changelogs or when a commit is due.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,7 +57,12 @@ pub(crate) struct TaskState {
     memory: Arc<Engine>,
     folder: Option<PathBuf>,
     positions: Vec<Option<i64>>,
+    /// Records of changelogs on their way into the engine, and the offset behind them.
+    gathered: BTreeMap<usize, (RecordRun, i64)>,
 }
+
+/// Bytes of records that a store's restoration gathers before it writes them.
+const GATHERED_BYTES_MAX: usize = 16 << 20;
 
 impl TaskState {
     /// Opens the stores of a task.
@@ -75,6 +81,7 @@ impl TaskState {
             memory,
             folder,
             positions: Vec::new(),
+            gathered: BTreeMap::new(),
         };
         let shared = settings.cache_bytes_max / decls.len().max(1);
         for (index, decl) in decls.iter().enumerate() {
@@ -157,21 +164,38 @@ impl TaskState {
         self.stores.iter_mut().try_for_each(|store| store.rollback())
     }
 
-    /// Writes a run of a store's changelog, or of the source topic in its place, into the engine, together with the offset
-    /// behind it.
+    /// Takes a run of a store's changelog, or of the source topic in its place, with the offset behind it. Runs are
+    /// gathered: sorted by key and with the newest row of each key alone, many of them cost an engine little more than one.
     ///
     /// # Errors
     /// When the engine fails or a record is malformed.
     pub(crate) fn restore(
         &mut self,
         store: usize,
-        run: &RecordRun,
+        run: RecordRun,
         next_offset: i64,
     ) -> Result<(), StoreError> {
+        let gathered = self.gathered.entry(store).or_insert_with(|| (RecordRun::new(run.source.clone()), 0));
+        gathered.0.append(run);
+        gathered.1 = next_offset;
+        if gathered.0.memory() > GATHERED_BYTES_MAX { self.restore_gathered(store) } else { Ok(()) }
+    }
+
+    /// Brings what is gathered into the engine: restoration is at its end.
+    ///
+    /// # Errors
+    /// As [`restore`](Self::restore).
+    pub(crate) fn finish_restore(&mut self) -> Result<(), StoreError> {
+        (0..self.stores.len()).try_for_each(|store| self.restore_gathered(store))
+    }
+
+    /// Writes the gathered records of a store into the engine, together with the offset behind them.
+    fn restore_gathered(&mut self, store: usize) -> Result<(), StoreError> {
+        let Some((run, next_offset)) = self.gathered.remove(&store) else { return Ok(()) };
         let mark = (mark_name(POSITION, self.stores[store].name()), next_offset);
         match &self.sources[store] {
-            Some(read) => self.stores[store].restore(&read(run), vec![mark])?,
-            None => self.stores[store].restore(run, vec![mark])?,
+            Some(read) => self.stores[store].restore(&read(&run), vec![mark])?,
+            None => self.stores[store].restore(&run, vec![mark])?,
         }
         self.positions[store] = Some(next_offset);
         Ok(())

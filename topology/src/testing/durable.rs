@@ -46,10 +46,10 @@ impl Durable {
                 run.push(offset, record.timestamp, key, value, record.headers.clone());
             }
             if !run.is_empty() {
-                state.restore(store, &run, i64::try_from(records.len()).unwrap_or(i64::MAX))?;
+                state.restore(store, run, i64::try_from(records.len()).unwrap_or(i64::MAX))?;
             }
         }
-        Ok(())
+        state.finish_restore()
     }
 
     /// Gives a new task what its former one committed.

@@ -79,13 +79,13 @@ fn a_users_store_is_what_was_committed_on_every_engine() {
         task.reopen();
         assert_eq!(counts(&mut task), if is_persistent { committed.clone() } else { Vec::new() });
         let changes: [LogRecord<'_>; 3] = [(1, b"c", None), (2, b"d", Some(&[8])), (3, b"a", Some(&[4]))];
-        task.state().restore(0, &run_of(&changes), 3).expect("restored");
+        task.restore(0, &run_of(&changes), 3).expect("restored");
         let restored = vec![(b"a".to_vec(), 4), (b"d".to_vec(), 8)];
         assert_eq!(counts(&mut task), restored);
         task.state().rollback().expect("rolled back");
         assert_eq!(counts(&mut task), restored, "what was restored is committed");
         let odd: [LogRecord<'_>; 1] = [(1, b"c", Some(b"two bytes"))];
-        let refused = task.state().restore(0, &run_of(&odd), 1).expect_err("not one byte");
+        let refused = task.restore(0, &run_of(&odd), 1).expect_err("not one byte");
         assert!(refused.to_string().contains("tally"), "{refused}");
     }
 }

@@ -301,7 +301,7 @@ fn restored_rows_are_read_and_queried() {
             (7, b"b", Some(&bytes[2])),
             (8, b"a", None),
         ]);
-        task.state().restore(0, &run, 4).expect("restore");
+        task.restore(0, &run, 4).expect("restore");
         assert_eq!(task.state().positions(), [Some(4)]);
         let store = task.store::<Store>(0);
         assert_eq!(store.get(&"b".into()).expect("get"), Some(&Entry::new(2, Timestamp(7))));
@@ -312,5 +312,34 @@ fn restored_rows_are_read_and_queried() {
         assert!(matches!(reader.read("x", |_| Ok(())), Err(StoreError::Unknown { .. })));
         drop(task);
         assert!(matches!(reader.read("s", |_| Ok(())), Err(StoreError::Unknown { .. })), "closed");
+    }
+}
+
+#[test]
+fn runs_that_are_gathered_give_what_they_give_one_by_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for engine in engines(folder.path()) {
+        let mut task = Task::open(vec![Stores::key_value("s", StringSerde, I64Serde).into()], engine, 0);
+        let mut expected = BTreeMap::new();
+        for round in 0..7_i64 {
+            let mut run = RecordRun::new(TopicPartition::new("app-s-changelog", 0));
+            for n in 0..50 {
+                let (key, offset) = (format!("k{}", n * (round + 1) % 83), round * 50 + n);
+                let value = (offset % 5 != 0).then(|| offset.to_be_bytes());
+                let value = value.as_ref().map(<[u8; 8]>::as_slice);
+                run.push(offset, Timestamp(offset), Some(key.as_bytes()), value, Headers::default());
+                match value {
+                    Some(_) => drop(expected.insert(key, Entry::new(offset, Timestamp(offset)))),
+                    None => drop(expected.remove(&key)),
+                }
+            }
+            task.state().restore(0, run, (round + 1) * 50).expect("gathered");
+        }
+        assert_eq!(task.state().positions(), [None], "nothing is in the engine yet");
+        task.state().finish_restore().expect("written");
+        assert_eq!(task.state().positions(), [Some(350)]);
+        let mut all = Vec::new();
+        task.store::<KeyValueStore<String, i64>>(0).all(&mut all).expect("all");
+        assert_eq!(all.into_iter().collect::<BTreeMap<_, _>>(), expected);
     }
 }

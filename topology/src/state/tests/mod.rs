@@ -65,6 +65,12 @@ impl Task {
         }
     }
 
+    /// Restores a store from this run alone.
+    fn restore(&mut self, store: usize, run: &RecordRun, next_offset: i64) -> Result<(), StoreError> {
+        self.state().restore(store, run.clone(), next_offset)?;
+        self.state().finish_restore()
+    }
+
     /// As a process that is killed: nothing is closed.
     fn reopen(&mut self) {
         self.state = None;

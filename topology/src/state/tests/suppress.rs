@@ -105,11 +105,11 @@ fn a_buffer_is_restored_from_its_own_changelog() {
         run.push(offset as i64, Timestamp(*time), Some(key), Some(value), headers.clone());
     }
     let mut other = open(EngineChoice::Memory);
-    other.state().restore(0, &run, 2).expect("restore");
+    other.restore(0, &run, 2).expect("restore");
     let bytes = other.store::<Buffer>(0).byte_len().expect("bytes");
     assert_eq!(bytes, task.store::<Buffer>(0).byte_len().expect("bytes"));
     assert_eq!(drain(&mut other, 2), drain(&mut task, 2));
     run.push(9, Timestamp(0), Some(b"k"), Some(b"v"), Headers::default());
-    let refused = other.state().restore(0, &run, 10);
+    let refused = other.restore(0, &run, 10);
     assert!(matches!(refused, Err(StoreError::Changelog { offset: 9, .. })), "{refused:?}");
 }

@@ -79,7 +79,7 @@ fn what_is_not_committed_is_forgotten_and_what_is_comes_back_from_the_changelog(
     let one = 1i64.to_be_bytes();
     let run = run_of(&[(10, b"k", Some(&one)), (30, b"k", None), (20, b"k", Some(&one))]);
     let mut restored = Task::open(vec![versions()], EngineChoice::Memory, 0);
-    restored.state().restore(0, &run, 3).expect("restore");
+    restored.restore(0, &run, 3).expect("restore");
     assert_eq!((as_of(&mut restored, 29), as_of(&mut restored, 30)), (Some(1), None));
     assert_eq!(put(&mut restored, 25, Some(5)), Put::Until(Timestamp(30)));
 }

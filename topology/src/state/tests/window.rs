@@ -253,9 +253,7 @@ fn expired_windows_of_a_changelog_are_not_restored() {
     let mut task = Task::open(vec![decl()], EngineChoice::Memory, 1 << 20);
     let row = |start: i64| [b"k".as_slice(), &start.to_be_bytes(), &[0; 4]].concat();
     let (old, new, value) = (row(1_000), row(600_000), 5i64.to_be_bytes());
-    task.state()
-        .restore(0, &run_of(&[(1, &old, Some(&value)), (2, &new, Some(&value))]), 2)
-        .expect("restore");
+    task.restore(0, &run_of(&[(1, &old, Some(&value)), (2, &new, Some(&value))]), 2).expect("restore");
     assert_eq!(task.committed("s").len(), 1);
     let store = task.store::<Store>(0);
     assert_eq!(store.observed_time(), Timestamp(600_000));
