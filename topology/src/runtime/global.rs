@@ -108,7 +108,7 @@ impl GlobalUpdater {
             let store = self.partitions.iter().find(|(partition, _)| *partition == run.source);
             let Some((_, store)) = store else { continue };
             let next = run.iter().last().map_or(0, |record| record.offset + 1);
-            self.state.restore(*store, run, next)?;
+            self.state.restore(*store, run, next, usize::MAX)?;
         }
         Ok(self.state.finish_restore()?)
     }

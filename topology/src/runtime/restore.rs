@@ -64,6 +64,9 @@ pub(crate) struct StateUpdater {
 /// Records taken from the changelogs by one poll: restoration wants big sorted batches.
 const RESTORE_RECORDS_MAX: usize = 20_000;
 
+/// Bytes of records that are gathered before they are written, of all stores together.
+const GATHERED_BYTES_MAX: usize = 64 << 20;
+
 impl StateUpdater {
     pub(crate) fn new(
         application: Arc<Application>,
@@ -252,6 +255,8 @@ impl StateUpdater {
             }
             Err(error) => return Err(error.into()),
         }
+        let stores: usize = self.restoring.iter().map(|restoring| restoring.streams.len()).sum();
+        let bytes_max = GATHERED_BYTES_MAX / stores.max(1);
         for mut run in batch.runs.drain(..) {
             let owner = self.restoring.iter_mut().find_map(|restoring| {
                 let stream = restoring.streams.iter().find(|stream| stream.partition == run.source)?;
@@ -265,7 +270,7 @@ impl StateUpdater {
             }
             let count = i64::try_from(run.len()).unwrap_or(i64::MAX);
             let last = run.iter().last().map_or(0, |record| record.offset);
-            request.state.restore(store, run, last + 1)?;
+            request.state.restore(store, run, last + 1, bytes_max)?;
             request.progress.restored.fetch_add(count, Ordering::Relaxed);
         }
         self.batch = batch;

@@ -1,36 +1,48 @@
 //! Rows on their way from a changelog into an engine, in bulk. Owns the collecting, sorting and thinning of a run: the
 //! newest value of each key, in key order. Must not know which changelog they came from.
 
-use std::ops::Range;
+/// Where a row lies in the bytes that all rows share: its key, and its value behind it.
+#[derive(Clone, Copy)]
+struct Row {
+    /// The key's first eight bytes as a number, which tells most keys apart without looking at them.
+    prefix: u64,
+    start: u32,
+    key_len: u32,
+    /// [`GONE`] for a deletion.
+    value_len: u32,
+}
 
-/// Rows of one keyspace. Their bytes share one buffer.
+const GONE: u32 = u32::MAX;
+
+/// Rows of one keyspace.
 #[derive(Default)]
 pub(crate) struct RestoredRows {
     data: Vec<u8>,
-    rows: Vec<(Range<usize>, Option<Range<usize>>)>,
+    rows: Vec<Row>,
 }
 
 impl RestoredRows {
-    /// Adds a row; `prefix` goes before the value.
-    pub(crate) fn push(&mut self, key: &[u8], prefix: &[u8], value: Option<&[u8]>) {
-        let start = self.data.len();
+    /// Adds a row; `before` goes before the value.
+    pub(crate) fn push(&mut self, key: &[u8], before: &[u8], value: Option<&[u8]>) {
+        let short = |len: usize| u32::try_from(len).expect("what is restored at once has some MiB");
+        let (start, key_len) = (short(self.data.len()), short(key.len()));
         self.data.extend_from_slice(key);
-        let key = start..self.data.len();
-        let value = value.map(|value| {
-            self.data.extend_from_slice(prefix);
+        let value_len = value.map_or(GONE, |value| {
+            self.data.extend_from_slice(before);
             self.data.extend_from_slice(value);
-            key.end..self.data.len()
+            short(before.len() + value.len())
         });
-        self.rows.push((key, value));
+        self.rows.push(Row { prefix: prefix(key), start, key_len, value_len });
     }
 
     /// Sorts by key and keeps the newest row of each.
     pub(crate) fn sort(&mut self) {
-        let data = &self.data;
-        self.rows.sort_by(|a, b| data[a.0.clone()].cmp(&data[b.0.clone()]));
+        let Self { data, rows } = self;
+        let key = |row: &Row| &data[row.start as usize..(row.start + row.key_len) as usize];
+        rows.sort_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(key(b))));
         // `dedup_by` hands (later, earlier) and drops the later one: swap first, so that the newest stays.
-        self.rows.dedup_by(|later, earlier| {
-            let same = data[later.0.clone()] == data[earlier.0.clone()];
+        rows.dedup_by(|later, earlier| {
+            let same = later.prefix == earlier.prefix && key(later) == key(earlier);
             if same {
                 std::mem::swap(later, earlier);
             }
@@ -39,7 +51,22 @@ impl RestoredRows {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
-        self.rows.iter().map(|(key, value)| (&self.data[key.clone()], value.clone().map(|v| &self.data[v])))
+        self.rows.iter().map(|row| {
+            let (key, behind) = self.data[row.start as usize..].split_at(row.key_len as usize);
+            (key, (row.value_len != GONE).then(|| &behind[..row.value_len as usize]))
+        })
+    }
+}
+
+/// Ordered as the keys are, as far as eight bytes tell; the rest of a short one counts as zeros.
+fn prefix(key: &[u8]) -> u64 {
+    match key.first_chunk::<8>() {
+        Some(first) => u64::from_be_bytes(*first),
+        None => {
+            let mut first = [0; 8];
+            first[..key.len()].copy_from_slice(key);
+            u64::from_be_bytes(first)
+        }
     }
 }
 
@@ -58,5 +85,13 @@ mod tests {
         rows.sort();
         let rows: Vec<_> = rows.iter().collect();
         assert_eq!(rows, [(&b"a"[..], None), (&b"b"[..], Some(&b"t4"[..]))]);
+    }
+    #[test]
+    fn keys_are_ordered_as_bytes_also_behind_their_first_eight() {
+        let keys: [&[u8]; 7] = [b"", b"\0", b"a", b"a\0", b"aaaaaaaa", b"aaaaaaaab", b"b"];
+        let mut rows = RestoredRows::default();
+        keys.iter().rev().for_each(|key| rows.push(key, b"", Some(b"")));
+        rows.sort();
+        assert_eq!(rows.iter().map(|(key, _)| key).collect::<Vec<_>>(), keys);
     }
 }

@@ -61,9 +61,6 @@ pub(crate) struct TaskState {
     gathered: BTreeMap<usize, (RecordRun, i64)>,
 }
 
-/// Bytes of records that a store's restoration gathers before it writes them.
-const GATHERED_BYTES_MAX: usize = 16 << 20;
-
 impl TaskState {
     /// Opens the stores of a task.
     ///
@@ -165,7 +162,8 @@ impl TaskState {
     }
 
     /// Takes a run of a store's changelog, or of the source topic in its place, with the offset behind it. Runs are
-    /// gathered: sorted by key and with the newest row of each key alone, many of them cost an engine little more than one.
+    /// gathered, up to `bytes_max`: sorted by key and with the newest row of each key alone, many of them cost an engine
+    /// little more than one.
     ///
     /// # Errors
     /// When the engine fails or a record is malformed.
@@ -174,11 +172,12 @@ impl TaskState {
         store: usize,
         run: RecordRun,
         next_offset: i64,
+        bytes_max: usize,
     ) -> Result<(), StoreError> {
         let gathered = self.gathered.entry(store).or_insert_with(|| (RecordRun::new(run.source.clone()), 0));
         gathered.0.append(run);
         gathered.1 = next_offset;
-        if gathered.0.memory() > GATHERED_BYTES_MAX { self.restore_gathered(store) } else { Ok(()) }
+        if gathered.0.memory() > bytes_max { self.restore_gathered(store) } else { Ok(()) }
     }
 
     /// Brings what is gathered into the engine: restoration is at its end.

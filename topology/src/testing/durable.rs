@@ -46,7 +46,8 @@ impl Durable {
                 run.push(offset, record.timestamp, key, value, record.headers.clone());
             }
             if !run.is_empty() {
-                state.restore(store, run, i64::try_from(records.len()).unwrap_or(i64::MAX))?;
+                let end = i64::try_from(records.len()).unwrap_or(i64::MAX);
+                state.restore(store, run, end, usize::MAX)?;
             }
         }
         state.finish_restore()

@@ -54,7 +54,7 @@ impl Globals {
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
         run.push(*offset, record.timestamp, key, value, record.headers.clone());
         *offset += 1;
-        self.state.restore(*store, run, *offset)?;
+        self.state.restore(*store, run, *offset, usize::MAX)?;
         self.state.finish_restore()
     }
 }

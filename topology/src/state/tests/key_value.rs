@@ -333,7 +333,7 @@ fn runs_that_are_gathered_give_what_they_give_one_by_one() {
                     None => drop(expected.remove(&key)),
                 }
             }
-            task.state().restore(0, run, (round + 1) * 50).expect("gathered");
+            task.state().restore(0, run, (round + 1) * 50, usize::MAX).expect("gathered");
         }
         assert_eq!(task.state().positions(), [None], "nothing is in the engine yet");
         task.state().finish_restore().expect("written");
