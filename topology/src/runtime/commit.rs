@@ -115,7 +115,7 @@ impl StreamThread {
 
     fn wait_for_log(&self, reason: &str) {
         tracing::warn!(thread = self.index, reason, "waiting for the log");
-        std::thread::sleep(AWAY);
+        self.application.threads.sleep(AWAY);
     }
 
     /// What was committed, asked for until the log answers.

@@ -27,6 +27,7 @@ mod status;
 mod streams;
 mod task;
 mod thread;
+mod threads;
 mod topics;
 
 pub use config::{ConfigError, Guarantee, StreamsConfig};
@@ -40,4 +41,6 @@ pub use status::{
 };
 pub use streams::{KafkaStreams, RunningStreams, StreamsHandle};
 pub use task::TaskFault;
+#[cfg(feature = "sim")]
+pub use threads::{Spawned, Threads};
 pub(crate) use task::{Task, TaskPlan};

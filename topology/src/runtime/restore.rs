@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use super::application::{Application, Changelog};
 use super::error::StreamsError;
 use super::hanging::Hanging;
+use super::threads::receive;
 use crate::client::{Admin, ClientError, Consumer, Isolation, PolledBatch, StartAt, Watermarks};
 use crate::record::{TaskId, TopicPartition};
 use crate::state::{EngineChoice, TaskSettings, TaskState};
@@ -86,7 +87,7 @@ impl StateUpdater {
     pub(crate) fn run(mut self) {
         loop {
             let request = if self.restoring.is_empty() {
-                match self.requests.recv() {
+                match receive(&*self.application.threads, &self.requests, None) {
                     Ok(request) => Some(request),
                     Err(_) => return,
                 }
@@ -185,7 +186,7 @@ impl StateUpdater {
                     if !progress.is_unwanted.load(Ordering::Relaxed) =>
                 {
                     tracing::warn!(reason, "restoration waits for the log");
-                    std::thread::sleep(Duration::from_millis(500));
+                    self.application.threads.sleep(Duration::from_millis(500));
                     continue;
                 }
                 answer => answer?,
@@ -199,7 +200,7 @@ impl StateUpdater {
             }
             let admin = &mut *self.admin;
             hanging.end_when_due(partition, |limit| admin.end_hanging_transactions(partition, limit));
-            std::thread::sleep(Duration::from_millis(10));
+            self.application.threads.sleep(Duration::from_millis(10));
         }
     }
 
@@ -248,7 +249,7 @@ impl StateUpdater {
             Ok(()) => {}
             Err(ClientError::Unavailable { reason, .. }) => {
                 tracing::warn!(reason, "restoration waits for the log");
-                std::thread::sleep(Duration::from_millis(500));
+                self.application.threads.sleep(Duration::from_millis(500));
             }
             Err(error) => return Err(error.into()),
         }

@@ -15,6 +15,7 @@ use crate::record::TaskId;
 use crate::runtime::application::Application;
 use crate::runtime::error::StreamsError;
 use crate::runtime::shared::Shared;
+use crate::runtime::threads::receive;
 
 /// What the control thread tells the leader's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,7 @@ impl Leader {
     pub(crate) fn run(self) {
         // What cannot be connected now is connected when it is needed, and told then.
         let mut ready = self.connect().ok();
-        while let Ok(order) = self.orders.recv() {
+        while let Ok(order) = receive(&*self.application.threads, &self.orders, None) {
             if order != Order::Lead {
                 // Somebody else leads: a reader of the control topic that nobody listens to is of no use.
                 ready = None;
@@ -113,7 +114,7 @@ impl Leader {
                 ) => {
                     tracing::warn!(%error, "the task table waits for the log");
                     is_told_to_look = true;
-                    std::thread::sleep(BACKOFF);
+                    self.application.threads.sleep(BACKOFF);
                 }
                 Err(error) => return Err(error),
             }
