@@ -76,7 +76,8 @@ impl Faults {
             C::Watermarks | C::Members if is_starting => return Fate::Done,
             C::Deliver if is_away => (Fate::Refused, "log away"),
             C::GroupPoll if is_away => (Fate::Refused, "log away"),
-            C::Send if hits(faults.queue_full) => (Fate::Refused, "queue full"),
+            // What the members tell each other is little, and its queue never full.
+            C::Send if name.starts_with("stream") && hits(faults.queue_full) => (Fate::Refused, "queue full"),
             C::Send | C::GroupPoll => return Fate::Done,
             _ if is_away => (Fate::Refused, "log away"),
             C::Poll | C::Watermarks | C::Members if hits(faults.poll_refused) => {
@@ -97,11 +98,12 @@ impl Faults {
     }
 
     /// How long a call takes.
-    pub(crate) fn pause(stage: &mut Stage, call: Call) -> Duration {
+    pub(crate) fn pause(stage: &mut Stage, call: Call, fate: Fate) -> Duration {
         let is_restoring = stage.current.is_some_and(|id| stage.actors[id].name == "restore");
         let (chance, faults) = (&mut stage.chance, &mut stage.faults);
         let may_fail = stage.now < faults.until;
         let micros = match call {
+            _ if fate == Fate::Refused => chance.between(5_000, 200_000),
             Call::CommitTransaction | Call::AbortTransaction | Call::SendOffsets | Call::Commit
                 if may_fail && faults.slow_commit > 0 && chance.once_in(faults.slow_commit) =>
             {

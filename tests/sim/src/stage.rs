@@ -248,7 +248,7 @@ pub(crate) fn call(call: Call, is_after: bool) -> Fate {
         if is_held {
             return fate;
         }
-        let pause = Faults::pause(stage, call);
+        let pause = Faults::pause(stage, call, fate);
         let actor = &mut stage.actors[id];
         (actor.due, actor.wake) = (stage.now + pause, Wake::Nothing);
         spring(stage, call, is_after);

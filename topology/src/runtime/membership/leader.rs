@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::journal::{Journal, write};
 use super::records::{Key, Leadership, encode};
@@ -44,6 +44,9 @@ const POLL: Duration = Duration::from_millis(100);
 const LOOK_AFTER: Duration = Duration::from_millis(500);
 /// How long to wait with another try after the log was not reachable.
 const BACKOFF: Duration = Duration::from_millis(100);
+
+/// How long one that was fenced waits for the order to rest.
+const LEAD_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// The clients of a time of leading. They are connected while the group is still being joined.
 struct Clients {
@@ -103,8 +106,15 @@ impl Leader {
             match turn {
                 Ok(()) => {}
                 Err(StreamsError::Producer(ProducerError::Fenced)) => {
+                    // Whoever owns partition 0 now; or one who owned it before, was slow and has not heard: then nobody
+                    // would lead if this one did not again.
                     tracing::info!("another instance leads from now on");
-                    return Ok(());
+                    reign = None;
+                    is_told_to_look = true;
+                    if self.is_replaced() {
+                        return Ok(());
+                    }
+                    tracing::warn!("partition 0 of the control topic is still ours: this instance leads again");
                 }
                 Err(
                     error @ (StreamsError::Client(ClientError::Unavailable { .. })
@@ -117,6 +127,20 @@ impl Leader {
                     self.application.threads.sleep(BACKOFF);
                 }
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether the order to rest comes before it is time to lead again.
+    fn is_replaced(&self) -> bool {
+        let Application { clock, threads, .. } = &*self.application;
+        let until = clock.monotonic() + LEAD_AGAIN_AFTER;
+        loop {
+            let left = until.saturating_sub(clock.monotonic());
+            match receive(&**threads, &self.orders, Some(left)) {
+                Ok(Order::Rest) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(Order::Lead) | Err(RecvTimeoutError::Timeout) => return false,
+                Ok(Order::Look) => {}
             }
         }
     }
