@@ -41,6 +41,8 @@ pub use runtime::{
     StoreType, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase, TaskStatus, Times,
     TopologyView,
 };
+#[cfg(feature = "planted-bugs")]
+pub use runtime::Bug;
 #[cfg(feature = "sim")]
 pub use runtime::{Spawned, Threads};
 pub use serde::{

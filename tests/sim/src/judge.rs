@@ -28,7 +28,7 @@ impl Judge {
         &self,
         topic: &str,
         isolation: Isolation,
-        mut take: impl FnMut(i32, &candlewick::RawRecord<'_>) -> T,
+        mut take: impl FnMut(&candlewick::RawRecord<'_>) -> T,
     ) -> Result<Vec<T>, String> {
         let mut consumer = self.log.consumer("judge", isolation).expect("a client at once");
         let starts: Vec<_> =
@@ -41,7 +41,7 @@ impl Judge {
                 return Ok(rows);
             }
             for run in &batch.runs {
-                rows.extend(run.iter().map(|record| take(run.source.partition.0, &record)));
+                rows.extend(run.iter().map(|record| take(&record)));
             }
         }
     }
@@ -52,8 +52,7 @@ impl Judge {
 
     /// Whether the results are there, each as often as it may be.
     pub(crate) fn output(&self) -> Result<(), String> {
-        let row = |partition, record: &candlewick::RawRecord<'_>| Row {
-            partition,
+        let row = |record: &candlewick::RawRecord<'_>| Row {
             key: text(record.key),
             value: text(record.value),
             time: record.timestamp.0,
@@ -72,7 +71,7 @@ impl Judge {
         for store in self.kind.tables() {
             let topic = format!("{APPLICATION}-{store}-changelog");
             let mut logged: BTreeMap<String, String> = BTreeMap::new();
-            let rows = self.read(&topic, self.isolation(), |_, record| {
+            let rows = self.read(&topic, self.isolation(), |record| {
                 (text(record.key), record.value.map(|value| text(Some(value))))
             })?;
             for (key, value) in rows {

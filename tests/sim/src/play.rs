@@ -49,6 +49,9 @@ const LOOK_AFTER: Duration = Duration::from_millis(100);
 /// A simulation that goes on for so many calls goes round in circles.
 const CALLS_MAX: u64 = 3_000_000;
 
+/// A call that an instance is to be killed at is waited for so long.
+const TRAPPED_MAX: Duration = Duration::from_millis(700);
+
 struct Play {
     setup: Setup,
     log: Arc<EmbeddedLog>,
@@ -291,6 +294,11 @@ impl Play {
         }
     }
 
+    /// The instance in a slot, or another one.
+    fn victim(&self, slot: usize) -> Option<usize> {
+        (0..self.setup.slots).find_map(|n| Self::in_slot((slot + n) % self.setup.slots))
+    }
+
     /// The instance that runs in a slot.
     fn in_slot(slot: usize) -> Option<usize> {
         on(|stage| stage.instances.iter().position(|instance| instance.slot == Some(slot)))
@@ -304,18 +312,33 @@ impl Play {
             Event::Look => self.look(),
             _ if is_calm => {}
             Event::Crash(slot, trap) => {
-                let Some(instance) = Self::in_slot(slot) else { return };
-                if trap.is_some() {
-                    on(|stage| stage.instances[instance].trap = trap);
-                    let at = on(|stage| stage.now) + Duration::from_millis(700);
-                    self.schedule(at, Event::CrashLate(instance));
-                } else {
-                    self.crash(instance);
-                }
+                let Some(instance) = self.victim(slot) else {
+                    // All are down: somebody will be up soon.
+                    let soon = on(|stage| {
+                        let soon = stage.now + Duration::from_millis(100);
+                        stage.faults.until = stage.faults.until.max(soon + Duration::from_millis(1));
+                        soon
+                    });
+                    return self.schedule(soon, event);
+                };
+                let Some(trap) = trap else { return self.crash(instance) };
+                let late = on(|stage| {
+                    stage.instances[instance].trap = Some(trap);
+                    let late = stage.now + TRAPPED_MAX;
+                    stage.faults.until = stage.faults.until.max(late + Duration::from_millis(1));
+                    late
+                });
+                self.schedule(late, Event::CrashLate(instance, slot));
             }
-            Event::CrashLate(instance) => {
-                if on(|stage| stage.instances[instance].trap.is_some()) {
+            Event::CrashLate(instance, slot) => {
+                let (is_set, runs) = on(|stage| {
+                    let instance = &stage.instances[instance];
+                    (instance.trap.is_some(), instance.slot.is_some())
+                });
+                if is_set && runs {
                     self.crash(instance);
+                } else if is_set {
+                    self.strike(Event::Crash(slot, None));
                 }
             }
             Event::Stop(slot) => {
@@ -335,11 +358,16 @@ impl Play {
                     stage.tell(|| format!("instance {instance} frozen for {length:?}"));
                 });
             }
-            Event::Jump(length) => on(|stage| {
-                stage.now += length;
-                stage.faults.count("clock jump");
-                stage.tell(|| format!("the clock jumped by {length:?}"));
-            }),
+            Event::Jump(length) => {
+                // What was to come still comes; only the instances and the log find that time has passed.
+                self.setup.events.iter_mut().for_each(|(at, _)| *at += length);
+                on(|stage| {
+                    stage.now += length;
+                    stage.faults.until += length;
+                    stage.faults.count("clock jump");
+                    stage.tell(|| format!("the clock jumped by {length:?}"));
+                });
+            }
             Event::Fence => self.fence(),
             Event::Away(length) => on(|stage| {
                 stage.faults.away_until = stage.now + length;

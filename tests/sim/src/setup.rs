@@ -31,7 +31,7 @@ pub(crate) enum Event {
     /// Now, or at a call.
     Crash(usize, Option<Trap>),
     /// The trap was not met: now.
-    CrashLate(usize),
+    CrashLate(usize, usize),
     Stop(usize),
     Freeze(usize, Duration),
     Jump(Duration),
@@ -55,19 +55,22 @@ pub(crate) struct Setup {
     pub(crate) until: Duration,
 }
 
-const CALLS: [Call; 12] = [
-    Call::Deliver,
-    Call::Flush,
-    Call::Register,
-    Call::Begin,
-    Call::SendOffsets,
-    Call::CommitTransaction,
-    Call::AbortTransaction,
-    Call::Assign,
-    Call::Poll,
-    Call::Committed,
-    Call::Commit,
-    Call::Watermarks,
+/// The calls at which processes are killed, under each guarantee.
+const CALLS: [&[Call]; 2] = [
+    &[Call::Deliver, Call::Flush, Call::Commit, Call::Poll, Call::Committed, Call::Watermarks, Call::Assign],
+    &[
+        Call::Deliver,
+        Call::Register,
+        Call::Begin,
+        Call::SendOffsets,
+        Call::CommitTransaction,
+        Call::CommitTransaction,
+        Call::AbortTransaction,
+        Call::Poll,
+        Call::Committed,
+        Call::Watermarks,
+        Call::Assign,
+    ],
 ];
 
 /// One seed in so many keeps state on a disk.
@@ -103,6 +106,8 @@ impl Setup {
         let until = u64::try_from(self.until.as_millis()).expect("short");
         let at = Duration::from_millis;
         let slot = |chance: &mut Chance, slots: usize| chance.place(slots);
+        let exactly_once = self.config.guarantee == Guarantee::ExactlyOnce;
+        let calls = CALLS[usize::from(exactly_once)];
         self.events.push((Duration::ZERO, Event::Start(0)));
         for other in 1..self.slots {
             self.events.push((at(chance.below(1_500)), Event::Start(other)));
@@ -110,10 +115,10 @@ impl Setup {
         let feeds = chance.between(10, 40);
         self.events.extend((0..feeds).map(|n| (at(50 + n * (until - 800) / feeds), Event::Feed)));
         for _ in 0..chance.between(1, 4) {
-            let trap = (!chance.once_in(3)).then(|| Trap {
-                call: CALLS[chance.place(CALLS.len())],
-                after: chance.once_in(2),
-                skip: chance.below(6),
+            let trap = (!chance.once_in(3)).then(|| {
+                let call = calls[chance.place(calls.len())];
+                let has_after = !matches!(call, Call::Begin | Call::Assign | Call::Deliver | Call::Poll);
+                Trap { call, after: has_after && chance.once_in(2), skip: chance.below(5) }
             });
             let when = chance.between(400, until - 200);
             self.events.push((at(when), Event::Crash(slot(chance, self.slots), trap)));
@@ -124,7 +129,6 @@ impl Setup {
         // Under at-least-once nothing fences a process that wakes up after its session: it may write once more what
         // somebody else has brought further since. Kafka Streams promises no more.
         let session = self.config.session_timeout_ms;
-        let exactly_once = self.config.guarantee == Guarantee::ExactlyOnce;
         let silence_max = if exactly_once { u64::MAX } else { session / 3 };
         for _ in 0..chance.below(3) {
             let long = exactly_once && chance.once_in(2);

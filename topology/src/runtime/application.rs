@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::config::{Guarantee, StreamsConfig};
 use super::handlers::DeserializationHandler;
+use super::planted::{Bug, planted};
 use super::task::{Task, TaskPlan};
 use super::threads::Threads;
 use crate::client::{ConsumerSettings, Isolation, Log, ProducerSettings};
@@ -64,6 +65,9 @@ impl Application {
     }
 
     pub(crate) fn isolation(&self) -> Isolation {
+        if planted(Bug::InputUncommitted) {
+            return Isolation::ReadUncommitted;
+        }
         isolation_of(self.config.guarantee)
     }
 

@@ -19,6 +19,7 @@ mod lag;
 mod membership;
 mod offset_metadata;
 mod partition_group;
+mod planted;
 mod query;
 mod report;
 mod restore;
@@ -35,6 +36,8 @@ pub use error::StreamsError;
 pub use handlers::{
     DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError, FailedBytes, SkipOnDecodeError,
 };
+#[cfg(feature = "planted-bugs")]
+pub use planted::Bug;
 pub use query::{Answer, Cursor, Keys, Page, Position, QueryError, StoreInfo, StoreQuery, StoreType, Times};
 pub use status::{
     ApplicationState, NodeStatus, NodeView, PartitionStatus, Status, TaskPhase, TaskStatus, TopologyView,

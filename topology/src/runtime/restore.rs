@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use super::application::{Application, Changelog};
 use super::error::StreamsError;
 use super::hanging::Hanging;
+use super::planted::{Bug, planted};
 use super::threads::receive;
 use crate::client::{Admin, ClientError, Consumer, Isolation, PolledBatch, StartAt, Watermarks};
 use crate::record::{TaskId, TopicPartition};
@@ -71,7 +72,11 @@ impl StateUpdater {
         requests: Receiver<RestoreRequest>,
     ) -> Result<Self, StreamsError> {
         let group = &application.config.application_id;
-        let consumer = application.log.consumer(group, Isolation::ReadCommitted)?;
+        let isolation = match planted(Bug::RestoredUncommitted) {
+            false => Isolation::ReadCommitted,
+            true => Isolation::ReadUncommitted,
+        };
+        let consumer = application.log.consumer(group, isolation)?;
         let admin = application.log.admin()?;
         Ok(Self {
             application,
@@ -150,6 +155,9 @@ impl StateUpdater {
             } else {
                 self.settled_marks(&partition, &request.progress)?
             };
+            if planted(Bug::NoRestoration) {
+                continue;
+            }
             let mut start = positions[store].unwrap_or(marks.low);
             let held = format!("{} to {}", marks.low, marks.high);
             if start < marks.low && expires {
@@ -191,6 +199,9 @@ impl StateUpdater {
                 }
                 answer => answer?,
             };
+            if planted(Bug::RestoredUncommitted) {
+                return Ok(Watermarks { stable: marks.high, ..marks });
+            }
             if marks.stable >= marks.high || progress.is_unwanted.load(Ordering::Relaxed) {
                 return Ok(marks);
             }

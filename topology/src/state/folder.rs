@@ -149,7 +149,7 @@ pub(crate) fn random_id() -> Result<String, StoreError> {
 
 /// Ids of this thread from a seed instead of the operating system: what a simulation repeats has the same ids again.
 #[cfg(feature = "sim")]
-pub mod seeded {
+pub(super) mod seeded {
     use std::cell::Cell;
 
     thread_local! {

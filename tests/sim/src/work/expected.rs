@@ -9,7 +9,6 @@ use super::{Kind, ids};
 /// A record as it lies in a topic.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    pub(crate) partition: i32,
     pub(crate) key: String,
     pub(crate) value: String,
     pub(crate) time: i64,
