@@ -250,14 +250,15 @@ impl StreamThread {
             let partitions: Vec<TopicPartition> =
                 task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
             for (partition, found) in partitions.iter().zip(self.committed(&partitions)?) {
-                // A commit whose answer was lost counts in the group, while the stores have gone back behind it.
+                // A commit whose answer was lost counts in the group, while the stores have gone back behind it; it may
+                // have been the first one of a partition that began at its beginning.
                 let known = committed.get(partition).copied();
-                let found = found.filter(|found| known.is_none_or(|known| found.offset <= known));
+                let found = found.filter(|found| known.is_some_and(|known| found.offset <= known));
                 if let Some(found) = &found {
                     task.recall(partition, found);
                 }
                 // Where it began, if nothing was committed: the end may have moved on since.
-                let start = match known.or(found.map(|found| found.offset)) {
+                let start = match known {
                     Some(offset) => StartAt::Offset(offset),
                     None => self.reset(partition)?,
                 };
