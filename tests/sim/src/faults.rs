@@ -89,7 +89,8 @@ impl Faults {
                 (Fate::Aborted, "transaction aborted by its coordinator")
             }
             C::Deliver => return Fate::Done,
-            _ if hits(faults.unheard) => (Fate::Unheard, "acknowledgement lost"),
+            // Registering again is as good as the first time.
+            _ if call != C::Register && hits(faults.unheard) => (Fate::Unheard, "acknowledgement lost"),
             _ if hits(faults.refused) => (Fate::Refused, "request lost"),
             _ => return Fate::Done,
         };

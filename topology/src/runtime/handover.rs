@@ -35,9 +35,18 @@ impl StreamThread {
         let mut whole = Vec::new();
         while let Ok(restored) = self.restored.1.try_recv() {
             let Some(Awaited { progress, grant }) = self.restoring.remove(&restored.task) else { continue };
-            let state = restored.state?;
+            let is_unwanted = progress.is_unwanted.load(Ordering::Relaxed);
+            let state = match restored.state {
+                Err(error) if is_unwanted => {
+                    // Whoever has the task now restores it anew.
+                    tracing::debug!(task = %restored.task, %error, "a task that was taken away was not restored");
+                    self.say_given_up(grant);
+                    continue;
+                }
+                state => state?,
+            };
             tracing::debug!(task = %restored.task, "task restored");
-            if progress.is_unwanted.load(Ordering::Relaxed) {
+            if is_unwanted {
                 state.close()?;
                 self.say_given_up(grant);
             } else {
