@@ -34,6 +34,8 @@ pub use processor::{
 pub use record::{
     Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,
 };
+#[cfg(feature = "planted-bugs")]
+pub use runtime::Bug;
 pub use runtime::{
     Answer, ApplicationState, ConfigError, Cursor, DeadLetterOnDecodeError, DeserializationHandler,
     FailOnDecodeError, FailedBytes, Guarantee, KafkaStreams, Keys, NodeStatus, NodeView, Page,
@@ -41,8 +43,6 @@ pub use runtime::{
     StoreType, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase, TaskStatus, Times,
     TopologyView,
 };
-#[cfg(feature = "planted-bugs")]
-pub use runtime::Bug;
 #[cfg(feature = "sim")]
 pub use runtime::{Spawned, Threads};
 pub use serde::{

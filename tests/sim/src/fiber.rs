@@ -1,6 +1,9 @@
 //! Fibers: threads that run one at a time on one thread of the operating system, each on a stack of its own, and go from
 //! one to the next only where they say so. Owns the switch; must not know who goes next.
-#![expect(unsafe_code, reason = "a fiber reaches its own yielder from deep inside of code that does not pass it on")]
+#![expect(
+    unsafe_code,
+    reason = "a fiber reaches its own yielder from deep inside of code that does not pass it on"
+)]
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};

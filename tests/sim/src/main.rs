@@ -57,10 +57,16 @@ fn main() -> ExitCode {
         let verdict = play(seed, options.verbose);
         slowest = slowest.max((start.elapsed(), seed));
         if options.verbose {
-            println!("seed {seed}: {}; trace {:016x}, {:?}, {} calls", verdict.what, verdict.trace, verdict.lasted, verdict.calls);
+            println!(
+                "seed {seed}: {}; trace {:016x}, {:?}, {} calls",
+                verdict.what, verdict.trace, verdict.lasted, verdict.calls
+            );
         }
         if let Some(failure) = &verdict.failure {
-            println!("seed {seed} ({}):\n  {failure}\n  again: cargo xtask sim --from {seed} --seeds 1 --verbose", verdict.what);
+            println!(
+                "seed {seed} ({}):\n  {failure}\n  again: cargo xtask sim --from {seed} --seeds 1 --verbose",
+                verdict.what
+            );
             failed.push(seed);
         }
         records += verdict.records;

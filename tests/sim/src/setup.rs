@@ -137,13 +137,19 @@ impl Setup {
             self.events.push((at(chance.between(300, until)), event));
         }
         if chance.once_in(3) {
-            self.events.push((at(chance.between(300, until)), Event::Jump(at(chance.between(100, 4_000).min(silence_max)))));
+            self.events.push((
+                at(chance.between(300, until)),
+                Event::Jump(at(chance.between(100, 4_000).min(silence_max))),
+            ));
         }
         for _ in 0..chance.below(3) {
             self.events.push((at(chance.between(300, until)), Event::Fence));
         }
         if chance.once_in(3) {
-            self.events.push((at(chance.between(300, until)), Event::Away(at(chance.between(50, 1_500).min(silence_max)))));
+            self.events.push((
+                at(chance.between(300, until)),
+                Event::Away(at(chance.between(50, 1_500).min(silence_max))),
+            ));
         }
         if self.has_folders {
             self.events.push((at(chance.between(300, until)), Event::CopyFolder(slot(chance, self.slots))));

@@ -100,22 +100,24 @@ impl Watch {
         for (partition, committed) in offsets {
             let before = self.offset(partition);
             if committed.offset < before && self.exactly_once {
-                return Err(format!("{partition}: the offset went back from {before} to {}", committed.offset));
+                return Err(format!(
+                    "{partition}: the offset went back from {before} to {}",
+                    committed.offset
+                ));
             }
             let end = self.admin.watermarks(partition, Duration::ZERO).expect("it is at hand").high;
             if committed.offset > end {
                 return Err(format!("{partition}: offset {} is behind the end, {end}", committed.offset));
             }
             let trail = self.kind.trail().iter().find(|(source, _)| **source == *partition.topic);
-            for (_, id) in self
-                .read
-                .get(partition)
-                .into_iter()
-                .flatten()
-                .filter(|(offset, id)| (before..committed.offset).contains(offset) && !self.kind.drops(*id))
+            for (_, id) in
+                self.read.get(partition).into_iter().flatten().filter(|(offset, id)| {
+                    (before..committed.offset).contains(offset) && !self.kind.drops(*id)
+                })
             {
                 let to = trail.map_or(&[] as &[&str], |(_, to)| to);
-                if let Some(missing) = to.iter().find(|to| !self.seen.get(**to).is_some_and(|ids| ids.contains(id)))
+                if let Some(missing) =
+                    to.iter().find(|to| !self.seen.get(**to).is_some_and(|ids| ids.contains(id)))
                 {
                     return Err(format!(
                         "{partition}: offset {} is committed, and #{id} below it is not in {missing}",
@@ -132,7 +134,10 @@ impl Watch {
     pub(crate) fn deleted(&mut self, before: &[(TopicPartition, i64)]) -> Result<(), String> {
         let passed = before.iter().find(|(partition, offset)| self.offset(partition) < *offset);
         passed.map_or(Ok(()), |(partition, offset)| {
-            Err(format!("{partition}: records below {offset} were deleted, and {} is committed", self.offset(partition)))
+            Err(format!(
+                "{partition}: records below {offset} were deleted, and {} is committed",
+                self.offset(partition)
+            ))
         })
     }
 }

@@ -44,6 +44,6 @@ pub use status::{
 };
 pub use streams::{KafkaStreams, RunningStreams, StreamsHandle};
 pub use task::TaskFault;
+pub(crate) use task::{Task, TaskPlan};
 #[cfg(feature = "sim")]
 pub use threads::{Spawned, Threads};
-pub(crate) use task::{Task, TaskPlan};

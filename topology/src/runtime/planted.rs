@@ -4,7 +4,10 @@
 
 /// A rule that is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "planted-bugs"), expect(unreachable_pub, reason = "only the simulator switches them on"))]
+#[cfg_attr(
+    not(feature = "planted-bugs"),
+    expect(unreachable_pub, reason = "only the simulator switches them on")
+)]
 pub enum Bug {
     /// At-least-once: offsets are committed before changelog and output are flushed.
     SkippedFlush,

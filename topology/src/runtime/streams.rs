@@ -181,7 +181,8 @@ fn launch(
     let mut commands = Vec::new();
     let mut stream_threads = Vec::new();
     let threads = Arc::clone(&application.threads);
-    let spawn = |name: String, run: Box<dyn FnOnce() + Send>| threads.spawn(name, run).map_err(StreamsError::Thread);
+    let spawn =
+        |name: String, run: Box<dyn FnOnce() + Send>| threads.spawn(name, run).map_err(StreamsError::Thread);
     for index in 0..application.config.threads {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let (app, shared) = (Arc::clone(&application), Arc::clone(&shared));

@@ -16,6 +16,7 @@ pub const ARROWS: [(&str, &[&str]); 12] = [
     ("examples", &["*"]),
     ("tests", &["*", "xtask"]),
     ("tests/compile", &["candlewick"]),
+    ("tests/sim", &["candlewick"]),
     ("bench", &["*"]),
     ("xtask", &[]),
 ];

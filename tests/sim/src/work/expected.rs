@@ -154,7 +154,8 @@ fn tables(outputs: &Outputs) -> Result<(), String> {
     };
     let (left, right) = (newest(&outputs.inputs["left"]), newest(&outputs.inputs["right"]));
     let found = newest(&outputs.out);
-    let joined = left.iter().filter_map(|(key, left)| Some((key.clone(), format!("{left} {}", right.get(key)?))));
+    let joined =
+        left.iter().filter_map(|(key, left)| Some((key.clone(), format!("{left} {}", right.get(key)?))));
     for (key, value) in joined {
         if found.get(&key) != Some(&value) {
             return Err(format!("{key}: the newest is {value:?}, and the output says {:?}", found.get(&key)));

@@ -46,7 +46,8 @@ pub(crate) fn inputs(
         let time = Timestamp(time + 20 * WINDOW_MS);
         for (partition, id) in (0..partitions).zip(count + 1..) {
             let key = (0..).map(|n| format!("end{n}"));
-            let key = key.into_iter().find(|key| partition_for_key(key.as_bytes(), partitions).0 == partition);
+            let key =
+                key.into_iter().find(|key| partition_for_key(key.as_bytes(), partitions).0 == partition);
             let key = key.expect("keys are many");
             let value = format!("g0 #{id}");
             all.push(Input { topic: "in", partition: Partition(partition), key, value, time });

@@ -58,7 +58,10 @@ pub(super) fn of(kind: Kind) -> Topology {
                 .suppress(Suppressed::until_window_closes("final"))
                 .to_stream()
                 .map(|window, list| {
-                    (window.key.clone(), format!("{} {}", window.window.start.0, list.clone().unwrap_or_default()))
+                    (
+                        window.key.clone(),
+                        format!("{} {}", window.window.start.0, list.clone().unwrap_or_default()),
+                    )
                 })
                 .to(OUT, Produced::<String, String>::default());
         }

@@ -48,7 +48,9 @@ impl Admin for SimAdmin {
     }
 
     fn topic_config(&mut self, topic: &str, limit: Duration) -> Answer<BTreeMap<String, String>> {
-        self.call(Call::Administer, "reading a topic's configuration", |inner| inner.topic_config(topic, limit))
+        self.call(Call::Administer, "reading a topic's configuration", |inner| {
+            inner.topic_config(topic, limit)
+        })
     }
 
     fn create(&mut self, topics: &[NewTopic], limit: Duration) -> Answer<()> {

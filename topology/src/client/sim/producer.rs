@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Call, Fate, Scheduler, Seen};
-use crate::client::{
-    CommittedOffset, GroupMetadata, OutgoingRecord, Producer, ProducerError, TopicHandle,
-};
+use crate::client::{CommittedOffset, GroupMetadata, OutgoingRecord, Producer, ProducerError, TopicHandle};
 use crate::record::{Headers, Partition, TopicPartition};
 use crate::time::Timestamp;
 
@@ -43,17 +41,8 @@ struct Queued {
 const FULL_ONCE_IN: usize = 500;
 
 impl SimProducer {
-    pub(super) fn new(
-        inner: Box<dyn Producer>,
-            scheduler: Arc<dyn Scheduler>,
-    ) -> Self {
-        Self {
-            inner,
-            scheduler,
-            lanes: BTreeMap::new(),
-            transaction: Transaction::None,
-            offsets: Vec::new(),
-        }
+    pub(super) fn new(inner: Box<dyn Producer>, scheduler: Arc<dyn Scheduler>) -> Self {
+        Self { inner, scheduler, lanes: BTreeMap::new(), transaction: Transaction::None, offsets: Vec::new() }
     }
 
     /// Writes at most `limit` records, taken from the lanes in an order of chance.

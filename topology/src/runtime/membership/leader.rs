@@ -115,7 +115,9 @@ impl Leader {
                     if self.is_replaced() {
                         return Ok(());
                     }
-                    tracing::warn!("partition 0 of the control topic is still ours: this instance leads again");
+                    tracing::warn!(
+                        "partition 0 of the control topic is still ours: this instance leads again"
+                    );
                 }
                 Err(
                     error @ (StreamsError::Client(ClientError::Unavailable { .. })
