@@ -232,7 +232,7 @@ impl StateUpdater {
                             return Ok(Watermarks { low: 0, high: i64::MAX, stable: 0 });
                         }
                         tracing::warn!(reason, "restoration waits for the log");
-                        std::thread::sleep(Duration::from_millis(500));
+                        self.application.threads.sleep(Duration::from_millis(500));
                         continue;
                     }
                     answer => answer?,

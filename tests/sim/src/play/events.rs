@@ -8,6 +8,7 @@ use candlewick::client::{Log, OutgoingRecord, ProducerSettings};
 use super::{Play, TRAPPED_MAX};
 use crate::setup::Event;
 use crate::stage::{Stage, Trap, on};
+use crate::work::FACTS;
 
 impl Play {
     pub(super) fn schedule(&mut self, at: Duration, event: Event) {
@@ -147,10 +148,21 @@ impl Play {
         });
     }
 
-    pub(super) fn feed(&mut self) {
+    /// What has to be there before anybody starts.
+    pub(super) fn feed_facts(&mut self) {
+        let count = self.setup.inputs.iter().take_while(|input| input.topic == FACTS).count();
+        self.write(count);
+    }
+
+    fn feed(&mut self) {
         let left = self.setup.inputs.len() - self.fed;
         let count = left.div_ceil(self.feeds_left.max(1));
         self.feeds_left = self.feeds_left.saturating_sub(1);
+        self.write(count);
+    }
+
+    /// Writes so many records of the input.
+    fn write(&mut self, count: usize) {
         for input in &self.setup.inputs[self.fed..self.fed + count] {
             let topic = self.producer.topic(input.topic).expect("it was created");
             let record = OutgoingRecord {

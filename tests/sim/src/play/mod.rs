@@ -82,6 +82,7 @@ pub fn play(seed: u64, is_verbose: bool) -> Verdict {
     let mut play = Play::new(setup);
     let what = play.what();
     on(|stage| stage.tell(|| what.clone()));
+    play.feed_facts();
     play.run();
     let records = play.fed as u64;
     play.end();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::topologies::{PAIR_MS, WINDOW_MS};
+use super::topologies::{GAP_MS, PAIR_MS, WINDOW_MS, group_of};
 use super::{Kind, ids};
 
 /// A record as it lies in a topic.
@@ -28,12 +28,13 @@ pub(crate) fn check(kind: Kind, outputs: &Outputs) -> Result<(), String> {
     match kind {
         Kind::Copies => copies(outputs),
         Kind::Lists => lists(outputs, |row| row.key.clone(), true),
-        Kind::Regrouped => {
-            lists(outputs, |row| row.value.split(' ').next().unwrap_or_default().to_owned(), false)
-        }
+        Kind::Regrouped => lists(outputs, |row| group_of(&row.value), false),
         Kind::Windows => windows(outputs),
         Kind::Pairs => pairs(outputs),
-        Kind::Tables => tables(outputs),
+        Kind::Tables => tables(outputs, |key, _| key.to_owned()),
+        Kind::Foreign => tables(outputs, |_, left| group_of(left)),
+        Kind::Global => facts(outputs),
+        Kind::Sessions => sessions(outputs),
     }
 }
 
@@ -148,18 +149,53 @@ fn pairs(outputs: &Outputs) -> Result<(), String> {
     compare(outputs, &expected, &found)
 }
 
-fn tables(outputs: &Outputs) -> Result<(), String> {
+fn tables(outputs: &Outputs, right_key: impl Fn(&str, &str) -> String) -> Result<(), String> {
     let newest = |rows: &[Row]| -> BTreeMap<String, String> {
         rows.iter().map(|row| (row.key.clone(), row.value.clone())).collect()
     };
     let (left, right) = (newest(&outputs.inputs["left"]), newest(&outputs.inputs["right"]));
     let found = newest(&outputs.out);
-    let joined =
-        left.iter().filter_map(|(key, left)| Some((key.clone(), format!("{left} {}", right.get(key)?))));
-    for (key, value) in joined {
-        if found.get(&key) != Some(&value) {
-            return Err(format!("{key}: the newest is {value:?}, and the output says {:?}", found.get(&key)));
+    for (key, left) in &left {
+        let joined = right.get(&right_key(key, left)).map(|right| format!("{left} {right}"));
+        // A deletion is read as an empty text.
+        let said = found.get(key).filter(|text| !text.is_empty());
+        if said != joined.as_ref() {
+            return Err(format!("{key}: the newest is {joined:?}, and the output says {said:?}"));
         }
     }
     Ok(())
+}
+
+fn facts(outputs: &Outputs) -> Result<(), String> {
+    let facts = &outputs.inputs["facts"];
+    let fact = |group: &str| facts.iter().find(|row| row.key == group).map_or("", |row| &row.value);
+    let told = |row: &Row| format!("{}: {} {}", row.key, row.value, fact(&group_of(&row.value)));
+    let expected: Vec<String> = outputs.inputs["in"].iter().map(told).collect();
+    let found: Vec<String> = outputs.out.iter().map(|row| format!("{}: {}", row.key, row.value)).collect();
+    compare(outputs, &expected, &found)
+}
+
+fn sessions(outputs: &Outputs) -> Result<(), String> {
+    let mut by_key: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    outputs.inputs["in"].iter().for_each(|row| by_key.entry(&row.key).or_default().push(row));
+    let mut expected: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for (key, mut rows) in by_key {
+        rows.sort_by_key(|row| row.time);
+        for session in rows.chunk_by(|one, next| next.time - one.time <= GAP_MS) {
+            let (start, end) = (session[0].time, session[session.len() - 1].time);
+            let list = session.iter().flat_map(|row| ids(row.value.as_bytes())).collect();
+            expected.insert(format!("{key}@{start}-{end}"), list);
+        }
+    }
+    let mut found: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for row in &outputs.out {
+        found.insert(row.key.clone(), ids(row.value.as_bytes()).collect());
+    }
+    // A deletion is told as an empty text.
+    found.retain(|_, list| !list.is_empty());
+    expected.values_mut().chain(found.values_mut()).for_each(|list| list.sort_unstable());
+    let differs = expected.keys().chain(found.keys()).find(|key| expected.get(*key) != found.get(*key));
+    differs.map_or(Ok(()), |key| {
+        Err(format!("{key}: the session is {:?} and should be {:?}", found.get(key), expected.get(key)))
+    })
 }

@@ -2,8 +2,8 @@
 
 use candlewick::{Partition, Timestamp, partition_for_key};
 
-use super::Kind;
 use super::topologies::{GRACE_MS, WINDOW_MS};
+use super::{FACTS, Kind};
 use crate::chance::Chance;
 
 /// One record.
@@ -27,12 +27,21 @@ pub(crate) fn inputs(
     let keys = chance.between(3, 25);
     let sends_twice = chance.once_in(2);
     let (mut all, mut twice, mut time) = (Vec::new(), 0, start);
+    if kind == Kind::Global {
+        all.extend((0..keys).map(|n| {
+            let key = format!("g{n}");
+            let partition = partition_for_key(key.as_bytes(), partitions);
+            Input { topic: FACTS, partition, key, value: format!("fact {n}"), time: Timestamp(start) }
+        }));
+    }
     for id in 1..=count {
         time += i64::try_from(chance.below(9)).expect("small");
         let late = i64::try_from(chance.below(GRACE_MS - 1)).expect("small");
-        let topics = kind.sources();
+        let topics = if kind == Kind::Global { &["in"] } else { kind.sources() };
         let topic = topics[chance.place(topics.len())];
-        let key = format!("k{}", chance.below(keys));
+        // The right side of a foreign key is keyed by what the left side's values name.
+        let letter = if kind == Kind::Foreign && topic == "right" { 'g' } else { 'k' };
+        let key = format!("{letter}{}", chance.below(keys));
         let value = format!("g{} #{id}", chance.below(keys));
         let partition = partition_for_key(key.as_bytes(), partitions);
         let repeat = sends_twice && chance.once_in(20);

@@ -13,6 +13,8 @@ use candlewick::Topology;
 
 /// The application's id.
 pub(crate) const APPLICATION: &str = "sim";
+/// The topic of the global table, written before anybody starts.
+pub(crate) const FACTS: &str = "facts";
 /// Where results go.
 pub(crate) const OUT: &str = "out";
 
@@ -31,28 +33,47 @@ pub(crate) enum Kind {
     Pairs,
     /// The newest of two tables.
     Tables,
+    /// The same by a key that stands in the left one's values.
+    Foreign,
+    /// Joined with a table that every instance has whole.
+    Global,
+    /// All ids of a key that lie close to each other in time.
+    Sessions,
 }
 
 impl Kind {
-    /// All of them; under at-least-once, those whose results can be told when records are processed again.
+    /// One of all of them. Not all promise enough under at-least-once: what a suppression forgets and what it tells, or a
+    /// session that ends and the one that it becomes part of, are two records, and a crash may come between them.
     pub(crate) fn of(exactly_once: bool, number: u64) -> Self {
-        let all = [Self::Lists, Self::Regrouped, Self::Copies, Self::Pairs, Self::Tables, Self::Windows];
-        let count = if exactly_once { all.len() } else { all.len() - 1 };
+        let all = [
+            Self::Lists,
+            Self::Regrouped,
+            Self::Copies,
+            Self::Pairs,
+            Self::Tables,
+            Self::Foreign,
+            Self::Global,
+            Self::Windows,
+            Self::Sessions,
+        ];
+        let count = if exactly_once { all.len() } else { all.len() - 2 };
         all[usize::try_from(number).expect("small") % count]
     }
 
     /// The input topics.
     pub(crate) fn sources(self) -> &'static [&'static str] {
         match self {
-            Self::Copies | Self::Lists | Self::Regrouped | Self::Windows => &["in"],
-            Self::Pairs | Self::Tables => &["left", "right"],
+            Self::Copies | Self::Lists | Self::Regrouped | Self::Windows | Self::Sessions => &["in"],
+            Self::Pairs | Self::Tables | Self::Foreign => &["left", "right"],
+            Self::Global => &["in", FACTS],
         }
     }
 
     /// For each topic that is read with offsets, where every id read must be before an offset behind it counts.
     pub(crate) fn trail(self) -> &'static [(&'static str, &'static [&'static str])] {
         match self {
-            Self::Copies => &[("in", &[OUT])],
+            Self::Copies | Self::Global => &[("in", &[OUT])],
+            Self::Sessions => &[("in", &["sim-sessions-changelog"])],
             Self::Lists => &[("in", &["sim-lists-changelog", OUT])],
             Self::Regrouped => &[
                 ("in", &["sim-regrouped-repartition"]),
@@ -64,7 +85,7 @@ impl Kind {
                 ("right", &["sim-pairs-other-join-store-changelog"]),
             ],
             // A value that is replaced in a cache is told nowhere.
-            Self::Tables => &[("left", &[]), ("right", &[])],
+            Self::Tables | Self::Foreign => &[("left", &[]), ("right", &[])],
         }
     }
 
@@ -73,7 +94,8 @@ impl Kind {
         match self {
             Self::Lists | Self::Regrouped => &["lists"],
             Self::Tables => &["lefts", "rights"],
-            Self::Copies | Self::Windows | Self::Pairs => &[],
+            Self::Foreign => &["lefts", "rights", "joined"],
+            Self::Copies | Self::Windows | Self::Pairs | Self::Sessions | Self::Global => &[],
         }
     }
 

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use candlewick::{
-    Consumed, Grouped, JoinWindows, Materialized, Produced, StreamJoined, StreamsBuilder, Suppressed,
-    TimeWindows, Topology,
+    Consumed, Grouped, JoinWindows, Joined, Materialized, Produced, SessionWindows, StreamJoined,
+    StreamsBuilder, Suppressed, TableJoined, TimeWindows, Topology,
 };
 
-use super::{Kind, OUT};
+use super::{FACTS, Kind, OUT};
 
 /// The length of windows.
 pub(super) const WINDOW_MS: i64 = 500;
 /// Records of a partition are out of order by less than this.
 pub(super) const GRACE_MS: u64 = 400;
+/// The longest silence within a session.
+pub(super) const GAP_MS: i64 = 60;
 /// The greatest distance of a pair.
 pub(super) const PAIR_MS: i64 = 150;
 
@@ -20,6 +22,11 @@ fn append(list: &mut String, value: &str) {
     if let Some(at) = value.find('#') {
         list.push_str(&value[at..]);
     }
+}
+
+/// What a value belongs to besides its key.
+pub(super) fn group_of(value: &str) -> String {
+    value.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// Builds one.
@@ -41,10 +48,7 @@ pub(super) fn of(kind: Kind) -> Topology {
             .to(OUT, Produced::default()),
         Kind::Regrouped => builder
             .stream("in", texts())
-            .group_by(
-                |_, value| value.split(' ').next().unwrap_or_default().to_owned(),
-                Grouped::default().named("regrouped"),
-            )
+            .group_by(|_, value| group_of(value), Grouped::default().named("regrouped"))
             .aggregate(String::new, |_, value, list| append(list, value), Materialized::named("lists"))
             .to_stream()
             .to(OUT, Produced::default()),
@@ -72,6 +76,53 @@ pub(super) fn of(kind: Kind) -> Topology {
             builder
                 .stream("left", texts())
                 .join_stream(right, |_, l, r| format!("{l} {r}"), windows, StreamJoined::named("pairs"))
+                .to(OUT, Produced::default());
+        }
+        Kind::Sessions => {
+            let gap = Duration::from_millis(GAP_MS.unsigned_abs());
+            let windows = SessionWindows::of_inactivity_gap_and_grace(gap, Duration::from_secs(3600));
+            let merge = |_: &String, one: &String, other: &String| format!("{one}{other}");
+            builder
+                .stream("in", texts())
+                .group_by_key(Grouped::default())
+                .windowed_by(windows)
+                .aggregate(
+                    String::new,
+                    |_, value, list| append(list, value),
+                    merge,
+                    Materialized::named("sessions"),
+                )
+                .to_stream()
+                .map(|session, list| {
+                    let (start, end) = (session.window.start.0, session.window.end.0);
+                    (format!("{}@{start}-{end}", session.key), list.clone().unwrap_or_default())
+                })
+                .to(OUT, Produced::<String, String>::default());
+        }
+        Kind::Global => {
+            let facts = builder.global_table(FACTS, tables(), Materialized::named("facts"));
+            builder
+                .stream("in", texts())
+                .join_global(
+                    facts,
+                    |_, value| Some(group_of(value)),
+                    |_, value, fact| format!("{value} {fact}"),
+                    Joined::default(),
+                )
+                .to(OUT, Produced::default());
+        }
+        Kind::Foreign => {
+            let right = builder.table("right", tables(), Materialized::named("rights"));
+            builder
+                .table("left", tables(), Materialized::named("lefts"))
+                .join_foreign(
+                    right,
+                    |_, left| Some(group_of(left)),
+                    |_, l, r| format!("{l} {r}"),
+                    TableJoined::named("foreign"),
+                    Materialized::named("joined"),
+                )
+                .to_stream()
                 .to(OUT, Produced::default());
         }
         Kind::Tables => {
