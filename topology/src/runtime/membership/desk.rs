@@ -246,3 +246,36 @@ impl Desk {
         &self.profile.incarnation
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Partition;
+
+    #[test]
+    fn a_task_that_moves_between_threads_arrives_at_the_emptiest_though_its_likes_are_there() {
+        let incarnation =
+            Incarnation { instance: "i".into(), process: "p".into(), member: String::new(), count: 0 };
+        let mut desk = Desk::new(Announcement {
+            incarnation,
+            endpoint: None,
+            version: String::new(),
+            transactional_ids: Vec::new(),
+            threads: 2,
+            fingerprint: String::new(),
+            applied: 0,
+            holds: Vec::new(),
+            is_leaving: false,
+        });
+        desk.joined("m", 0);
+        let task = |sub_topology, partition| TaskId { sub_topology, partition: Partition(partition) };
+        for (task, thread) in [(task(0, 0), 0), (task(0, 1), 0), (task(1, 1), 0), (task(1, 0), 1)] {
+            desk.start(task, thread);
+        }
+        let (thread, word, grant) = desk.even_out(Duration::ZERO).expect("three against one");
+        assert_eq!((thread, word, grant.task), (0, Word::Revoke, task(1, 1)));
+        let (thread, word, grant) = desk.given_up(grant).expect("it goes on");
+        assert_eq!((thread, word, grant.task), (1, Word::Start, task(1, 1)));
+        assert_eq!(desk.even_out(Duration::ZERO), None, "two against two");
+    }
+}
