@@ -7,13 +7,14 @@ use std::time::Duration;
 use candlewick::client::{EmbeddedLog, Isolation, Log, PolledBatch, StartAt};
 use candlewick::{KeyValueStore, Keys, StreamsHandle, TopicPartition};
 
-use crate::work::{APPLICATION, Kind, OUT, Outputs, Row, check};
+use crate::work::{Kind, OUT, Outputs, Row, check};
 
 /// Who judges one simulation.
 pub(crate) struct Judge {
     pub(crate) kind: Kind,
     pub(crate) exactly_once: bool,
     pub(crate) tells_all: bool,
+    pub(crate) reuses_sources: bool,
     pub(crate) log: Arc<EmbeddedLog>,
     pub(crate) partitions: i32,
 }
@@ -69,7 +70,7 @@ impl Judge {
     /// Whether every store holds what its changelog says, and nothing else.
     pub(crate) fn stores(&self, instances: &[StreamsHandle]) -> Result<(), String> {
         for store in self.kind.tables() {
-            let topic = format!("{APPLICATION}-{store}-changelog");
+            let topic = self.kind.changelog_of(store, self.reuses_sources);
             let mut logged: BTreeMap<String, String> = BTreeMap::new();
             let rows = self.read(&topic, self.isolation(), |record| {
                 (text(record.key), record.value.map(|value| text(Some(value))))

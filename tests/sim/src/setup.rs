@@ -48,6 +48,8 @@ pub(crate) struct Setup {
     pub(crate) partitions: i32,
     pub(crate) slots: usize,
     pub(crate) has_folders: bool,
+    /// Tables are restored from their topics.
+    pub(crate) reuses_sources: bool,
     pub(crate) inputs: Vec<Input>,
     pub(crate) sent_twice: u64,
     pub(crate) events: Vec<(Duration, Event)>,
@@ -93,6 +95,7 @@ impl Setup {
             partitions,
             slots,
             has_folders,
+            reuses_sources: matches!(kind, Kind::Tables | Kind::Foreign) && chance.once_in(2),
             inputs,
             sent_twice,
             events: Vec::new(),

@@ -4,7 +4,7 @@ use super::Violation;
 use super::files::File;
 
 /// Each crate's folder with the crates of this workspace it may depend on; `*` is all of them.
-pub const ARROWS: [(&str, &[&str]); 12] = [
+pub const ARROWS: [(&str, &[&str]); 13] = [
     ("topology", &[]),
     ("operators", &["candlewick"]),
     ("connectors", &["candlewick", "candlewick-operators"]),

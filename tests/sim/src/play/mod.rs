@@ -118,6 +118,7 @@ impl Play {
             kind: setup.kind,
             exactly_once,
             tells_all: setup.config.cache_bytes_max == 0,
+            reuses_sources: setup.reuses_sources,
             log: Arc::clone(&log),
             partitions: setup.partitions,
         };
@@ -144,7 +145,7 @@ impl Play {
     fn what(&self) -> String {
         let config = &self.setup.config;
         format!(
-            "{:?}, {:?}, {} partitions, {} instances of {} threads, {} records, cache {}, commits every {} ms{}",
+            "{:?}, {:?}, {} partitions, {} instances of {} threads, {} records, cache {}, commits every {} ms{}{}",
             self.setup.kind,
             config.guarantee,
             self.setup.partitions,
@@ -154,6 +155,7 @@ impl Play {
             config.cache_bytes_max,
             config.commit_interval().as_millis(),
             if self.folders.is_some() { ", state on disk" } else { "" },
+            if self.setup.reuses_sources { ", tables restored from their topics" } else { "" },
         )
     }
 

@@ -22,9 +22,10 @@ impl Play {
             stage.instances.len() - 1
         });
         let config = candlewick::StreamsConfig { state_dir, ..self.setup.config.clone() };
-        let (log, kind) = (log_of(&self.log, instance), self.setup.kind);
+        let log = log_of(&self.log, instance);
+        let (kind, reuses_sources) = (self.setup.kind, self.setup.reuses_sources);
         let main = move || {
-            let streams = KafkaStreams::new(kind.topology(), config, log)
+            let streams = KafkaStreams::new(kind.topology(reuses_sources), config, log)
                 .clock(Arc::new(StageClock))
                 .threads(Arc::new(StageThreads { instance }));
             let ended = live(instance, streams);

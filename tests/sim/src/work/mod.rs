@@ -104,8 +104,17 @@ impl Kind {
         self == Self::Copies && id.is_multiple_of(5)
     }
 
-    pub(crate) fn topology(self) -> Topology {
-        topologies::of(self)
+    /// The topic that says what a table holds: its changelog, or its source where that is restored from.
+    pub(crate) fn changelog_of(self, table: &str, reuses_sources: bool) -> String {
+        match table {
+            "lefts" if reuses_sources => "left".to_owned(),
+            "rights" if reuses_sources => "right".to_owned(),
+            table => format!("{APPLICATION}-{table}-changelog"),
+        }
+    }
+
+    pub(crate) fn topology(self, reuses_sources: bool) -> Topology {
+        topologies::of(self, reuses_sources)
     }
 }
 

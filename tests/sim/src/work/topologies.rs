@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use candlewick::{
-    Consumed, Grouped, JoinWindows, Joined, Materialized, Produced, SessionWindows, StreamJoined,
-    StreamsBuilder, Suppressed, TableJoined, TimeWindows, Topology,
+    BuildOptions, Consumed, Grouped, JoinWindows, Joined, Materialized, Produced, SessionWindows,
+    StreamJoined, StreamsBuilder, Suppressed, TableJoined, TimeWindows, Topology,
 };
 
 use super::{FACTS, Kind, OUT};
@@ -30,10 +30,26 @@ pub(super) fn group_of(value: &str) -> String {
 }
 
 /// Builds one.
-pub(super) fn of(kind: Kind) -> Topology {
-    let builder = StreamsBuilder::new();
-    let texts = Consumed::<String, String>::default;
-    let tables = Consumed::<String, Option<String>>::default;
+pub(super) fn of(kind: Kind, reuses_sources: bool) -> Topology {
+    let options = BuildOptions { reuse_source_topics: reuses_sources, ..BuildOptions::default() };
+    let builder = StreamsBuilder::with_options(options);
+    match kind {
+        Kind::Copies | Kind::Lists | Kind::Regrouped => plain(&builder, kind),
+        Kind::Windows | Kind::Sessions => windowed(&builder, kind),
+        Kind::Pairs | Kind::Tables | Kind::Foreign | Kind::Global => joined(&builder, kind),
+    }
+    builder.build().expect("the topologies are valid")
+}
+
+fn texts() -> Consumed<String, String> {
+    Consumed::default()
+}
+
+fn tables() -> Consumed<String, Option<String>> {
+    Consumed::default()
+}
+
+fn plain(builder: &StreamsBuilder, kind: Kind) {
     match kind {
         Kind::Copies => builder
             .stream("in", texts())
@@ -46,12 +62,17 @@ pub(super) fn of(kind: Kind) -> Topology {
             .aggregate(String::new, |_, value, list| append(list, value), Materialized::named("lists"))
             .to_stream()
             .to(OUT, Produced::default()),
-        Kind::Regrouped => builder
+        _ => builder
             .stream("in", texts())
             .group_by(|_, value| group_of(value), Grouped::default().named("regrouped"))
             .aggregate(String::new, |_, value, list| append(list, value), Materialized::named("lists"))
             .to_stream()
             .to(OUT, Produced::default()),
+    }
+}
+
+fn windowed(builder: &StreamsBuilder, kind: Kind) {
+    match kind {
         Kind::Windows => {
             let size = Duration::from_millis(WINDOW_MS.unsigned_abs());
             builder
@@ -69,16 +90,7 @@ pub(super) fn of(kind: Kind) -> Topology {
                 })
                 .to(OUT, Produced::<String, String>::default());
         }
-        Kind::Pairs => {
-            let distance = Duration::from_millis(PAIR_MS.unsigned_abs());
-            let windows = JoinWindows::of_time_difference_and_grace(distance, Duration::from_secs(3600));
-            let right = builder.stream("right", texts());
-            builder
-                .stream("left", texts())
-                .join_stream(right, |_, l, r| format!("{l} {r}"), windows, StreamJoined::named("pairs"))
-                .to(OUT, Produced::default());
-        }
-        Kind::Sessions => {
+        _ => {
             let gap = Duration::from_millis(GAP_MS.unsigned_abs());
             let windows = SessionWindows::of_inactivity_gap_and_grace(gap, Duration::from_secs(3600));
             let merge = |_: &String, one: &String, other: &String| format!("{one}{other}");
@@ -99,16 +111,26 @@ pub(super) fn of(kind: Kind) -> Topology {
                 })
                 .to(OUT, Produced::<String, String>::default());
         }
-        Kind::Global => {
-            let facts = builder.global_table(FACTS, tables(), Materialized::named("facts"));
+    }
+}
+
+fn joined(builder: &StreamsBuilder, kind: Kind) {
+    match kind {
+        Kind::Pairs => {
+            let distance = Duration::from_millis(PAIR_MS.unsigned_abs());
+            let windows = JoinWindows::of_time_difference_and_grace(distance, Duration::from_secs(3600));
+            let right = builder.stream("right", texts());
             builder
-                .stream("in", texts())
-                .join_global(
-                    facts,
-                    |_, value| Some(group_of(value)),
-                    |_, value, fact| format!("{value} {fact}"),
-                    Joined::default(),
-                )
+                .stream("left", texts())
+                .join_stream(right, |_, l, r| format!("{l} {r}"), windows, StreamJoined::named("pairs"))
+                .to(OUT, Produced::default());
+        }
+        Kind::Tables => {
+            let right = builder.table("right", tables(), Materialized::named("rights"));
+            builder
+                .table("left", tables(), Materialized::named("lefts"))
+                .join(right, |_, l, r| format!("{l} {r}"))
+                .to_stream()
                 .to(OUT, Produced::default());
         }
         Kind::Foreign => {
@@ -125,14 +147,17 @@ pub(super) fn of(kind: Kind) -> Topology {
                 .to_stream()
                 .to(OUT, Produced::default());
         }
-        Kind::Tables => {
-            let right = builder.table("right", tables(), Materialized::named("rights"));
+        _ => {
+            let facts = builder.global_table(FACTS, tables(), Materialized::named("facts"));
             builder
-                .table("left", tables(), Materialized::named("lefts"))
-                .join(right, |_, l, r| format!("{l} {r}"))
-                .to_stream()
+                .stream("in", texts())
+                .join_global(
+                    facts,
+                    |_, value| Some(group_of(value)),
+                    |_, value, fact| format!("{value} {fact}"),
+                    Joined::default(),
+                )
                 .to(OUT, Produced::default());
         }
     }
-    builder.build().expect("the topologies are valid")
 }
