@@ -126,6 +126,12 @@ fn words_of_one_room_are_found_outside_of_it() {
         ("topology/src/runtime/thread.rs", "fn f() { std::time::Instant::now(); }", "only time.rs"),
         ("topology/src/client/embedded/log.rs", "use std::time::SystemTime;", "only time.rs"),
         ("operators/src/candle/ohlc.rs", "fn f() { Instant::now(); }", "only time.rs"),
+        ("topology/src/runtime/commit.rs", "fn f() { std::thread::sleep(x); }", "by `threads.rs` alone"),
+        (
+            "topology/src/runtime/commit.rs",
+            "use std::thread; fn f() { thread::spawn(g); }",
+            "by `threads.rs`",
+        ),
         ("topology/src/state/store.rs", "use std::collections::{BTreeMap, HashMap};", "random seed"),
         ("topology/src/state/store.rs", "use foldhash::fast::RandomState;", "random seed"),
         ("topology/src/client/kafka/consumer.rs", "fn f() { unsafe { g() } }", "unsafe lives in"),
@@ -142,6 +148,7 @@ fn words_of_one_room_are_found_outside_of_it() {
 fn words_of_one_room_are_welcome_in_it() {
     for (path, code) in [
         ("topology/src/time.rs", "fn f() { std::time::Instant::now(); std::time::SystemTime::now(); }"),
+        ("topology/src/runtime/threads.rs", "fn f() { std::thread::sleep(x); }"),
         ("topology/src/client/kafka/ffi/poll.rs", "use rdkafka::bindings; fn f() { unsafe { g() } }"),
         (
             "topology/src/state/store.rs",
@@ -196,6 +203,17 @@ fn crates_that_point_the_wrong_way_are_found() {
         rules_of_manifests("models", "candlewick-operators.workspace = true\nserde.workspace = true"),
         ""
     );
+}
+
+#[test]
+fn what_only_the_simulator_needs_is_built_into_nothing_else() {
+    let with =
+        |feature: &str| format!("candlewick = {{ path = \"../topology\", features = [\"{feature}\"] }}");
+    for feature in ["sim", "planted-bugs"] {
+        assert!(rules_of_manifests("pipelines", &with(feature)).contains("only the simulator needs"));
+        assert_eq!(rules_of_manifests("tests/sim", &with(feature)), "");
+    }
+    assert_eq!(rules_of_manifests("pipelines", &with("kafka-tls")), "");
 }
 
 #[test]

@@ -34,6 +34,8 @@ pub use processor::{
 pub use record::{
     Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,
 };
+#[cfg(feature = "planted-bugs")]
+pub use runtime::Bug;
 pub use runtime::{
     Answer, ApplicationState, ConfigError, Cursor, DeadLetterOnDecodeError, DeserializationHandler,
     FailOnDecodeError, FailedBytes, Guarantee, KafkaStreams, Keys, NodeStatus, NodeView, Page,
@@ -41,10 +43,14 @@ pub use runtime::{
     StoreType, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase, TaskStatus, Times,
     TopologyView,
 };
+#[cfg(feature = "sim")]
+pub use runtime::{Spawned, Threads};
 pub use serde::{
     BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde,
     Utf8, VoidSerde, partition_for_key,
 };
+#[cfg(feature = "sim")]
+pub use state::seed_ids;
 pub use state::{
     BufferStats, Buffered, ChangeSerde, CustomStore, Dirty, DirtySession, DirtyWindow, Entry, Evicted,
     KeyValueStore, Put, QueryableStore, RowSink, Session, SessionStore, StateFolder, StoreBuilder,

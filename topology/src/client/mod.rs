@@ -6,10 +6,14 @@ mod embedded;
 mod error;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+#[cfg(feature = "sim")]
+mod sim;
 mod traits;
 
 pub use embedded::{EmbeddedLog, EmbeddedSettings};
 pub use error::{ClientError, ProducerError};
+#[cfg(feature = "sim")]
+pub use sim::{Call, Fate, Scheduler, Seen, SimLog};
 pub use traits::{
     Admin, CommittedOffset, Consumer, ConsumerSettings, Group, GroupEvent, GroupMetadata, Isolation, Log,
     NewTopic, OutgoingRecord, PolledBatch, Producer, ProducerSettings, StartAt, TopicDescription,

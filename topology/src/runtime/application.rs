@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::config::{Guarantee, StreamsConfig};
 use super::handlers::DeserializationHandler;
+use super::planted::{Bug, planted};
 use super::task::{Task, TaskPlan};
+use super::threads::Threads;
 use crate::client::{ConsumerSettings, Isolation, Log, ProducerSettings};
 use crate::plan::{AutoOffsetReset, NodeRole, SubTopology, Topology, changelog_topic};
 use crate::processor::{ProcessHandler, TopicDirectory};
@@ -32,6 +34,7 @@ pub(crate) struct Application {
     pub(crate) config: StreamsConfig,
     pub(crate) log: Arc<dyn Log>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) threads: Arc<dyn Threads>,
     pub(crate) folder: Option<StateFolder>,
     pub(crate) instance: String,
     pub(crate) process_handler: Arc<dyn ProcessHandler>,
@@ -62,6 +65,9 @@ impl Application {
     }
 
     pub(crate) fn isolation(&self) -> Isolation {
+        if planted(Bug::InputUncommitted) {
+            return Isolation::ReadUncommitted;
+        }
         isolation_of(self.config.guarantee)
     }
 

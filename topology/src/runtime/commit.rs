@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::application::Application;
 use super::error::StreamsError;
 use super::hanging::Hanging;
+use super::planted::{Bug, planted};
 use super::thread::{Running, StreamThread};
 use crate::client::{ClientError, CommittedOffset, ProducerError, StartAt};
 use crate::record::TopicPartition;
@@ -74,7 +75,15 @@ impl StreamThread {
             self.tasks[index].task.flush()?;
             self.send_outputs(index)?;
         }
-        let offsets: Offsets = self.tasks.iter().flat_map(|running| running.task.offsets()).collect();
+        let mut offsets: Offsets = self.tasks.iter().flat_map(|running| running.task.offsets()).collect();
+        if planted(Bug::OffsetsOfUnprocessed) {
+            for (partition, committed) in &mut offsets {
+                committed.offset = self.consumer.position(partition).unwrap_or(committed.offset);
+            }
+        }
+        if planted(Bug::EngineBeforeCommit) {
+            self.tasks.iter_mut().try_for_each(|running| running.task.committed(&[]))?;
+        }
         if self.application.exactly_once() {
             self.commit_transaction(&offsets)?;
         } else {
@@ -93,12 +102,13 @@ impl StreamThread {
 
     fn commit_plainly(&mut self, offsets: &Offsets) -> Result<(), Refused> {
         let timeout = self.application.request_timeout();
-        loop {
+        while !planted(Bug::SkippedFlush) {
             match self.producer.flush(timeout) {
                 Err(ProducerError::Timeout { operation }) => {
                     tracing::warn!(operation, "the log takes long to acknowledge records");
                 }
-                other => break other?,
+                Ok(()) => break,
+                Err(error) => return Err(error.into()),
             }
         }
         if offsets.is_empty() {
@@ -115,7 +125,7 @@ impl StreamThread {
 
     fn wait_for_log(&self, reason: &str) {
         tracing::warn!(thread = self.index, reason, "waiting for the log");
-        std::thread::sleep(AWAY);
+        self.application.threads.sleep(AWAY);
     }
 
     /// What was committed, asked for until the log answers.
@@ -148,7 +158,9 @@ impl StreamThread {
         // Fetched anew for each commit: metadata from before a rebalance must not pass. What has no offsets passes the gate
         // too, and its producer is fenced before anybody else runs its tasks.
         let member = self.gate.metadata(self.losses()).map_err(current)?;
-        if !offsets.is_empty() {
+        if planted(Bug::OffsetsBeforeTransaction) {
+            self.consumer.commit(offsets, &member).map_err(current)?;
+        } else if !offsets.is_empty() {
             match self.producer.send_offsets(offsets, &member, timeout) {
                 Ok(()) => {}
                 // Whether they have arrived or not: without the end of the transaction they do not count.
@@ -163,6 +175,10 @@ impl StreamThread {
         loop {
             match self.producer.commit_transaction(timeout) {
                 Ok(()) => break,
+                Err(ProducerError::Timeout { .. }) if planted(Bug::UnknownTakenForFailed) => {
+                    self.in_transaction = false;
+                    return Err(Refused::NotCurrent);
+                }
                 // Unknown, not failed: it is repeated until its outcome is known.
                 Err(ProducerError::Timeout { .. }) => {
                     tracing::warn!("the outcome of a transaction is unknown; asking again");
@@ -218,25 +234,31 @@ impl StreamThread {
     /// anew, and reading starts again at the committed offsets. Nothing is wiped.
     pub(super) fn rewind(&mut self) -> Result<(), StreamsError> {
         self.abort()?;
+        if planted(Bug::NoRewind) {
+            return Ok(());
+        }
         let wall = self.application.clock.wall();
         for index in 0..self.tasks.len() {
             let running = self.tasks.swap_remove(index);
             let Running { task, collector, committed, grant, idle } = running;
             let id = task.id;
             let mut state = task.into_state();
-            state.rollback()?;
+            if !planted(Bug::NoRollback) {
+                state.rollback()?;
+            }
             let mut task = self.application.make_task(id, state);
             let partitions: Vec<TopicPartition> =
                 task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
             for (partition, found) in partitions.iter().zip(self.committed(&partitions)?) {
-                // A commit whose answer was lost counts in the group, while the stores have gone back behind it.
+                // A commit whose answer was lost counts in the group, while the stores have gone back behind it; it may
+                // have been the first one of a partition that began at its beginning.
                 let known = committed.get(partition).copied();
-                let found = found.filter(|found| known.is_none_or(|known| found.offset <= known));
+                let found = found.filter(|found| known.is_some_and(|known| found.offset <= known));
                 if let Some(found) = &found {
                     task.recall(partition, found);
                 }
                 // Where it began, if nothing was committed: the end may have moved on since.
-                let start = match known.or(found.map(|found| found.offset)) {
+                let start = match known {
                     Some(offset) => StartAt::Offset(offset),
                     None => self.reset(partition)?,
                 };

@@ -3,7 +3,6 @@
 //! to the others. The protocol stands in [`membership`](super::membership).
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
@@ -18,6 +17,7 @@ use super::membership::{
 use super::shared::Shared;
 use super::status::ApplicationState;
 use super::thread::Command;
+use super::threads::Spawned;
 use super::topics::control_topic;
 use crate::client::{ClientError, GroupEvent, Producer, ProducerError, ProducerSettings, TopicHandle};
 use crate::record::Partition;
@@ -46,7 +46,7 @@ pub(crate) struct Control {
     said: Option<(Announcement, Duration, bool)>,
     given_up: Receiver<Grant>,
     orders: Option<Sender<Order>>,
-    leader: Option<JoinHandle<()>>,
+    leader: Option<Box<dyn Spawned>>,
     departure: Receiver<Departure>,
     /// Before this it is not said again that the log is away.
     tell_away_at: Duration,
@@ -100,7 +100,7 @@ impl Control {
             fingerprint: profile.fingerprint.clone(),
             orders: incoming,
         };
-        let leader = std::thread::Builder::new().name("leader".into()).spawn(move || leader.run());
+        let leader = application.threads.spawn("leader".into(), Box::new(move || leader.run()));
         let leader = leader.map_err(StreamsError::Thread)?;
         let (sender, given_up) = crossbeam_channel::unbounded();
         let ends = ControlEnds { gate: gate.clone(), given_up: sender };
@@ -172,7 +172,7 @@ impl Control {
             Ok(changes) => self.on_changes(&changes),
             Err(ClientError::Unavailable { reason, .. }) => {
                 self.tell_away("the control topic", &reason);
-                std::thread::sleep(POLL);
+                self.application.threads.sleep(POLL);
             }
             Err(error) => return Err(error.into()),
         }
@@ -361,7 +361,7 @@ impl Control {
         }
         self.orders = None;
         if let Some(leader) = self.leader.take() {
-            drop(leader.join());
+            leader.join();
         }
         match self.gate.leave(self.application.request_timeout()) {
             Ok(()) => former::forget(&self.application),

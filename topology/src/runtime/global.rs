@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, TryRecvError};
 
 use super::config::StreamsConfig;
 use super::error::StreamsError;
+use super::threads::Threads;
 use super::topics::PreparedTopics;
 use crate::client::{ClientError, Consumer, Isolation, Log, PolledBatch, StartAt};
 use crate::plan::Topology;
@@ -38,6 +39,7 @@ impl GlobalUpdater {
         isolation: Isolation,
         log: &Arc<dyn Log>,
         topics: &PreparedTopics,
+        threads: &dyn Threads,
     ) -> Result<Option<Self>, StreamsError> {
         let globals = topology.globals();
         if globals.is_empty() {
@@ -75,7 +77,7 @@ impl GlobalUpdater {
         }
         updater.consumer.assign(&starts)?;
         while !ends.is_empty() {
-            updater.step()?;
+            updater.step(threads)?;
             let consumer = &updater.consumer;
             ends.retain(|(partition, end)| consumer.position(partition).is_none_or(|at| at < *end));
         }
@@ -88,19 +90,19 @@ impl GlobalUpdater {
     }
 
     /// Reads on until `stop` is closed.
-    pub(crate) fn run(mut self, stop: &Receiver<()>) -> Result<(), StreamsError> {
+    pub(crate) fn run(mut self, stop: &Receiver<()>, threads: &dyn Threads) -> Result<(), StreamsError> {
         while stop.try_recv() != Err(TryRecvError::Disconnected) {
-            self.step()?;
+            self.step(threads)?;
         }
         Ok(())
     }
 
-    fn step(&mut self) -> Result<(), StreamsError> {
+    fn step(&mut self, threads: &dyn Threads) -> Result<(), StreamsError> {
         match self.consumer.poll(RECORDS_MAX, POLL_WAIT, &mut self.batch) {
             Ok(()) => {}
             Err(ClientError::Unavailable { reason, .. }) => {
                 tracing::warn!(reason, "global tables wait for the log");
-                std::thread::sleep(Duration::from_millis(500));
+                threads.sleep(Duration::from_millis(500));
             }
             Err(error) => return Err(error.into()),
         }

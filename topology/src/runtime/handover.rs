@@ -9,6 +9,7 @@ use super::collector::Collector;
 use super::error::StreamsError;
 use super::idle::Idle;
 use super::membership::Grant;
+use super::planted::{Bug, planted};
 use super::restore::{RestoreProgress, RestoreRequest};
 use super::task::Task;
 use super::thread::{Awaited, Running, StreamThread, new_producer};
@@ -34,9 +35,18 @@ impl StreamThread {
         let mut whole = Vec::new();
         while let Ok(restored) = self.restored.1.try_recv() {
             let Some(Awaited { progress, grant }) = self.restoring.remove(&restored.task) else { continue };
-            let state = restored.state?;
+            let is_unwanted = progress.is_unwanted.load(Ordering::Relaxed);
+            let state = match restored.state {
+                Err(error) if is_unwanted => {
+                    // Whoever has the task now restores it anew.
+                    tracing::debug!(task = %restored.task, %error, "a task that was taken away was not restored");
+                    self.say_given_up(grant);
+                    continue;
+                }
+                state => state?,
+            };
             tracing::debug!(task = %restored.task, "task restored");
-            if progress.is_unwanted.load(Ordering::Relaxed) {
+            if is_unwanted {
                 state.close()?;
                 self.say_given_up(grant);
             } else {
@@ -134,6 +144,9 @@ impl StreamThread {
 
     /// Commits, or goes back when that is refused, and gives these tasks up.
     pub(super) fn revoke(&mut self, grants: &[Grant]) -> Result<(), StreamsError> {
+        if planted(Bug::GivenUpBeforeCommit) {
+            grants.iter().for_each(|grant| self.say_given_up(*grant));
+        }
         match self.commit_all() {
             Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
             other => other?,
@@ -144,6 +157,11 @@ impl StreamThread {
 
     /// Forgets these tasks. One transaction holds what all tasks of the thread did, so the others go back as well.
     pub(super) fn lose(&mut self, grants: &[Grant]) -> Result<(), StreamsError> {
+        if planted(Bug::LostTaskKept) {
+            self.tasks.iter_mut().for_each(|running| running.grant.losses += 1);
+            grants.iter().for_each(|grant| self.say_given_up(*grant));
+            return Ok(());
+        }
         match self.abort() {
             Err(ProducerError::Fenced) => self.fenced()?,
             other => other?,
@@ -157,6 +175,9 @@ impl StreamThread {
     /// not committed counts any more, and the tasks may be somebody else's: they are given up, and are granted anew if
     /// they are still ours.
     pub(super) fn fenced(&mut self) -> Result<(), StreamsError> {
+        if planted(Bug::FencedProducerReused) {
+            return self.rewind();
+        }
         tracing::warn!(thread = self.index, "the producer was fenced: its tasks are given up");
         self.in_transaction = false;
         let grants: Vec<Grant> = self.tasks.iter().map(|running| running.grant).collect();

@@ -19,6 +19,7 @@ mod lag;
 mod membership;
 mod offset_metadata;
 mod partition_group;
+mod planted;
 mod query;
 mod report;
 mod restore;
@@ -27,6 +28,7 @@ mod status;
 mod streams;
 mod task;
 mod thread;
+mod threads;
 mod topics;
 
 pub use config::{ConfigError, Guarantee, StreamsConfig};
@@ -34,6 +36,8 @@ pub use error::StreamsError;
 pub use handlers::{
     DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError, FailedBytes, SkipOnDecodeError,
 };
+#[cfg(feature = "planted-bugs")]
+pub use planted::Bug;
 pub use query::{Answer, Cursor, Keys, Page, Position, QueryError, StoreInfo, StoreQuery, StoreType, Times};
 pub use status::{
     ApplicationState, NodeStatus, NodeView, PartitionStatus, Status, TaskPhase, TaskStatus, TopologyView,
@@ -41,3 +45,5 @@ pub use status::{
 pub use streams::{KafkaStreams, RunningStreams, StreamsHandle};
 pub use task::TaskFault;
 pub(crate) use task::{Task, TaskPlan};
+#[cfg(feature = "sim")]
+pub use threads::{Spawned, Threads};

@@ -10,6 +10,8 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use super::application::{Application, Changelog};
 use super::error::StreamsError;
 use super::hanging::Hanging;
+use super::planted::{Bug, planted};
+use super::threads::receive;
 use crate::client::{Admin, ClientError, Consumer, Isolation, PolledBatch, StartAt, Watermarks};
 use crate::record::{TaskId, TopicPartition};
 use crate::state::{EngineChoice, TaskSettings, TaskState};
@@ -73,7 +75,11 @@ impl StateUpdater {
         requests: Receiver<RestoreRequest>,
     ) -> Result<Self, StreamsError> {
         let group = &application.config.application_id;
-        let consumer = application.log.consumer(group, Isolation::ReadCommitted)?;
+        let isolation = match planted(Bug::RestoredUncommitted) {
+            false => Isolation::ReadCommitted,
+            true => Isolation::ReadUncommitted,
+        };
+        let consumer = application.log.consumer(group, isolation)?;
         let admin = application.log.admin()?;
         Ok(Self {
             application,
@@ -89,7 +95,7 @@ impl StateUpdater {
     pub(crate) fn run(mut self) {
         loop {
             let request = if self.restoring.is_empty() {
-                match self.requests.recv() {
+                match receive(&*self.application.threads, &self.requests, None) {
                     Ok(request) => Some(request),
                     Err(_) => return,
                 }
@@ -152,6 +158,9 @@ impl StateUpdater {
             } else {
                 self.settled_marks(&partition, &request.progress)?
             };
+            if planted(Bug::NoRestoration) {
+                continue;
+            }
             let mut start = positions[store].unwrap_or(marks.low);
             let held = format!("{} to {}", marks.low, marks.high);
             if start < marks.low && expires {
@@ -188,11 +197,14 @@ impl StateUpdater {
                     if !progress.is_unwanted.load(Ordering::Relaxed) =>
                 {
                     tracing::warn!(reason, "restoration waits for the log");
-                    std::thread::sleep(Duration::from_millis(500));
+                    self.application.threads.sleep(Duration::from_millis(500));
                     continue;
                 }
                 answer => answer?,
             };
+            if planted(Bug::RestoredUncommitted) {
+                return Ok(Watermarks { stable: marks.high, ..marks });
+            }
             if marks.stable >= marks.high || progress.is_unwanted.load(Ordering::Relaxed) {
                 return Ok(marks);
             }
@@ -202,7 +214,7 @@ impl StateUpdater {
             }
             let admin = &mut *self.admin;
             hanging.end_when_due(partition, |limit| admin.end_hanging_transactions(partition, limit));
-            std::thread::sleep(Duration::from_millis(10));
+            self.application.threads.sleep(Duration::from_millis(10));
         }
     }
 
@@ -223,7 +235,7 @@ impl StateUpdater {
                             return Ok(Watermarks { low: 0, high: i64::MAX, stable: 0 });
                         }
                         tracing::warn!(reason, "restoration waits for the log");
-                        std::thread::sleep(Duration::from_millis(500));
+                        self.application.threads.sleep(Duration::from_millis(500));
                         continue;
                     }
                     answer => answer?,
@@ -251,7 +263,7 @@ impl StateUpdater {
             Ok(()) => {}
             Err(ClientError::Unavailable { reason, .. }) => {
                 tracing::warn!(reason, "restoration waits for the log");
-                std::thread::sleep(Duration::from_millis(500));
+                self.application.threads.sleep(Duration::from_millis(500));
             }
             Err(error) => return Err(error.into()),
         }

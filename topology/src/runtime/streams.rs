@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
@@ -18,6 +17,7 @@ use super::restore::StateUpdater;
 use super::shared::Shared;
 use super::status::{ApplicationState, NodeView, Status, TopologyView};
 use super::thread::{Command, StreamThread, ThreadEnds};
+use super::threads::{OsThreads, Spawned, Threads};
 use super::topics::prepare;
 use crate::client::Log;
 use crate::plan::{NodeRole, Topology};
@@ -50,6 +50,7 @@ pub struct KafkaStreams {
     config: StreamsConfig,
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
+    threads: Arc<dyn Threads>,
     process_handler: Arc<dyn ProcessHandler>,
     decode_handler: Arc<dyn DeserializationHandler>,
     listener: Option<Listener>,
@@ -63,6 +64,7 @@ impl KafkaStreams {
             config,
             log,
             clock: Arc::new(SystemClock::default()),
+            threads: Arc::new(OsThreads),
             process_handler: Arc::new(FailOnProcessError),
             decode_handler: Arc::new(FailOnDecodeError),
             listener: None,
@@ -115,6 +117,14 @@ impl KafkaStreams {
         self
     }
 
+    /// Has its threads elsewhere than with the operating system: a simulation runs them in turns.
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub fn threads(mut self, threads: Arc<dyn Threads>) -> Self {
+        self.threads = threads;
+        self
+    }
+
     /// Locks the state folder, checks and makes topics, starts the threads and joins the group. Returns as soon as that
     /// is done; tasks are restored and run from then on.
     ///
@@ -128,11 +138,12 @@ impl KafkaStreams {
         let instance =
             // An instance without a state folder is a new one at every start.
             folder.as_ref().map_or_else(random_id, |folder| Ok(folder.instance_id().to_owned()))?;
-        let prepared = prepare(&self.topology, &self.config, &self.log, &*self.clock)?;
+        let prepared = prepare(&self.topology, &self.config, &self.log, &*self.clock, &*self.threads)?;
         let isolation = isolation_of(self.config.guarantee);
-        let global = GlobalUpdater::bootstrap(&self.topology, &self.config, isolation, &self.log, &prepared)?;
-        let threads = self.config.threads;
-        let shared = Arc::new(Shared::new(threads, self.listener));
+        let (threads, config) = (&*self.threads, &self.config);
+        let global =
+            GlobalUpdater::bootstrap(&self.topology, config, isolation, &self.log, &prepared, threads)?;
+        let shared = Arc::new(Shared::new(self.config.threads, self.listener));
         let directory = LogDirectory::new(
             Arc::clone(&self.log),
             std::time::Duration::from_millis(self.config.request_timeout_ms),
@@ -142,6 +153,7 @@ impl KafkaStreams {
             config: self.config,
             log: self.log,
             clock: self.clock,
+            threads: self.threads,
             folder,
             instance,
             process_handler: self.process_handler,
@@ -152,14 +164,13 @@ impl KafkaStreams {
             tasks: prepared.tasks,
             globals: global.as_ref().map(GlobalUpdater::tables).unwrap_or_default(),
         });
-        launch(application, shared, threads, global)
+        launch(application, shared, global)
     }
 }
 
 fn launch(
     application: Arc<Application>,
     shared: Arc<Shared>,
-    threads: usize,
     global: Option<GlobalUpdater>,
 ) -> Result<RunningStreams, StreamsError> {
     let (stop_control, stopped) = crossbeam_channel::bounded(1);
@@ -169,7 +180,10 @@ fn launch(
     let updater = StateUpdater::new(Arc::clone(&application), incoming)?;
     let mut commands = Vec::new();
     let mut stream_threads = Vec::new();
-    for index in 0..threads {
+    let threads = Arc::clone(&application.threads);
+    let spawn =
+        |name: String, run: Box<dyn FnOnce() + Send>| threads.spawn(name, run).map_err(StreamsError::Thread);
+    for index in 0..application.config.threads {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let (app, shared) = (Arc::clone(&application), Arc::clone(&shared));
         let ends = ThreadEnds {
@@ -181,17 +195,18 @@ fn launch(
         };
         let thread = StreamThread::new(index, app, ends)?;
         commands.push(sender);
-        stream_threads.push(spawn(format!("stream-{index}"), move || run_thread(index, thread, &shared))?);
+        let run = Box::new(move || run_thread(index, thread, &shared));
+        stream_threads.push(spawn(format!("stream-{index}"), run)?);
     }
     drop(requests);
-    let updater = spawn("restore".into(), move || updater.run())?;
-    let global = global.map(|global| run_global(global, Arc::clone(&shared))).transpose()?;
+    let updater = spawn("restore".into(), Box::new(move || updater.run()))?;
+    let global = global.map(|global| run_global(global, Arc::clone(&shared), &threads)).transpose()?;
     shared.enter(ApplicationState::Rebalancing);
     let senders = commands.clone();
-    let control = spawn("control".into(), move || control.run(senders))?;
+    let control = spawn("control".into(), Box::new(move || control.run(senders)))?;
     let started = application.clock.monotonic();
     let handle = StreamsHandle { application, shared, started };
-    let threads = Threads { stream: stream_threads, control, updater, global };
+    let threads = Spawns { stream: stream_threads, control, updater, global };
     Ok(RunningStreams {
         handle,
         commands,
@@ -201,22 +216,21 @@ fn launch(
     })
 }
 
-fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StreamsError> {
-    std::thread::Builder::new().name(name).spawn(run).map_err(StreamsError::Thread)
-}
-
 /// Starts the thread that reads global tables.
 fn run_global(
     global: GlobalUpdater,
     shared: Arc<Shared>,
-) -> Result<(Sender<()>, JoinHandle<()>), StreamsError> {
+    threads: &Arc<dyn Threads>,
+) -> Result<(Sender<()>, Box<dyn Spawned>), StreamsError> {
     let (stop, stopped) = crossbeam_channel::bounded(1);
-    let thread = spawn("global".into(), move || {
-        if let Err(error) = global.run(&stopped) {
+    let waiting = Arc::clone(threads);
+    let run = move || {
+        if let Err(error) = global.run(&stopped, &*waiting) {
             tracing::error!(%error, "global tables cannot be read on");
             shared.fail(error.to_string());
         }
-    })?;
+    };
+    let thread = threads.spawn("global".into(), Box::new(run)).map_err(StreamsError::Thread)?;
     Ok((stop, thread))
 }
 
@@ -239,12 +253,12 @@ fn run_thread(index: usize, thread: StreamThread, shared: &Shared) {
     shared.fail(error.to_string());
 }
 
-struct Threads {
-    stream: Vec<JoinHandle<()>>,
-    control: JoinHandle<()>,
-    updater: JoinHandle<()>,
+struct Spawns {
+    stream: Vec<Box<dyn Spawned>>,
+    control: Box<dyn Spawned>,
+    updater: Box<dyn Spawned>,
     /// The thread that reads global tables, which ends when its channel is closed.
-    global: Option<(Sender<()>, JoinHandle<()>)>,
+    global: Option<(Sender<()>, Box<dyn Spawned>)>,
 }
 
 /// A running application. Dropping it stops it, without a deadline.
@@ -252,7 +266,7 @@ pub struct RunningStreams {
     handle: StreamsHandle,
     commands: Vec<Sender<Command>>,
     stop_control: Sender<Departure>,
-    threads: Option<Threads>,
+    threads: Option<Spawns>,
     failed: AtomicBool,
 }
 
@@ -301,16 +315,16 @@ impl RunningStreams {
         for command in self.commands.drain(..) {
             drop(command.send(Command::Stop));
         }
-        let clock = &self.handle.application.clock;
+        let Application { clock, threads: waiting, .. } = &*self.handle.application;
         let until = deadline.map(|deadline| clock.monotonic() + deadline);
         let mut late = false;
         for thread in threads.stream {
             while !thread.is_finished() && until.is_none_or(|until| clock.monotonic() < until) {
-                std::thread::sleep(Duration::from_millis(2));
+                waiting.sleep(Duration::from_millis(2));
             }
             late |= !thread.is_finished();
             if thread.is_finished() {
-                drop(thread.join());
+                thread.join();
             }
         }
         if late {
@@ -322,13 +336,13 @@ impl RunningStreams {
         let departure = if is_good { Departure::InGoodOrder } else { Departure::Late };
         // The control thread may have ended by itself.
         let _ = self.stop_control.send(departure);
-        drop(threads.control.join());
+        threads.control.join();
         if !late {
-            drop(threads.updater.join());
+            threads.updater.join();
         }
         if let Some((stop, thread)) = threads.global {
             drop(stop);
-            drop(thread.join());
+            thread.join();
         }
         let failing = failing || shared.state() == ApplicationState::PendingError;
         self.failed.store(failing, Ordering::Relaxed);

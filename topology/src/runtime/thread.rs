@@ -17,6 +17,7 @@ use super::report::Meters;
 use super::restore::{RestoreProgress, RestoreRequest, Restored};
 use super::shared::Shared;
 use super::task::Task;
+use super::threads::receive;
 use crate::client::{ClientError, Consumer, PolledBatch, Producer, ProducerError};
 use crate::processor::PunctuationType;
 use crate::record::{TaskId, TopicPartition};
@@ -179,7 +180,7 @@ impl StreamThread {
         if idle || self.waits_for_gate {
             // Nothing to do: wait for work instead of spinning.
             let patience = if idle { self.application.config.poll_ms } else { 2 };
-            match self.commands.recv_timeout(Duration::from_millis(patience)) {
+            match receive(&*self.application.threads, &self.commands, Some(Duration::from_millis(patience))) {
                 Ok(command) => return self.obey(command),
                 Err(crossbeam_channel::RecvTimeoutError::Timeout) => return Ok(Next::Go),
                 Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Ok(Next::Stop),
@@ -206,7 +207,7 @@ impl StreamThread {
     fn poll(&mut self) -> Result<(), StreamsError> {
         if self.tasks.is_empty() {
             if !self.restoring.is_empty() {
-                std::thread::sleep(Duration::from_millis(1));
+                self.application.threads.sleep(Duration::from_millis(1));
             }
             return Ok(());
         }
@@ -223,7 +224,7 @@ impl StreamThread {
             Ok(()) => {}
             Err(ClientError::Unavailable { reason, .. }) => {
                 tracing::warn!(reason, "waiting for the log");
-                std::thread::sleep(Duration::from_millis(500));
+                self.application.threads.sleep(Duration::from_millis(500));
             }
             Err(error) => return Err(error.into()),
         }

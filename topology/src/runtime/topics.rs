@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::config::StreamsConfig;
 use super::error::StreamsError;
+use super::threads::Threads;
 use crate::client::{Admin, ClientError, Log, NewTopic};
 use crate::plan::{PartitionCounts, Topology, partition_counts};
 use crate::time::{Clock, Timestamp};
@@ -34,10 +35,11 @@ pub(crate) fn prepare(
     config: &StreamsConfig,
     log: &Arc<dyn Log>,
     clock: &dyn Clock,
+    threads: &dyn Threads,
 ) -> Result<PreparedTopics, StreamsError> {
     let timeout = Duration::from_millis(config.request_timeout_ms);
     let mut admin = log.admin()?;
-    let mut sources = wait_for_sources(topology, config, &mut *admin, clock, timeout)?;
+    let mut sources = wait_for_sources(topology, config, &mut *admin, (clock, threads), timeout)?;
     let matched = matching(topology, config, &mut *admin, timeout)?;
     let subscribed = matched.keys().cloned().collect();
     sources.extend(matched);
@@ -130,7 +132,7 @@ fn wait_for_sources(
     topology: &Topology,
     config: &StreamsConfig,
     admin: &mut dyn Admin,
-    clock: &dyn Clock,
+    (clock, threads): (&dyn Clock, &dyn Threads),
     timeout: Duration,
 ) -> Result<PartitionCounts, StreamsError> {
     let topics = topology.source_topics();
@@ -156,6 +158,6 @@ fn wait_for_sources(
             told = clock.wall();
             tracing::warn!(topics = missing.join(", "), "waiting for source topics that do not exist yet");
         }
-        std::thread::sleep(Duration::from_millis(200));
+        threads.sleep(Duration::from_millis(200));
     }
 }

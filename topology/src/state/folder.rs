@@ -136,11 +136,37 @@ fn instance_id(folder: &Path) -> Result<String, StoreError> {
 
 /// 128 random bits as text.
 pub(crate) fn random_id() -> Result<String, StoreError> {
+    #[cfg(feature = "sim")]
+    if let Some(id) = seeded::next() {
+        return Ok(id);
+    }
     let source = Path::new("/dev/urandom");
     let mut bytes = [0; 16];
     let read = File::open(source).and_then(|mut file| file.read_exact(&mut bytes));
     read.map_err(fault("read", source))?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+/// Ids of this thread from a seed instead of the operating system: what a simulation repeats has the same ids again.
+#[cfg(feature = "sim")]
+pub(super) mod seeded {
+    use std::cell::Cell;
+
+    thread_local! {
+        static NEXT: Cell<Option<u64>> = const { Cell::new(None) };
+    }
+
+    /// From now on; `None` asks the operating system again.
+    pub fn seed_ids(seed: Option<u64>) {
+        NEXT.set(seed);
+    }
+
+    pub(super) fn next() -> Option<String> {
+        let state = NEXT.get()?.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        NEXT.set(Some(state));
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        Some(format!("{:032x}", u128::from(mixed ^ (mixed >> 27))))
+    }
 }
 
 /// Replaces a file so that, after any crash, either the old or the new content is there.

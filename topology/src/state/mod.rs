@@ -47,6 +47,8 @@ pub use entry::{Dirty, Entry};
 pub use error::StoreError;
 pub use folder::StateFolder;
 pub(crate) use folder::random_id;
+#[cfg(feature = "sim")]
+pub use folder::seeded::seed_ids;
 pub(crate) use global::{GlobalReader, GlobalTables};
 pub use handle::StoreHandle;
 pub(crate) use join_buffer::{JoinBuffer, JoinClock, Released, Sided};

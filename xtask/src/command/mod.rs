@@ -5,6 +5,7 @@ mod chaos;
 mod fresh;
 mod lines;
 mod oracle;
+mod sim;
 mod test;
 mod tidy;
 
@@ -28,7 +29,7 @@ pub(crate) struct Command {
 }
 
 /// All commands.
-pub(crate) const ALL: [Command; 7] = [
+pub(crate) const ALL: [Command; 8] = [
     Command {
         name: "test",
         about: "formatting, tidy, clippy and every test; --fast needs no server and leaves clippy out",
@@ -53,6 +54,12 @@ pub(crate) const ALL: [Command; 7] = [
         about: "real servers fail while three processes work: `chaos --rounds N --seed S --json FILE`",
         options: &[ANY],
         run: chaos::run,
+    },
+    Command {
+        name: "sim",
+        about: "instances under a seeded scheduler with faults: `sim --from SEED --seeds N --json FILE`, 10,000 a night",
+        options: &[ANY],
+        run: sim::run,
     },
     Command {
         name: "oracle",

@@ -4,7 +4,7 @@ use super::Violation;
 use super::files::File;
 
 /// Each crate's folder with the crates of this workspace it may depend on; `*` is all of them.
-pub const ARROWS: [(&str, &[&str]); 12] = [
+pub const ARROWS: [(&str, &[&str]); 13] = [
     ("topology", &[]),
     ("operators", &["candlewick"]),
     ("connectors", &["candlewick", "candlewick-operators"]),
@@ -16,6 +16,7 @@ pub const ARROWS: [(&str, &[&str]); 12] = [
     ("examples", &["*"]),
     ("tests", &["*", "xtask"]),
     ("tests/compile", &["candlewick"]),
+    ("tests/sim", &["candlewick"]),
     ("bench", &["*"]),
     ("xtask", &[]),
 ];
@@ -37,6 +38,9 @@ const BELONGS: [(&str, &[&str]); 13] = [
     ("openssl", &[]),
 ];
 
+/// Features of the framework that no shipped build has.
+const UNSHIPPED: [&str; 2] = ["\"sim\"", "planted-bugs"];
+
 /// Checks every manifest.
 #[must_use]
 pub fn check(files: &[File]) -> Vec<Violation> {
@@ -55,6 +59,16 @@ fn check_one(folder: &str, file: &File) -> Vec<Violation> {
         return vec![Violation::new(&file.path, 1, rule)];
     };
     let mut found = Vec::new();
+    // Features of the framework that only the simulator builds with.
+    if !matches!(folder, "topology" | "tests/sim") {
+        let named = file.text.lines().enumerate().filter(|(_, line)| {
+            line.contains("candlewick") && UNSHIPPED.iter().any(|feature| line.contains(feature))
+        });
+        found.extend(named.map(|(line, _)| {
+            let rule = format!("{folder} must not build the framework with what only the simulator needs");
+            Violation::new(&file.path, line + 1, rule)
+        }));
+    }
     for (line, name) in dependencies(&file.text) {
         let own = name == "candlewick" || name.starts_with("candlewick-");
         if (own || name == "xtask") && !(allowed.contains(&name.as_str()) || own && allowed.contains(&"*")) {

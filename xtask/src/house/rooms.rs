@@ -32,6 +32,9 @@ const PLAIN_ROOMS: [&str; 2] = ["time", "serde"];
 const UNSAFE_PLACES: [&str; 2] = ["topology/src/client/kafka/ffi/", "topology/src/state/engine/lmdb_env.rs"];
 
 const TOPOLOGY: &str = "topology/src/";
+const RUNTIME: &str = "topology/src/runtime/";
+/// Where the runtime begins threads and waits.
+const WAITS: &str = "topology/src/runtime/threads.rs";
 
 /// Checks every Rust file; the result is ordered by path and line.
 #[must_use]
@@ -184,6 +187,13 @@ fn check_words(path: &str, code: &str) -> Vec<Violation> {
             }
             "Instant" if timeless && next == "now" => {
                 "ask the injected Clock for the time: only time.rs asks the operating system"
+            }
+            "thread"
+                if path.starts_with(RUNTIME)
+                    && !path.starts_with(WAITS)
+                    && matches!(next, "sleep" | "spawn" | "Builder") =>
+            {
+                "the runtime begins threads and waits by `threads.rs` alone: a simulation could not take turns otherwise"
             }
             "unsafe" if !judge && !UNSAFE_PLACES.iter().any(|place| path.starts_with(place)) => {
                 "unsafe lives in client/kafka/ffi and in lmdb_env.rs alone: find a safe way, or argue for another place"

@@ -87,6 +87,13 @@ impl EmbeddedLog {
         Ok(Self::over(inner))
     }
 
+    /// A log in memory without a thread of its own: nothing is looked after but by [`look_after`](Self::look_after).
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub fn unattended(settings: EmbeddedSettings) -> Arc<Self> {
+        Arc::new(Self { _housekeeper: None, inner: Arc::new(Inner::in_memory(settings)) })
+    }
+
     fn over(inner: Inner) -> Arc<Self> {
         let inner = Arc::new(inner);
         let housekeeper = Housekeeper::start(&inner);

@@ -34,8 +34,8 @@ struct Held {
     thread: usize,
     /// Since when it is being given up.
     asked: Option<Duration>,
-    /// It goes to another thread of this instance.
-    moves: bool,
+    /// The thread of this instance that it goes to.
+    moves: Option<usize>,
 }
 
 /// See the module.
@@ -109,9 +109,9 @@ impl Desk {
     /// A thread has given a task up. Nothing of it is open any more.
     pub(crate) fn given_up(&mut self, grant: Grant) -> Option<(usize, Word, Grant)> {
         let held = self.held.get_mut(&grant.task).filter(|held| held.grant.ticket == grant.ticket)?;
-        if held.moves && held.holding == Holding::Held {
+        if let (Some(thread), Holding::Held) = (held.moves, held.holding) {
             self.held.remove(&grant.task);
-            return Some(self.start(grant.task));
+            return Some(self.start(grant.task, thread));
         }
         if held.holding.on(TaskEvent::GivenUp).0 == Holding::None {
             self.held.remove(&grant.task);
@@ -155,7 +155,7 @@ impl Desk {
         let before = self.held.get(&task).map_or(Holding::None, |held| held.holding);
         let (after, action) = before.on(event);
         if action == TaskAction::Start {
-            return Some(self.start(task));
+            return Some(self.start(task, self.lightest(task)));
         }
         let held = self.held.get_mut(&task)?;
         held.holding = after;
@@ -168,11 +168,10 @@ impl Desk {
         Some((held.thread, word, held.grant))
     }
 
-    fn start(&mut self, task: TaskId) -> (usize, Word, Grant) {
+    fn start(&mut self, task: TaskId, thread: usize) -> (usize, Word, Grant) {
         self.tickets += 1;
         let grant = Grant { task, ticket: self.tickets, losses: self.profile.incarnation.count };
-        let thread = self.lightest(task);
-        let held = Held { holding: Holding::Held, grant, thread, asked: None, moves: false };
+        let held = Held { holding: Holding::Held, grant, thread, asked: None, moves: None };
         self.held.insert(task, held);
         (thread, Word::Start, grant)
     }
@@ -195,18 +194,19 @@ impl Desk {
     /// A task to be moved from the fullest thread to the emptiest, when nothing else moves and they differ by more than
     /// one. No other instance needs to know.
     pub(crate) fn even_out(&mut self, now: Duration) -> Option<(usize, Word, Grant)> {
-        let is_quiet = |held: &Held| held.holding == Holding::Held && !held.moves;
+        let is_quiet = |held: &Held| held.holding == Holding::Held && held.moves.is_none();
         if self.standing != Standing::Member || !self.held.values().all(is_quiet) {
             return None;
         }
         let running = || (0..self.threads.len()).filter(|&thread| self.threads[thread]);
         let fullest = running().max_by_key(|&thread| self.load(thread))?;
-        let emptiest = running().map(|thread| self.load(thread)).min()?;
-        if self.load(fullest) < emptiest + 2 {
+        let emptiest = running().min_by_key(|&thread| self.load(thread))?;
+        if self.load(fullest) < self.load(emptiest) + 2 {
             return None;
         }
         let held = self.held.values_mut().rev().find(|held| held.thread == fullest)?;
-        held.moves = true;
+        // Where it goes is settled now: who is lightest by another measure when it comes may be who it came from.
+        held.moves = Some(emptiest);
         held.asked = Some(now);
         Some((held.thread, Word::Revoke, held.grant))
     }
@@ -219,7 +219,7 @@ impl Desk {
 
     /// How many tasks it has; nothing while one changes hands or membership is not settled.
     pub(crate) fn settled(&self) -> Option<usize> {
-        let is_quiet = self.held.values().all(|held| held.holding == Holding::Held && !held.moves);
+        let is_quiet = self.held.values().all(|held| held.holding == Holding::Held && held.moves.is_none());
         (self.standing == Standing::Member && is_quiet).then_some(self.held.len())
     }
 
@@ -244,5 +244,38 @@ impl Desk {
 
     pub(crate) fn incarnation(&self) -> &Incarnation {
         &self.profile.incarnation
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Partition;
+
+    #[test]
+    fn a_task_that_moves_between_threads_arrives_at_the_emptiest_though_its_likes_are_there() {
+        let incarnation =
+            Incarnation { instance: "i".into(), process: "p".into(), member: String::new(), count: 0 };
+        let mut desk = Desk::new(Announcement {
+            incarnation,
+            endpoint: None,
+            version: String::new(),
+            transactional_ids: Vec::new(),
+            threads: 2,
+            fingerprint: String::new(),
+            applied: 0,
+            holds: Vec::new(),
+            is_leaving: false,
+        });
+        desk.joined("m", 0);
+        let task = |sub_topology, partition| TaskId { sub_topology, partition: Partition(partition) };
+        for (task, thread) in [(task(0, 0), 0), (task(0, 1), 0), (task(1, 1), 0), (task(1, 0), 1)] {
+            desk.start(task, thread);
+        }
+        let (thread, word, grant) = desk.even_out(Duration::ZERO).expect("three against one");
+        assert_eq!((thread, word, grant.task), (0, Word::Revoke, task(1, 1)));
+        let (thread, word, grant) = desk.given_up(grant).expect("it goes on");
+        assert_eq!((thread, word, grant.task), (1, Word::Start, task(1, 1)));
+        assert_eq!(desk.even_out(Duration::ZERO), None, "two against two");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::journal::{Journal, write};
 use super::records::{Key, Leadership, encode};
@@ -14,7 +14,9 @@ use crate::client::{Admin, ClientError, Producer, ProducerError, ProducerSetting
 use crate::record::TaskId;
 use crate::runtime::application::Application;
 use crate::runtime::error::StreamsError;
+use crate::runtime::planted::{Bug, planted};
 use crate::runtime::shared::Shared;
+use crate::runtime::threads::receive;
 
 /// What the control thread tells the leader's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,9 @@ const LOOK_AFTER: Duration = Duration::from_millis(500);
 /// How long to wait with another try after the log was not reachable.
 const BACKOFF: Duration = Duration::from_millis(100);
 
+/// How long one that was fenced waits for the order to rest.
+const LEAD_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 /// The clients of a time of leading. They are connected while the group is still being joined.
 struct Clients {
     journal: Journal,
@@ -69,7 +74,7 @@ impl Leader {
     pub(crate) fn run(self) {
         // What cannot be connected now is connected when it is needed, and told then.
         let mut ready = self.connect().ok();
-        while let Ok(order) = self.orders.recv() {
+        while let Ok(order) = receive(&*self.application.threads, &self.orders, None) {
             if order != Order::Lead {
                 // Somebody else leads: a reader of the control topic that nobody listens to is of no use.
                 ready = None;
@@ -102,8 +107,17 @@ impl Leader {
             match turn {
                 Ok(()) => {}
                 Err(StreamsError::Producer(ProducerError::Fenced)) => {
+                    // Whoever owns partition 0 now; or one who owned it before, was slow and has not heard: then nobody
+                    // would lead if this one did not again.
                     tracing::info!("another instance leads from now on");
-                    return Ok(());
+                    reign = None;
+                    is_told_to_look = true;
+                    if self.is_replaced() {
+                        return Ok(());
+                    }
+                    tracing::warn!(
+                        "partition 0 of the control topic is still ours: this instance leads again"
+                    );
                 }
                 Err(
                     error @ (StreamsError::Client(ClientError::Unavailable { .. })
@@ -113,9 +127,23 @@ impl Leader {
                 ) => {
                     tracing::warn!(%error, "the task table waits for the log");
                     is_told_to_look = true;
-                    std::thread::sleep(BACKOFF);
+                    self.application.threads.sleep(BACKOFF);
                 }
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether the order to rest comes before it is time to lead again.
+    fn is_replaced(&self) -> bool {
+        let Application { clock, threads, .. } = &*self.application;
+        let until = clock.monotonic() + LEAD_AGAIN_AFTER;
+        loop {
+            let left = until.saturating_sub(clock.monotonic());
+            match receive(&**threads, &self.orders, Some(left)) {
+                Ok(Order::Rest) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(Order::Lead) | Err(RecvTimeoutError::Timeout) => return false,
+                Ok(Order::Look) => {}
             }
         }
     }
@@ -171,7 +199,7 @@ impl<'a> Reign<'a> {
                 return self.write(decision);
             }
             for (incarnation, ids) in decision.fence {
-                for id in &ids {
+                for id in ids.iter().filter(|_| !planted(Bug::GrantedUnfenced)) {
                     self.fence(id)?;
                 }
                 tracing::info!(instance = incarnation.instance, member = incarnation.member, fenced = ?ids,

@@ -1,0 +1,31 @@
+//! What every run of the tests plays.
+
+use candlewick_sim::play;
+
+/// Seeds of a test run; a night plays more.
+const SEEDS: u64 = 200;
+
+#[test]
+fn two_hundred_seeds_end_with_every_result_there_as_often_as_it_may() {
+    let mut failed = 0;
+    for seed in 1..=SEEDS {
+        let verdict = play(seed, false);
+        if let Some(failure) = verdict.failure {
+            println!("seed {seed} ({}): {failure}", verdict.what);
+            println!("again: cargo xtask sim --from {seed} --seeds 1 --verbose");
+            failed += 1;
+        }
+        let count = |fault| verdict.faults.get(fault).copied().unwrap_or(0);
+        assert!(count("crash") + count("crash at a call") > 0, "seed {seed} saw no crash");
+        assert!(count("rebalance") > 0, "seed {seed} saw no rebalance");
+    }
+    assert_eq!(failed, 0, "of {SEEDS} seeds");
+}
+
+#[test]
+fn the_same_seed_is_the_same_story() {
+    for seed in 1..=12 {
+        let (first, second) = (play(seed, false), play(seed, false));
+        assert_eq!((first.trace, first.calls, first.lasted), (second.trace, second.calls, second.lasted));
+    }
+}
