@@ -10,7 +10,7 @@ use super::error::StreamsError;
 use super::idle::Idle;
 use super::membership::Grant;
 use super::planted::{Bug, planted};
-use super::restore::{RestoreProgress, RestoreRequest};
+use super::restore::{RestoreProgress, RestoreRequest, Work};
 use super::task::Task;
 use super::thread::{Awaited, Running, StreamThread, new_producer};
 use crate::client::{ClientError, ProducerError, StartAt};
@@ -27,7 +27,7 @@ impl StreamThread {
         let request = RestoreRequest { task: grant.task, state, progress, reply: self.restored.0.clone() };
         let gone =
             ClientError::Fatal { operation: "restore", reason: "the restoring thread has ended".into() };
-        self.updater.send(request).map_err(|_| gone.into())
+        self.updater.send(Work::Restore(request)).map_err(|_| gone.into())
     }
 
     /// Starts what is whole; what was taken away meanwhile is closed, and only then given up.

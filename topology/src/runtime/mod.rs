@@ -20,6 +20,7 @@ mod membership;
 mod offset_metadata;
 mod partition_group;
 mod planted;
+mod purge;
 mod query;
 mod report;
 mod restore;

@@ -11,6 +11,7 @@ use super::application::{Application, Changelog};
 use super::error::StreamsError;
 use super::hanging::Hanging;
 use super::planted::{Bug, planted};
+use super::purge::{Processed, purge};
 use super::threads::receive;
 use crate::client::{Admin, ClientError, Consumer, Isolation, PolledBatch, StartAt, Watermarks};
 use crate::record::{TaskId, TopicPartition};
@@ -23,6 +24,13 @@ pub(crate) struct RestoreRequest {
     pub(crate) progress: Arc<RestoreProgress>,
     /// Where the restored stores go: the thread that owns the task.
     pub(crate) reply: Sender<Restored>,
+}
+
+/// What the restoring thread is asked to do.
+pub(crate) enum Work {
+    Restore(RestoreRequest),
+    /// Between restorations: to delete from repartition topics what has been processed.
+    Purge(Processed),
 }
 
 /// The outcome of a restoration.
@@ -56,7 +64,7 @@ struct Restoring {
 /// The restoring thread.
 pub(crate) struct StateUpdater {
     application: Arc<Application>,
-    requests: Receiver<RestoreRequest>,
+    requests: Receiver<Work>,
     consumer: Box<dyn Consumer>,
     admin: Box<dyn Admin>,
     restoring: Vec<Restoring>,
@@ -70,10 +78,7 @@ const RESTORE_RECORDS_MAX: usize = 20_000;
 const GATHERED_BYTES_MAX: usize = 64 << 20;
 
 impl StateUpdater {
-    pub(crate) fn new(
-        application: Arc<Application>,
-        requests: Receiver<RestoreRequest>,
-    ) -> Result<Self, StreamsError> {
+    pub(crate) fn new(application: Arc<Application>, requests: Receiver<Work>) -> Result<Self, StreamsError> {
         let group = &application.config.application_id;
         let isolation = match planted(Bug::RestoredUncommitted) {
             false => Isolation::ReadCommitted,
@@ -106,8 +111,15 @@ impl StateUpdater {
                     Err(TryRecvError::Disconnected) => return,
                 }
             };
-            if let Some(request) = request {
-                self.begin(request);
+            match request {
+                Some(Work::Restore(request)) => {
+                    self.begin(request);
+                    continue;
+                }
+                Some(Work::Purge(processed)) => purge(&self.application, &mut *self.admin, &processed),
+                None => {}
+            }
+            if self.restoring.is_empty() {
                 continue;
             }
             if let Err(error) = self.step() {

@@ -14,7 +14,7 @@ use super::idle::Idle;
 use super::lag::AWAITED_POLL;
 use super::membership::{Gate, Grant};
 use super::report::Meters;
-use super::restore::{RestoreProgress, RestoreRequest, Restored};
+use super::restore::{RestoreProgress, Restored, Work};
 use super::shared::Shared;
 use super::task::Task;
 use super::threads::receive;
@@ -40,7 +40,7 @@ pub(crate) struct ThreadEnds {
     pub(crate) shared: Arc<Shared>,
     pub(crate) commands: Receiver<Command>,
     pub(crate) given_up: Sender<Grant>,
-    pub(crate) updater: Sender<RestoreRequest>,
+    pub(crate) updater: Sender<Work>,
 }
 
 /// A task whose stores are being restored.
@@ -75,8 +75,10 @@ pub(crate) struct StreamThread {
     pub(super) waits_for_gate: bool,
     pub(super) last_commit: Duration,
     pub(super) last_report: Duration,
+    /// What was told to be deleted last, and when.
+    pub(super) purged: (BTreeMap<TopicPartition, i64>, Duration),
     pub(super) given_up: Sender<Grant>,
-    pub(super) updater: Sender<RestoreRequest>,
+    pub(super) updater: Sender<Work>,
     pub(super) restored: (Sender<Restored>, Receiver<Restored>),
     pub(super) meters: Meters,
     commands: Receiver<Command>,
@@ -115,6 +117,7 @@ impl StreamThread {
             waits_for_gate: false,
             last_commit: now,
             last_report: Duration::ZERO,
+            purged: (BTreeMap::new(), now),
             given_up,
             updater,
             restored: crossbeam_channel::unbounded(),
@@ -330,7 +333,11 @@ impl StreamThread {
         let full =
             self.tasks.iter().any(|running| running.task.env.state.overlay_bytes() > OVERLAY_BYTES_MAX);
         let due = now.saturating_sub(self.last_commit) >= self.application.config.commit_interval();
-        if due || asked || full { self.commit_all() } else { Ok(()) }
+        if due || asked || full {
+            self.commit_all()?;
+            self.purge_when_due();
+        }
+        Ok(())
     }
 }
 
