@@ -3,6 +3,15 @@
 use crate::record::TopicPartition;
 
 /// An error of a consumer, a group or an admin call.
+///
+/// ```
+/// use std::time::Duration;
+/// use candlewick::TopicPartition;
+/// use candlewick::client::{ClientError, EmbeddedLog, Log};
+/// let mut admin = EmbeddedLog::in_memory().admin().expect("an embedded log makes clients at once");
+/// let error = admin.watermarks(&TopicPartition::new("trades", 0), Duration::ZERO).expect_err("the log is empty");
+/// assert!(matches!(error, ClientError::UnknownTopic { topic } if topic == "trades"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
