@@ -86,6 +86,22 @@ pub enum ClientError {
 }
 
 /// An error of a producer, sorted by what must follow.
+///
+/// ```
+/// use std::time::Duration;
+/// use candlewick::client::{ClientError, EmbeddedLog, Log, ProducerError, ProducerSettings};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// let settings = ProducerSettings { transactional_id: Some("writer-0".into()), ..ProducerSettings::default() };
+/// let (mut one, mut other) = (log.producer(&settings)?, log.producer(&settings)?);
+/// one.init_transactions(timeout)?;
+/// // The id has a new owner.
+/// other.init_transactions(timeout)?;
+/// let ended = one.begin_transaction().and_then(|()| one.commit_transaction(timeout));
+/// assert!(matches!(ended, Err(ProducerError::Fenced)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProducerError {

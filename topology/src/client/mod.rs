@@ -86,6 +86,29 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A member of a group is told which partitions are its own, and commits in its own name:
+//!
+//! ```
+//! use std::time::Duration;
+//! use candlewick::client::{CommittedOffset, EmbeddedLog, GroupEvent, Isolation, Log, NewTopic};
+//! use candlewick::{Partition, TopicPartition};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+//! # let topic = NewTopic { name: "trades".into(), partitions: 1, replication: -1, config: Default::default() };
+//! # log.admin()?.create(&[topic], timeout)?;
+//! let mut group = log.group("readers", "trades", Duration::from_secs(10))?;
+//! assert_eq!(group.poll(timeout)?, [GroupEvent::Assigned(vec![Partition(0)])]);
+//!
+//! let mut consumer = log.consumer("readers", Isolation::ReadCommitted)?;
+//! let partition = TopicPartition::new("trades", 0);
+//! let next = CommittedOffset { offset: 0, metadata: String::new() };
+//! consumer.commit(&[(partition.clone(), next.clone())], &group.metadata()?)?;
+//! assert_eq!(log.admin()?.group_offsets("readers", timeout)?, [(partition, next)]);
+//! group.leave(timeout)?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod embedded;
 mod error;

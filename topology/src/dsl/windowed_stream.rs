@@ -67,10 +67,35 @@ pub struct WindowedKStream<'b, K, V, W> {
 }
 
 /// A grouped stream cut into tumbling, hopping or unlimited windows.
+///
+/// ```
+/// use candlewick::{KTable, Materialized, TimeWindowedKStream, Windowed};
+/// /// Any tumbling or hopping windows will do.
+/// fn volume<'b>(trades: TimeWindowedKStream<'b, String, i64>) -> KTable<'b, Windowed<String>, i64> {
+///     trades.reduce(|sum, size| sum + size, Materialized::named("volume"))
+/// }
+/// # let _ = volume;
+/// ```
 pub type TimeWindowedKStream<'b, K, V> = WindowedKStream<'b, K, V, TimeWindows>;
 /// A grouped stream cut into sliding windows.
+///
+/// ```
+/// use candlewick::{KTable, Materialized, SlidingWindowedKStream, Windowed};
+/// fn highest<'b>(prices: SlidingWindowedKStream<'b, String, i64>) -> KTable<'b, Windowed<String>, i64> {
+///     prices.reduce(|one, other| *one.max(other), Materialized::named("highest"))
+/// }
+/// # let _ = highest;
+/// ```
 pub type SlidingWindowedKStream<'b, K, V> = WindowedKStream<'b, K, V, SlidingWindows>;
 /// A grouped stream cut into sessions.
+///
+/// ```
+/// use candlewick::{KTable, Materialized, SessionWindowedKStream, Windowed};
+/// fn visits<'b>(clicks: SessionWindowedKStream<'b, String, i64>) -> KTable<'b, Windowed<String>, i64> {
+///     clicks.emit_on_window_close().count(Materialized::named("visits"))
+/// }
+/// # let _ = visits;
+/// ```
 pub type SessionWindowedKStream<'b, K, V> = WindowedKStream<'b, K, V, SessionWindows>;
 
 impl<K, V, W: WindowKind> Clone for WindowedKStream<'_, K, V, W> {

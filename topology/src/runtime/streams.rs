@@ -111,31 +111,20 @@ impl KafkaStreams {
     /// Is told of every change of state, as (before, after), on the thread that makes it.
     ///
     /// ```
-    /// use std::sync::mpsc;
+    /// use std::{sync::mpsc, time::Duration};
+    /// use candlewick::client::EmbeddedLog;
     /// use candlewick::{ApplicationState, KafkaStreams};
     /// # use candlewick::{*, client::*};
-    /// # use std::time::Duration;
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let builder = StreamsBuilder::new();
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
     /// # builder.stream("in", Consumed::<String, i64>::default());
-    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
     /// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
     /// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
-    /// # let mut producer = log.producer(&ProducerSettings::default())?;
-    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
-    /// # for (key, n, time) in [("a", 1, 0)] {
-    /// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
-    /// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
-    /// # }
-    /// # producer.flush(Duration::from_secs(1))?;
-    /// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
-    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
     /// let (told, states) = mpsc::channel();
-    /// let streams = KafkaStreams::new(topology, config, log).state_listener(move |_, now| drop(told.send(now)));
-    /// streams.start()?.stop(Duration::from_secs(10))?;
+    /// let streams = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log);
+    /// let running = streams.state_listener(move |_, now| drop(told.send(now))).start()?;
+    /// running.stop(Duration::from_secs(10))?;
     /// assert_eq!(states.iter().last(), Some(ApplicationState::NotRunning));
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), StreamsError>(())
     /// ```
     #[must_use]
     pub fn state_listener(
