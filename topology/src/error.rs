@@ -25,6 +25,13 @@ struct Inner {
 
 impl ProcessError {
     /// An error with this cause, which the processing handler may skip.
+    ///
+    /// ```
+    /// use candlewick::ProcessError;
+    /// let error = ProcessError::new("the price is negative");
+    /// assert_eq!(error.to_string(), "the price is negative");
+    /// assert_eq!(error.node(), None);
+    /// ```
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(Box::new(Inner { node: None, cause: cause.into(), fatal: false }))
     }
@@ -41,6 +48,12 @@ impl ProcessError {
     }
 
     /// The cause.
+    ///
+    /// ```
+    /// use candlewick::ProcessError;
+    /// let error = ProcessError::from("seven".parse::<i64>().expect_err("no digits"));
+    /// assert!(error.cause().is::<std::num::ParseIntError>());
+    /// ```
     #[must_use]
     pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.0.cause
@@ -234,6 +247,16 @@ pub enum TopologyError {
 }
 
 /// Every error `build` found, in the order of the nodes.
+///
+/// ```
+/// use candlewick::{Consumed, StreamsBuilder, TopologyError};
+/// let builder = StreamsBuilder::new();
+/// builder.stream("trades", Consumed::<String, String>::default());
+/// builder.stream("trades", Consumed::<String, String>::default());
+/// let errors = builder.build().expect_err("the topic is read twice");
+/// assert!(matches!(&errors.0[..], [TopologyError::TopicReadTwice { topic, .. }] if topic == "trades"));
+/// assert!(errors.to_string().starts_with("the topology has 1 error(s):\n  - topic trades is read by"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopologyErrors(pub Vec<TopologyError>);
 

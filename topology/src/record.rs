@@ -11,6 +11,13 @@ use crate::time::Timestamp;
 /// A typed record between two processors: what a source decoded or a processor forwards.
 ///
 /// Headers are carried along; a record without headers costs one word for them.
+///
+/// ```
+/// use candlewick::{Record, Timestamp};
+/// let record = Record::new("BTC", 100, Timestamp(7));
+/// let in_words = record.with_value("a hundred").with_key("bitcoin");
+/// assert_eq!((in_words.key, in_words.value, in_words.timestamp), ("bitcoin", "a hundred", Timestamp(7)));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record<K, V> {
     /// The key. Use `Option<K>` where a topic carries null keys.
@@ -53,6 +60,12 @@ impl<K, V> Record<K, V> {
 pub struct Headers(Option<Box<Vec<Header>>>);
 
 /// One header: a name and optional bytes.
+///
+/// ```
+/// use candlewick::Header;
+/// let header = Header { name: "trace".into(), value: Some(b"1".as_slice().into()) };
+/// assert_eq!(header.value.as_deref(), Some(&b"1"[..]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The header's name.
@@ -79,12 +92,29 @@ impl Headers {
     }
 
     /// The last header of this name.
+    ///
+    /// ```
+    /// use candlewick::Headers;
+    /// let mut headers = Headers::default();
+    /// headers.push("hop", Some(b"a".as_slice().into()));
+    /// headers.push("hop", Some(b"b".as_slice().into()));
+    /// assert_eq!(headers.last("hop").and_then(|header| header.value.as_deref()), Some(&b"b"[..]));
+    /// ```
     #[must_use]
     pub fn last(&self, name: &str) -> Option<&Header> {
         self.0.as_ref()?.iter().rev().find(|header| &*header.name == name)
     }
 
     /// Removes every header of this name.
+    ///
+    /// ```
+    /// use candlewick::Headers;
+    /// let mut headers = Headers::default();
+    /// headers.push("hop", Some(b"a".as_slice().into()));
+    /// headers.push("hop", None);
+    /// headers.remove("hop");
+    /// assert!(headers.is_empty());
+    /// ```
     pub fn remove(&mut self, name: &str) {
         if let Some(list) = &mut self.0 {
             list.retain(|header| &*header.name != name);
@@ -93,6 +123,12 @@ impl Headers {
 }
 
 /// A partition's number within its topic.
+///
+/// ```
+/// use candlewick::{Partition, partition_for_key};
+/// assert_eq!(Partition(3).to_string(), "3");
+/// assert!(partition_for_key(b"BTC", 6) < Partition(6));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition(pub i32);
 
@@ -103,6 +139,13 @@ impl fmt::Display for Partition {
 }
 
 /// A topic's partition. The name is shared: cloning costs a reference count.
+///
+/// ```
+/// use candlewick::{Partition, TopicPartition};
+/// let partition = TopicPartition::new("trades", 3);
+/// assert_eq!(partition.partition, Partition(3));
+/// assert_eq!(partition.to_string(), "trades-3");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
     /// The topic.
@@ -125,6 +168,11 @@ impl fmt::Display for TopicPartition {
 }
 
 /// A task: one partition of one sub-topology, written `0_3` as in Kafka Streams.
+///
+/// ```
+/// use candlewick::{Partition, TaskId};
+/// assert_eq!(TaskId { sub_topology: 0, partition: Partition(3) }.to_string(), "0_3");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskId {
     /// The sub-topology's number.
@@ -140,6 +188,12 @@ impl fmt::Display for TaskId {
 }
 
 /// Where the record in process came from: shown to handlers, processors and dead letters.
+///
+/// ```
+/// use candlewick::{RecordMetadata, TopicPartition};
+/// let origin = RecordMetadata { source: TopicPartition::new("trades", 3), offset: 17 };
+/// assert_eq!(format!("{}@{}", origin.source, origin.offset), "trades-3@17");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordMetadata {
     /// The source topic and partition.
@@ -184,6 +238,14 @@ pub struct RecordRun {
 }
 
 /// A borrowed record of a run. `None` is null, not empty: a tombstone stays a tombstone to the end.
+///
+/// ```
+/// use candlewick::{Headers, RawRecord, RecordRun, Timestamp, TopicPartition};
+/// let mut run = RecordRun::new(TopicPartition::new("trades", 0));
+/// run.push(7, Timestamp(1), Some(b"BTC"), None, Headers::default());
+/// let tombstones: Vec<RawRecord<'_>> = run.iter().filter(|record| record.value.is_none()).collect();
+/// assert_eq!(tombstones[0].key, Some(&b"BTC"[..]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RawRecord<'a> {
     /// The record's offset.
@@ -266,6 +328,13 @@ impl RecordRun {
     }
 
     /// Bytes of keys and values.
+    ///
+    /// ```
+    /// use candlewick::{Headers, RecordRun, Timestamp, TopicPartition};
+    /// let mut run = RecordRun::new(TopicPartition::new("trades", 0));
+    /// run.push(7, Timestamp(1), Some(b"BTC"), Some(b"100.5"), Headers::default());
+    /// assert_eq!((run.len(), run.byte_len(), run.is_empty()), (1, 8, false));
+    /// ```
     #[must_use]
     pub fn byte_len(&self) -> usize {
         self.data.len()

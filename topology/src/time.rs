@@ -25,12 +25,23 @@ impl Timestamp {
     }
 
     /// This time plus `ms` milliseconds, saturating at the ends of the range.
+    ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// assert_eq!(Timestamp(1_000).plus_millis(500).as_millis(), 1_500);
+    /// assert_eq!(Timestamp(i64::MAX).plus_millis(1), Timestamp(i64::MAX));
+    /// ```
     #[must_use]
     pub const fn plus_millis(self, ms: i64) -> Self {
         Self(self.0.saturating_add(ms))
     }
 
     /// This time minus `ms` milliseconds, saturating at the ends of the range.
+    ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// assert_eq!(Timestamp(1_000).minus_millis(1_500), Timestamp(-500));
+    /// ```
     #[must_use]
     pub const fn minus_millis(self, ms: i64) -> Self {
         Self(self.0.saturating_sub(ms))
@@ -50,6 +61,13 @@ impl fmt::Display for Timestamp {
 }
 
 /// A duration in whole milliseconds, saturating: windows and graces are counted so.
+///
+/// ```
+/// use std::time::Duration;
+/// use candlewick::millis;
+/// assert_eq!(millis(Duration::from_micros(1_999)), 1);
+/// assert_eq!(millis(Duration::MAX), i64::MAX);
+/// ```
 #[must_use]
 pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
@@ -64,6 +82,26 @@ pub(crate) fn duration(ms: i64) -> Duration {
 /// Where the runtime reads the time: the wall clock for punctuators and records, a monotonic one for intervals.
 ///
 /// The simulator and the test driver bring their own; the rest of the framework never asks the operating system.
+///
+/// ```
+/// use std::time::Duration;
+/// use candlewick::{Clock, SystemClock, Timestamp};
+///
+/// /// The system's clock, an hour ahead.
+/// struct Ahead(SystemClock);
+///
+/// impl Clock for Ahead {
+///     fn wall(&self) -> Timestamp {
+///         self.0.wall().plus_millis(3_600_000)
+///     }
+///
+///     fn monotonic(&self) -> Duration {
+///         self.0.monotonic()
+///     }
+/// }
+///
+/// assert!(Ahead(SystemClock::default()).wall() > SystemClock::default().wall());
+/// ```
 pub trait Clock: Send + Sync + 'static {
     /// Wall-clock time: Unix milliseconds.
     fn wall(&self) -> Timestamp;
@@ -73,6 +111,13 @@ pub trait Clock: Send + Sync + 'static {
 }
 
 /// The operating system's clocks.
+///
+/// ```
+/// use candlewick::{Clock, SystemClock};
+/// let clock = SystemClock::default();
+/// let before = clock.monotonic();
+/// assert!(clock.monotonic() >= before);
+/// ```
 #[derive(Debug, Clone)]
 pub struct SystemClock {
     start: Instant,

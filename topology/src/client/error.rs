@@ -3,6 +3,15 @@
 use crate::record::TopicPartition;
 
 /// An error of a consumer, a group or an admin call.
+///
+/// ```
+/// use std::time::Duration;
+/// use candlewick::TopicPartition;
+/// use candlewick::client::{ClientError, EmbeddedLog, Log};
+/// let mut admin = EmbeddedLog::in_memory().admin().expect("an embedded log makes clients at once");
+/// let error = admin.watermarks(&TopicPartition::new("trades", 0), Duration::ZERO).expect_err("the log is empty");
+/// assert!(matches!(error, ClientError::UnknownTopic { topic } if topic == "trades"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
@@ -77,6 +86,22 @@ pub enum ClientError {
 }
 
 /// An error of a producer, sorted by what must follow.
+///
+/// ```
+/// use std::time::Duration;
+/// use candlewick::client::{ClientError, EmbeddedLog, Log, ProducerError, ProducerSettings};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// let settings = ProducerSettings { transactional_id: Some("writer-0".into()), ..ProducerSettings::default() };
+/// let (mut one, mut other) = (log.producer(&settings)?, log.producer(&settings)?);
+/// one.init_transactions(timeout)?;
+/// // The id has a new owner.
+/// other.init_transactions(timeout)?;
+/// let ended = one.begin_transaction().and_then(|()| one.commit_transaction(timeout));
+/// assert!(matches!(ended, Err(ProducerError::Fenced)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProducerError {

@@ -50,17 +50,50 @@ impl StreamsBuilder {
     }
 
     /// An empty builder with other options.
+    ///
+    /// ```
+    /// use candlewick::{BuildOptions, Consumed, Grouped, I64Serde, Materialized, StreamsBuilder, StringSerde};
+    /// let builder = StreamsBuilder::with_options(BuildOptions { generated_names: true, ..BuildOptions::default() });
+    /// let words = builder.stream("words", Consumed::<String, String>::default());
+    /// words.group_by_key(Grouped::default()).count(Materialized::generated(StringSerde, I64Serde));
+    /// let topology = builder.build().expect("it need not be named");
+    /// assert!(topology.describe().contains("KSTREAM-AGGREGATE-STATE-STORE-"));
+    /// ```
     #[must_use]
     pub fn with_options(options: BuildOptions) -> Self {
         Self { options, ..Self::default() }
     }
 
     /// Reads one topic as a stream of records.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// let words = builder.stream("words", Consumed::<String, String>::default().named("read-words"));
+    /// # let _ = words;
+    /// let topology = builder.build().expect("valid");
+    /// assert!(topology.describe().contains("Source: read-words (topics: [words])"));
+    /// ```
     pub fn stream<K: Data, V: Data>(&self, topic: &str, consumed: Consumed<K, V>) -> KStream<'_, K, V> {
         self.stream_of(&[topic], consumed)
     }
 
     /// Reads several topics as one stream. Their records come interleaved by time, as far as it is known.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream_of(&["in", "more"], Consumed::<String, i64>::default()).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # driver.input_topic("more", StringSerde, I64Serde).pipe("k".to_string(), 2, Timestamp(2)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 1 in one topic and 2 in the other:
+    /// assert_eq!(values, [1, 2]);
+    /// ```
     pub fn stream_of<K: Data, V: Data>(
         &self,
         topics: &[&str],
@@ -132,6 +165,26 @@ impl StreamsBuilder {
     }
 
     /// Reads a topic as a table that every instance has whole; see [`GlobalKTable`].
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Joined, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// let rates = Consumed::<i64, Option<i64>>::default();
+    /// let rates = builder.global_table("rates", rates, Materialized::named("rates"));
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .join_global(rates, |_, amount| Some(amount % 10), |_, amount, rate| amount * rate, Joined::default())
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.input_topic("rates", I64Serde, Nullable(I64Serde)).pipe(2, Some(100), Timestamp(0)).expect("processed");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [11, 12] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // There is a rate of 2 and none of 1:
+    /// assert_eq!(values, [1_200]);
+    /// ```
     pub fn global_table<K: StoreKey, V: Data>(
         &self,
         topic: &str,
@@ -142,6 +195,20 @@ impl StreamsBuilder {
     }
 
     /// Adds a store for processors to use, by the name it was built with.
+    ///
+    /// ```
+    /// use candlewick::{I64Serde, Stores, StreamsBuilder, StringSerde};
+    /// let builder = StreamsBuilder::new();
+    /// builder.add_store(Stores::key_value::<String, i64>("seen", StringSerde, I64Serde));
+    /// // A processor uses it by this name.
+    /// # builder.stream("in", candlewick::Consumed::<String, i64>::default()).process::<String, i64, _>(&["seen"], |_| Idle);
+    /// # struct Idle;
+    /// # impl candlewick::Processor<String, i64, String, i64> for Idle {
+    /// #     fn process(&mut self, _: candlewick::Record<String, i64>, _: &mut candlewick::Context<'_, String, i64>) -> Result<(), candlewick::ProcessError> { Ok(()) }
+    /// # }
+    /// # let topology = builder.build().expect("valid");
+    /// assert!(topology.describe().contains("(stores: [seen])"));
+    /// ```
     pub fn add_store<S: 'static>(&self, store: StoreBuilder<S>) {
         self.graph.borrow_mut().add_store(store.into());
     }
@@ -168,6 +235,15 @@ impl StreamsBuilder {
     }
 
     /// Seals the topology.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, I64Serde, Materialized, StreamsBuilder, StringSerde, TopologyError};
+    /// let builder = StreamsBuilder::new();
+    /// let words = builder.stream("words", Consumed::<String, String>::default());
+    /// words.group_by_key(Grouped::default()).count(Materialized::generated(StringSerde, I64Serde));
+    /// let errors = builder.build().expect_err("the store has no name");
+    /// assert!(matches!(errors.0[..], [TopologyError::Unnamed { what: "store", .. }]));
+    /// ```
     ///
     /// # Errors
     /// Everything that is wrong with it, each error naming its node.

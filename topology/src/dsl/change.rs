@@ -5,6 +5,12 @@ use std::sync::Arc;
 
 /// A change of a table: the new value, and the old one where a node below asked for it. `None` is no value (deleted,
 /// or not there before).
+///
+/// ```
+/// use candlewick::Change;
+/// let risen = Change::new(Some(100), Some(120));
+/// assert!(risen.new > risen.old && risen.is_latest);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change<V> {
     /// The value before, or `None` when there was none or nobody asked.

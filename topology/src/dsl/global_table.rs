@@ -10,6 +10,25 @@ use crate::plan::{GlobalDecl, TopicRef};
 /// A table whose topic every instance reads to its end, all partitions of it, before any task runs, and goes on reading
 /// beside them: a record looks up any key, not only one of its own partition. What is read is as new as the last poll;
 /// there is no order between it and the streams. Made by [`StreamsBuilder::global_table`].
+///
+/// ```
+/// use candlewick::{Consumed, Joined, Materialized, Produced, StreamsBuilder};
+/// # use candlewick::*;
+/// let builder = StreamsBuilder::new();
+/// let names = builder.global_table("names", Consumed::<i64, Option<String>>::default(), Materialized::named("names"));
+/// builder
+///     .stream("in", Consumed::<String, i64>::default())
+///     .join_global(names, |_, id| Some(*id), |_, _, name| name.clone(), Joined::default())
+///     .to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # driver.input_topic("names", I64Serde, Nullable(StringSerde)).pipe(7, Some("Ada".to_owned()), Timestamp(0)).expect("processed");
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [7, 8] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let out = driver.output_topic::<String, String>("out", StringSerde, StringSerde).read_all();
+/// # let named: Vec<&str> = out.iter().map(|(_, name, _)| name.as_str()).collect();
+/// // There is a name of 7 and none of 8:
+/// assert_eq!(named, ["Ada"]);
+/// ```
 pub struct GlobalKTable<'b, K, V> {
     pub(crate) builder: &'b StreamsBuilder,
     /// Its place among the topology's global tables.

@@ -9,6 +9,22 @@ use crate::plan::{Effect, MakeNode, NodeId, NodeRole};
 use crate::record::Record;
 
 /// A stream of records: a `Copy` handle, so that using it twice is fan-out.
+///
+/// ```
+/// use candlewick::{Consumed, Produced, StreamsBuilder};
+/// # use candlewick::*;
+/// let builder = StreamsBuilder::new();
+/// let numbers = builder.stream("in", Consumed::<String, i64>::default());
+/// numbers.filter(|_, n| n % 2 == 0).to("out", Produced::default());
+/// numbers.filter(|_, n| n % 2 == 1).map_values(|n| n * 100).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [1, 2] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+/// // Of 1 and 2:
+/// assert_eq!(values, [100, 2]);
+/// ```
 pub struct KStream<'b, K, V> {
     pub(crate) builder: &'b StreamsBuilder,
     pub(crate) node: NodeId,

@@ -13,6 +13,23 @@ use crate::plan::{MakeNode, NodeId, NodeRole};
 use crate::record::Record;
 
 /// A table: the latest value of each key, as a stream of changes. A `Copy` handle.
+///
+/// ```
+/// use candlewick::{Consumed, KeyValueStore, Materialized, StreamsBuilder};
+/// # use candlewick::*;
+/// let builder = StreamsBuilder::new();
+/// let prices = builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("prices"));
+/// prices.filter(|_, price| *price > 10).materialized(Materialized::named("high"));
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic::<String, Option<i64>>("in", StringSerde, Nullable(I64Serde));
+/// # for (key, price) in [("a", 5), ("b", 15), ("b", 25)] { input.pipe(key.to_string(), Some(price), Timestamp(0)).expect("processed"); }
+/// // a is 5, b is 15 and then 25.
+/// # driver.with_store("high", |high: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+/// assert_eq!(high.get(&"a".to_owned())?, None);
+/// assert_eq!(high.get(&"b".to_owned())?.map(|entry| entry.value), Some(25));
+/// # Ok(())
+/// # }).expect("in memory");
+/// ```
 pub struct KTable<'b, K, V> {
     pub(crate) builder: &'b StreamsBuilder,
     /// The node that sends the changes.
@@ -36,6 +53,14 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
     }
 
     /// Names the node that made this table, in place of its generated name.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// let prices = builder.table("prices", Consumed::<String, Option<i64>>::default(), Materialized::named("prices"));
+    /// prices.filter(|_, price| *price > 10).named("only-high");
+    /// assert!(builder.build().expect("valid").describe().contains("Processor: only-high"));
+    /// ```
     pub fn named(self, name: impl Into<Arc<str>>) -> Self {
         self.builder.graph.borrow_mut().rename(self.node, name.into());
         self
@@ -113,6 +138,22 @@ impl<K: StoreKey, V: Data> KTable<'_, K, V> {
     /// Keeps this table in a store of its own, which can be queried and from which joins and old values are read. For
     /// tables made by [`filter`](Self::filter) and [`map_values`](Self::map_values), which else compute their values
     /// from the table above.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, KeyValueStore, Materialized, StreamsBuilder};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("prices"))
+    ///     .map_values(|price| price * 100)
+    ///     .materialized(Materialized::named("cents"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.input_topic("in", StringSerde, Nullable(I64Serde)).pipe("k".to_owned(), Some(7), Timestamp(0)).expect("processed");
+    /// # driver.with_store("cents", |cents: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// assert_eq!(cents.get(&"k".to_owned())?.map(|entry| entry.value), Some(700));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[must_use]
     pub fn materialized(self, materialized: Materialized<K, V>) -> Self {
         let store = materialized.store_name(self.builder, "KTABLE-");

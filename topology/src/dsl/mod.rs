@@ -8,6 +8,7 @@ mod destination;
 mod global_table;
 mod grouped_stream;
 mod grouped_table;
+mod join_options;
 mod join_windows;
 mod kstream;
 mod ktable;
@@ -29,6 +30,7 @@ pub use cogrouped_stream::{CogroupedKStream, WindowedCogroupedKStream};
 pub use global_table::GlobalKTable;
 pub use grouped_stream::KGroupedStream;
 pub use grouped_table::KGroupedTable;
+pub use join_options::{Joined, StreamJoined, TableJoined};
 pub use join_windows::JoinWindows;
 pub use kstream::KStream;
 pub use ktable::KTable;
@@ -36,9 +38,7 @@ pub use operation::process::ProcessorStores;
 pub use operation::split::{Branches, SplitStream};
 pub use operation::suppress::{Suppressed, Windowable};
 pub use operation::table_transform::TableContext;
-pub use options::{
-    Consumed, Grouped, Joined, Materialized, Produced, Repartitioned, StreamJoined, TableJoined,
-};
+pub use options::{Consumed, Grouped, Materialized, Produced, Repartitioned};
 pub use session_windows::{SessionWindowedSerde, SessionWindows};
 pub use sliding_windows::SlidingWindows;
 pub use source::{
@@ -51,6 +51,13 @@ pub use windowed_stream::{
 pub use windows::{TimeWindows, Window, Windowed, WindowedSerde};
 
 /// What may travel as a key or value: anything that can be copied for a second child and moved with its task.
+///
+/// ```
+/// use candlewick::Data;
+/// fn travels<T: Data>(_: &T) {}
+/// travels(&"text".to_owned());
+/// travels(&Some((1, 2.5)));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel as a key or value",
     note = "what travels is copied for a second child and moved with its task: it is `Clone`, `Send` and `'static`"
@@ -61,6 +68,13 @@ pub trait Data: Clone + Send + 'static {}
 impl<T: Clone + Send + 'static> Data for T {}
 
 /// A key of a store: data that can be looked up.
+///
+/// ```
+/// use candlewick::StoreKey;
+/// fn is_looked_up<K: StoreKey>(_: &K) {}
+/// is_looked_up(&"BTC".to_owned());
+/// is_looked_up(&(7, "BTC".to_owned()));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the key of a store",
     label = "a key that can be looked up is needed here",

@@ -18,9 +18,20 @@ pub(crate) type SharedSerde<T> = Arc<dyn Serde<T>>;
 /// How a topic is read.
 ///
 /// ```
-/// use candlewick::{Consumed, I64Serde, StringSerde};
-/// let consumed = Consumed::with(StringSerde, I64Serde).named("clicks");
-/// # let _: Consumed<String, i64> = consumed;
+/// use candlewick::{AutoOffsetReset, Consumed, I64Serde, Record, StringSerde, Timestamp};
+/// # use candlewick::*;
+/// // The value is the event time; the record's own is when it was written.
+/// let consumed = Consumed::with(StringSerde, I64Serde)
+///     .named("clicks")
+///     .offset_reset(AutoOffsetReset::Latest)
+///     .timestamps(|record: &Record<String, i64>, _: Timestamp| Timestamp(record.value));
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", consumed).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # driver.input_topic("in", StringSerde, I64Serde).pipe("k".to_owned(), 7, Timestamp(100)).expect("processed");
+/// # let (_, _, time) = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all()[0];
+/// // Of 7, written at 100:
+/// assert_eq!(time, Timestamp(7));
 /// ```
 pub struct Consumed<K, V> {
     pub(crate) key: SharedSerde<K>,
@@ -62,10 +73,16 @@ impl<K: 'static, V: 'static> Consumed<K, V> {
 /// How a topic is written.
 ///
 /// ```
-/// use candlewick::{Partition, Produced};
+/// use candlewick::{I64Serde, Partition, Produced, StringSerde};
+/// # use candlewick::*;
 /// // Every record where its value says.
-/// let produced = Produced::<String, i64>::default().partitioner(|_, value, count| Partition(*value as i32 % count));
-/// # let _ = produced;
+/// let produced = Produced::with(StringSerde, I64Serde)
+///     .named("write-copies")
+///     .partitioner(|_, value, count| Partition(*value as i32 % count));
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).to("copies", produced);
+/// # let topology = builder.build().expect("valid");
+/// assert!(topology.describe().contains("Sink: write-copies (topic: copies)"));
 /// ```
 pub struct Produced<K, V> {
     pub(crate) key: SharedSerde<K>,
@@ -116,6 +133,18 @@ impl<K: 'static, V: 'static> Produced<K, V> {
 }
 
 /// How a stream or table is grouped: serdes and the name of the repartition topic, should one be needed.
+///
+/// ```
+/// use candlewick::{Grouped, I64Serde, StringSerde};
+/// # use candlewick::*;
+/// let grouped = Grouped::with(StringSerde, I64Serde).named("by-parity");
+/// # let builder = StreamsBuilder::new();
+/// # let stream = builder.stream("in", Consumed::<String, i64>::default());
+/// # stream.group_by(|_, n| (n % 2).to_string(), grouped).count(Materialized::named("counts"));
+/// # let counts = PartitionCounts::from([("in".into(), 6)]);
+/// # let topics = builder.build().expect("valid").internal_topics("app", &counts).expect("they fit together");
+/// assert!(topics.iter().any(|topic| &*topic.name == "app-by-parity-repartition"));
+/// ```
 pub struct Grouped<K, V> {
     pub(crate) key: SharedSerde<K>,
     pub(crate) value: SharedSerde<V>,
@@ -137,6 +166,20 @@ impl<K: 'static, V: 'static> Grouped<K, V> {
 }
 
 /// How an explicit repartition topic is made.
+///
+/// ```
+/// use candlewick::{I64Serde, Partition, Repartitioned, StringSerde};
+/// # use candlewick::*;
+/// let repartitioned = Repartitioned::with(StringSerde, I64Serde)
+///     .named("spread")
+///     .partitions(12)
+///     .partitioner(|_, value, count| Partition(*value as i32 % count));
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).repartition(repartitioned);
+/// # let counts = PartitionCounts::from([("in".into(), 6)]);
+/// # let topics = builder.build().expect("valid").internal_topics("app", &counts).expect("they fit together");
+/// assert_eq!((&*topics[0].name, topics[0].partitions), ("app-spread-repartition", 12));
+/// ```
 pub struct Repartitioned<K, V> {
     pub(crate) key: SharedSerde<K>,
     pub(crate) value: SharedSerde<V>,
@@ -168,6 +211,25 @@ impl<K: 'static, V: 'static> Repartitioned<K, V> {
 
     /// Chooses the partition of each record, of so many as the topic has. What is joined or grouped below by another key
     /// than its partition's is split among tasks.
+    ///
+    /// ```
+    /// use candlewick::{Partition, Repartitioned};
+    /// # use candlewick::*;
+    /// // Odd numbers to one task, even ones to another.
+    /// let by_parity = Repartitioned::<String, i64>::default()
+    ///     .named("by-parity")
+    ///     .partitioner(|_, n, partitions| Partition(*n as i32 % 2 % partitions));
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).repartition(by_parity).to("out", Produced::default());
+    /// # let topology = builder.build().expect("valid");
+    /// # let options = DriverOptions { partitions: 2, ..DriverOptions::default() };
+    /// # let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2, 3] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // All records have one key.
+    /// assert_eq!(out.read_all().len(), 3);
+    /// ```
     #[must_use]
     pub fn partitioner(mut self, choose: impl Fn(&K, &V, i32) -> Partition + Send + Sync + 'static) -> Self {
         self.partitioning = Partitioning::Chosen(Arc::new(choose));
@@ -176,6 +238,20 @@ impl<K: 'static, V: 'static> Repartitioned<K, V> {
 }
 
 /// How a table is kept: its store's name, serdes, cache and changelog.
+///
+/// ```
+/// use candlewick::{I64Serde, Materialized, StringSerde};
+/// # use candlewick::*;
+/// let kept = Materialized::with("counts", StringSerde, I64Serde)
+///     .in_memory()
+///     .without_cache()
+///     .changelog_config("segment.ms", "60000");
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).count(kept);
+/// # let counts = PartitionCounts::from([("in".into(), 6)]);
+/// # let topics = builder.build().expect("valid").internal_topics("app", &counts).expect("they fit together");
+/// assert_eq!((&*topics[0].name, &*topics[0].config["segment.ms"]), ("app-counts-changelog", "60000"));
+/// ```
 pub struct Materialized<K, V> {
     pub(crate) key: SharedSerde<K>,
     pub(crate) value: SharedSerde<V>,
@@ -214,6 +290,16 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
 
     /// A store whose name is generated as Kafka Streams does; refused by `build` unless
     /// [`BuildOptions::generated_names`](crate::BuildOptions) allows it.
+    ///
+    /// ```
+    /// use candlewick::{I64Serde, Materialized, StreamsBuilder, StringSerde, TopologyError};
+    /// # use candlewick::*;
+    /// let kept = Materialized::<String, i64>::generated(StringSerde, I64Serde);
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).count(kept);
+    /// let errors = builder.build().expect_err("names that change with the topology were not allowed");
+    /// assert!(matches!(errors.0[..], [TopologyError::Unnamed { .. }]));
+    /// ```
     pub fn generated(key: impl Serde<K>, value: impl Serde<V>) -> Self {
         Self {
             key: Arc::new(key),
@@ -237,6 +323,24 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     }
 
     /// Forwards every update at once instead of the last one per key and commit.
+    ///
+    /// ```
+    /// use candlewick::{DriverOptions, Materialized};
+    /// # use candlewick::*;
+    /// let kept = Materialized::<String, i64>::named("counts").without_cache();
+    /// # let builder = StreamsBuilder::new();
+    /// # let counts = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).count(kept);
+    /// # counts.to_stream().map_values(|count| count.unwrap_or(0)).to("out", Produced::default());
+    /// # let topology = builder.build().expect("valid");
+    /// let options = DriverOptions { cache_bytes_max: 1 << 20, ..DriverOptions::default() };
+    /// # let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2, 3] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of three records, though the application has a cache:
+    /// assert_eq!(values, [1, 2, 3]);
+    /// ```
     #[must_use]
     pub fn without_cache(mut self) -> Self {
         self.cached = false;
@@ -244,6 +348,17 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     }
 
     /// Writes no changelog: what is lost with the disk is lost.
+    ///
+    /// ```
+    /// use candlewick::{Materialized, PartitionCounts};
+    /// # use candlewick::*;
+    /// let kept = Materialized::<String, i64>::named("counts").without_changelog();
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).count(kept);
+    /// # let topology = builder.build().expect("valid");
+    /// let partitions = PartitionCounts::from([("in".into(), 6)]);
+    /// assert_eq!(topology.internal_topics("app", &partitions), Ok(Vec::new()));
+    /// ```
     #[must_use]
     pub fn without_changelog(mut self) -> Self {
         self.logged = false;
@@ -251,6 +366,24 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     }
 
     /// How long closed windows stay readable; at least window size plus grace, which is the default.
+    ///
+    /// ```
+    /// use candlewick::{Materialized, TimeWindows, Timestamp, WindowStore};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(10));
+    /// let kept = Materialized::<String, i64>::named("counts").retention(Duration::from_millis(50));
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(windows).count(kept);
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 42] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # driver.with_store("counts", |counts: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// // Of records at 1 and 42: the first window has closed and can still be read.
+    /// assert_eq!(counts.get(&"k".to_owned(), Timestamp(0))?.map(|entry| entry.value), Some(1));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[must_use]
     pub fn retention(mut self, retention: Duration) -> Self {
         self.retention = Some(retention);
@@ -265,6 +398,24 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
 
     /// Keeps every version of each value for this long, for joins that ask what held at a record's time: for tables of
     /// topics and streams. What comes later than that is dropped; every update is forwarded at once.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, StreamsBuilder, Timestamp, VersionedStore};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// let kept = Materialized::named("prices").versioned(Duration::from_secs(3_600));
+    /// builder.table("in", Consumed::<String, Option<i64>>::default(), kept);
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (key, value, time) in [("k", 100, 10), ("k", 120, 20)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # driver.with_store("prices", |prices: &mut VersionedStore<String, i64>| -> Result<(), StoreError> {
+    /// // Of 100 at 10 and 120 at 20:
+    /// let price = prices.get_as_of(&"k".to_owned(), Timestamp(15))?;
+    /// assert_eq!(price.map(|entry| entry.value), Some(100));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[must_use]
     pub fn versioned(mut self, history: Duration) -> Self {
         self.history = Some(history);
@@ -279,157 +430,6 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     }
 }
 
-/// How a stream is joined with a table: the serdes it is repartitioned with should its key have changed, the topic's name,
-/// and how long its records wait for the table.
-pub struct Joined<K, V> {
-    pub(crate) key: SharedSerde<K>,
-    pub(crate) value: SharedSerde<V>,
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) grace: Option<Duration>,
-}
-
-impl<K: 'static, V: 'static> Joined<K, V> {
-    /// Uses these serdes for the stream side.
-    pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
-        Self { key: Arc::new(key), value: Arc::new(value), name: None, grace: None }
-    }
-
-    /// Names the repartition topic, `<application>-<name>-repartition`, and what waits, `<name>-Buffer`.
-    #[must_use]
-    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// Holds each record back until stream time is this much behind it, so that changes of the table that come late are
-    /// seen; the table must keep versions at least as long. A record that is later than that is joined at once.
-    #[must_use]
-    pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = Some(grace);
-        self
-    }
-}
-
-/// How two streams are joined: the serdes of key and both values, and the name of the join's nodes, stores and
-/// repartition topics.
-///
-/// ```
-/// use candlewick::StreamJoined;
-/// let joined = StreamJoined::<String, i64, i64>::named("quotes-with-trades").without_changelog();
-/// # let _ = joined;
-/// ```
-pub struct StreamJoined<K, L, R> {
-    pub(crate) key: SharedSerde<K>,
-    pub(crate) left: SharedSerde<L>,
-    pub(crate) right: SharedSerde<R>,
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) logged: bool,
-    pub(crate) in_memory: bool,
-    pub(crate) scan_interval: Duration,
-}
-
-impl<K: 'static, L: 'static, R: 'static> StreamJoined<K, L, R> {
-    /// Joins under this name, with these serdes. The name is the identity of what the join keeps.
-    pub fn with(
-        name: impl Into<Arc<str>>,
-        key: impl Serde<K>,
-        left: impl Serde<L>,
-        right: impl Serde<R>,
-    ) -> Self {
-        Self { name: Some(name.into()), ..Self::generated(key, left, right) }
-    }
-
-    /// Joins under generated names; refused by `build` unless
-    /// [`BuildOptions::generated_names`](crate::BuildOptions) allows it.
-    pub fn generated(key: impl Serde<K>, left: impl Serde<L>, right: impl Serde<R>) -> Self {
-        Self {
-            key: Arc::new(key),
-            left: Arc::new(left),
-            right: Arc::new(right),
-            name: None,
-            logged: true,
-            in_memory: false,
-            scan_interval: Duration::ZERO,
-        }
-    }
-
-    /// Keeps the join's stores in memory; they are rebuilt from their changelogs at every start.
-    #[must_use]
-    pub fn in_memory(mut self) -> Self {
-        self.in_memory = true;
-        self
-    }
-
-    /// Writes no changelog: what is lost with the disk is lost.
-    #[must_use]
-    pub fn without_changelog(mut self) -> Self {
-        self.logged = false;
-        self
-    }
-
-    /// Looks for records without a match at most once in this interval of wall-clock time; by default whenever stream
-    /// time advances. Only left and outer joins look for them.
-    #[must_use]
-    pub fn scan_interval(mut self, interval: Duration) -> Self {
-        self.scan_interval = interval;
-        self
-    }
-}
-
-impl<K, L, R> StreamJoined<K, L, R>
-where
-    K: DefaultSerde + 'static,
-    L: DefaultSerde + 'static,
-    R: DefaultSerde + 'static,
-{
-    /// Joins under this name, with the types' default serdes.
-    pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self::with(name, K::default_serde(), L::default_serde(), R::default_serde())
-    }
-}
-
-/// How tables are joined by a foreign key: the name of the join's nodes, internal topics and subscription store.
-pub struct TableJoined<F> {
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) partitioner: Option<ChooseForeign<F>>,
-}
-
-/// Where the row of a foreign key is, of so many partitions.
-pub(crate) type ChooseForeign<F> = Arc<dyn Fn(&F, i32) -> Partition + Send + Sync>;
-
-impl<F> TableJoined<F> {
-    /// Joins under this name, the identity of what the join keeps.
-    pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self { name: Some(name.into()), partitioner: None }
-    }
-
-    /// Tells in which partition of the other table's topic the row of a key is, where it is not there by the hash of the
-    /// key's bytes: it is asked for there.
-    ///
-    /// ```
-    /// use candlewick::{Partition, TableJoined};
-    /// // Clients are spread by the last digit of their numbers.
-    /// let joined = TableJoined::named("clients-of-orders")
-    ///     .foreign_partitioner(|client: &i64, count| Partition((*client % 10) as i32 % count));
-    /// # let _ = joined;
-    /// ```
-    #[must_use]
-    pub fn foreign_partitioner(
-        mut self,
-        choose: impl Fn(&F, i32) -> Partition + Send + Sync + 'static,
-    ) -> Self {
-        self.partitioner = Some(Arc::new(choose));
-        self
-    }
-
-    /// Joins under generated names; refused by `build` unless
-    /// [`BuildOptions::generated_names`](crate::BuildOptions) allows it.
-    #[must_use]
-    pub const fn generated() -> Self {
-        Self { name: None, partitioner: None }
-    }
-}
-
 macro_rules! default_serdes {
     ($($option:ident),*) => {$(
         impl<K: DefaultSerde + 'static, V: DefaultSerde + 'static> Default for $option<K, V> {
@@ -440,10 +440,24 @@ macro_rules! default_serdes {
     )*};
 }
 
-default_serdes!(Consumed, Produced, Grouped, Joined, Repartitioned);
+default_serdes!(Consumed, Produced, Grouped, Repartitioned);
 
 impl<K: DefaultSerde + 'static, V: DefaultSerde + 'static> Materialized<K, V> {
     /// A store of this name with the types' default serdes.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, KeyValueStore, Materialized, StreamsBuilder};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("numbers"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # driver.with_store("numbers", |numbers: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// assert_eq!(numbers.get(&"k".to_owned())?.map(|entry| entry.value), Some(7));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self::with(name, K::default_serde(), V::default_serde())
     }

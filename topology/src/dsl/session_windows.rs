@@ -32,6 +32,13 @@ impl SessionWindows {
     }
 
     /// Sessions with gaps longer than `gap`, which close as soon as the gap is over.
+    ///
+    /// ```
+    /// use candlewick::SessionWindows;
+    /// use std::time::Duration;
+    /// let visits = SessionWindows::of_inactivity_gap_with_no_grace(Duration::from_secs(300));
+    /// assert_eq!((visits.inactivity_gap_ms(), visits.grace_ms()), (300_000, 0));
+    /// ```
     #[must_use]
     pub fn of_inactivity_gap_with_no_grace(gap: Duration) -> Self {
         Self::of_inactivity_gap_and_grace(gap, Duration::ZERO)
@@ -56,6 +63,17 @@ pub(crate) fn window_of(session: Session) -> Window {
 }
 
 /// Windowed keys of sessions as the JVM's `SessionWindowedSerializer` writes them: the key's bytes, end and start.
+///
+/// ```
+/// use candlewick::{Serde, SessionWindowedSerde, StringSerde, Timestamp, Window, Windowed};
+/// let serde = SessionWindowedSerde::new(StringSerde);
+/// let window = Window { start: Timestamp(10), end: Timestamp(25) };
+/// let key = Windowed { key: "ada".to_owned(), window };
+/// let mut bytes = Vec::new();
+/// serde.serialize("visits", &key, &mut bytes).expect("text serializes");
+/// assert_eq!(bytes, [&b"ada"[..], &25_i64.to_be_bytes(), &10_i64.to_be_bytes()].concat());
+/// assert_eq!(serde.deserialize("visits", &bytes).expect("it reads back"), key);
+/// ```
 pub struct SessionWindowedSerde<K>(Arc<dyn Serde<K>>);
 
 impl<K> Clone for SessionWindowedSerde<K> {

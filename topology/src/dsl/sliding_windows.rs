@@ -22,6 +22,13 @@ pub struct SlidingWindows {
 
 impl SlidingWindows {
     /// Windows of `difference`; a record whose window ended more than `grace` of stream time ago is dropped.
+    ///
+    /// ```
+    /// use candlewick::SlidingWindows;
+    /// use std::time::Duration;
+    /// let last_minute = SlidingWindows::of_time_difference_and_grace(Duration::from_secs(60), Duration::from_secs(5));
+    /// assert_eq!((last_minute.time_difference_ms(), last_minute.grace_ms()), (60_000, 5_000));
+    /// ```
     #[must_use]
     pub fn of_time_difference_and_grace(difference: Duration, grace: Duration) -> Self {
         Self { difference: millis(difference), grace: millis(grace) }

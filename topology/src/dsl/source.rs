@@ -13,6 +13,30 @@ use crate::serde::{SerdeError, read};
 use crate::time::Timestamp;
 
 /// Tells a record's event time.
+///
+/// ```
+/// use candlewick::{Consumed, Record, TimestampExtractor, Timestamp};
+/// # use candlewick::*;
+///
+/// /// The value is the event time, in seconds.
+/// struct InSeconds;
+///
+/// impl TimestampExtractor<String, i64> for InSeconds {
+///     fn extract(&self, record: &Record<String, i64>, _: Timestamp) -> Timestamp {
+///         Timestamp(record.value * 1_000)
+///     }
+/// }
+///
+/// let consumed = Consumed::default().timestamps(InSeconds);
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", consumed).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let times: Vec<i64> = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all().into_iter().map(|(_, _, time)| time.0).collect();
+/// // Of 7:
+/// assert_eq!(times, [7_000]);
+/// ```
 pub trait TimestampExtractor<K, V>: Send + Sync + 'static {
     /// The time of this record, whose own time is `record.timestamp`; `partition_time` is the greatest time seen on
     /// the partition so far. A negative result drops the record.
@@ -30,19 +54,74 @@ pub trait TimestampExtractor<K, V>: Send + Sync + 'static {
 }
 
 /// The record's own time; a negative one drops the record with a warning.
+///
+/// ```
+/// use candlewick::{Consumed, DropReason, RecordTimestamp};
+/// # use candlewick::*;
+/// let consumed = Consumed::<String, i64>::default().timestamps(RecordTimestamp);
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", consumed).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for (key, value, time) in [("k", 7, -1), ("k", 8, 1)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+/// // Of a record at -1 and one at 1:
+/// assert_eq!(driver.dropped(DropReason::NegativeTimestamp), 1);
+/// # assert_eq!(driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_value(), Some(8));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RecordTimestamp;
 
 /// The record's own time, the default: Kafka's `FailOnInvalidTimestamp`. A negative one is an error of the record.
+///
+/// ```
+/// use candlewick::{Consumed, FailOnInvalidTimestamp};
+/// # use candlewick::*;
+/// let consumed = Consumed::<String, i64>::default().timestamps(FailOnInvalidTimestamp);
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", consumed).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// let input = driver.input_topic("in", StringSerde, I64Serde);
+/// assert!(input.pipe("k".to_owned(), 7, Timestamp(-1)).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FailOnInvalidTimestamp;
 
 /// The record's own time, or where it is negative the greatest one seen on its partition, which survives restarts. A
 /// record without either is an error.
+///
+/// ```
+/// use candlewick::{Consumed, UsePartitionTimeOnInvalidTimestamp};
+/// # use candlewick::*;
+/// let consumed = Consumed::<String, i64>::default().timestamps(UsePartitionTimeOnInvalidTimestamp);
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", consumed).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for (key, value, time) in [("k", 7, 100), ("k", 8, -1)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+/// # let times: Vec<i64> = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all().into_iter().map(|(_, _, time)| time.0).collect();
+/// // Of a record at 100 and one at -1:
+/// assert_eq!(times, [100, 100]);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UsePartitionTimeOnInvalidTimestamp;
 
 /// The time at which the record is processed.
+///
+/// ```
+/// use std::sync::Arc;
+/// use candlewick::{Consumed, ManualClock, Timestamp, WallclockTimestamp};
+/// # use candlewick::*;
+/// let clock = Arc::new(ManualClock::at(Timestamp(5_000)));
+/// let consumed = Consumed::<String, i64>::default().timestamps(WallclockTimestamp(clock));
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", consumed).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let times: Vec<i64> = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all().into_iter().map(|(_, _, time)| time.0).collect();
+/// // Of a record at 7, read at 5,000:
+/// assert_eq!(times, [5_000]);
+/// ```
 pub struct WallclockTimestamp(pub Arc<dyn crate::time::Clock>);
 
 impl<K, V> TimestampExtractor<K, V> for RecordTimestamp {

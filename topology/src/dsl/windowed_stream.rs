@@ -6,6 +6,16 @@ use super::sliding_windows::SlidingWindows;
 use super::windows::TimeWindows;
 
 /// A kind of windows: [`TimeWindows`], [`SlidingWindows`] or [`SessionWindows`].
+///
+/// ```
+/// use candlewick::{Data, KGroupedStream, KTable, Materialized, SlidingWindows, StoreKey, WindowKind, Windowed};
+/// use std::time::Duration;
+/// fn is_copied<W: WindowKind>(windows: W) -> (W, W) {
+///     (windows, windows)
+/// }
+/// let (one, other) = is_copied(SlidingWindows::of_time_difference_with_no_grace(Duration::from_secs(1)));
+/// assert_eq!(one, other);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no kind of windows",
     label = "windows are needed here",
@@ -27,6 +37,29 @@ mod sealed {
 }
 
 /// A grouped stream whose aggregates are kept per key and window. Made by [`KGroupedStream::windowed_by`].
+///
+/// ```
+/// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder, TimeWindows};
+/// # use candlewick::*;
+/// use std::time::Duration;
+/// let builder = StreamsBuilder::new();
+/// let per_window = builder
+///     .stream("in", Consumed::<String, i64>::default())
+///     .group_by_key(Grouped::default())
+///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_millis(10)));
+/// per_window
+///     .reduce(|sum, n| sum + n, Materialized::named("sums"))
+///     .to_stream()
+///     .map(|window, sum| (window.key, sum.unwrap_or(0)))
+///     .to("out", Produced::<String, i64>::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [1, 9, 11] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+/// // Of 1 and 9 in one window and 11 in the next:
+/// assert_eq!(values, [1, 10, 11]);
+/// ```
 pub struct WindowedKStream<'b, K, V, W> {
     pub(crate) grouped: KGroupedStream<'b, K, V>,
     pub(crate) windows: W,
@@ -34,10 +67,35 @@ pub struct WindowedKStream<'b, K, V, W> {
 }
 
 /// A grouped stream cut into tumbling, hopping or unlimited windows.
+///
+/// ```
+/// use candlewick::{KTable, Materialized, TimeWindowedKStream, Windowed};
+/// /// Any tumbling or hopping windows will do.
+/// fn volume<'b>(trades: TimeWindowedKStream<'b, String, i64>) -> KTable<'b, Windowed<String>, i64> {
+///     trades.reduce(|sum, size| sum + size, Materialized::named("volume"))
+/// }
+/// # let _ = volume;
+/// ```
 pub type TimeWindowedKStream<'b, K, V> = WindowedKStream<'b, K, V, TimeWindows>;
 /// A grouped stream cut into sliding windows.
+///
+/// ```
+/// use candlewick::{KTable, Materialized, SlidingWindowedKStream, Windowed};
+/// fn highest<'b>(prices: SlidingWindowedKStream<'b, String, i64>) -> KTable<'b, Windowed<String>, i64> {
+///     prices.reduce(|one, other| *one.max(other), Materialized::named("highest"))
+/// }
+/// # let _ = highest;
+/// ```
 pub type SlidingWindowedKStream<'b, K, V> = WindowedKStream<'b, K, V, SlidingWindows>;
 /// A grouped stream cut into sessions.
+///
+/// ```
+/// use candlewick::{KTable, Materialized, SessionWindowedKStream, Windowed};
+/// fn visits<'b>(clicks: SessionWindowedKStream<'b, String, i64>) -> KTable<'b, Windowed<String>, i64> {
+///     clicks.emit_on_window_close().count(Materialized::named("visits"))
+/// }
+/// # let _ = visits;
+/// ```
 pub type SessionWindowedKStream<'b, K, V> = WindowedKStream<'b, K, V, SessionWindows>;
 
 impl<K, V, W: WindowKind> Clone for WindowedKStream<'_, K, V, W> {

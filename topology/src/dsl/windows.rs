@@ -7,6 +7,12 @@ use crate::serde::{Serde, SerdeError};
 use crate::time::{Timestamp, millis};
 
 /// A stretch of time, `[start, end)` in milliseconds.
+///
+/// ```
+/// use candlewick::{Timestamp, Window};
+/// let window = Window { start: Timestamp(0), end: Timestamp(60_000) };
+/// assert_eq!(window.end.as_millis() - window.start.as_millis(), 60_000);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
     /// First millisecond inside.
@@ -16,6 +22,28 @@ pub struct Window {
 }
 
 /// A key within a window: what windowed aggregations are keyed by.
+///
+/// ```
+/// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder, TimeWindows, Windowed};
+/// # use candlewick::*;
+/// use std::time::Duration;
+/// let builder = StreamsBuilder::new();
+/// builder
+///     .stream("in", Consumed::<String, i64>::default())
+///     .group_by_key(Grouped::default())
+///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_millis(10)))
+///     .count(Materialized::named("counts"))
+///     .to_stream()
+///     .map(|Windowed { key, window }, count| (format!("{key} until {}", window.end), count.unwrap_or(0)))
+///     .to("out", Produced::<String, i64>::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [11] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+/// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+/// // Of a record at 11:
+/// assert_eq!(out, [("k until 20", 1)]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Windowed<K> {
     /// The key.
@@ -45,6 +73,14 @@ pub struct TimeWindows {
 impl TimeWindows {
     /// Tumbling windows of `size`; a record later than its window's end by more than `grace` of stream time is dropped.
     ///
+    /// ```
+    /// use candlewick::TimeWindows;
+    /// use std::time::Duration;
+    /// let minutes = TimeWindows::of_size_and_grace(Duration::from_secs(60), Duration::from_secs(5));
+    /// // They follow each other without gaps.
+    /// assert_eq!((minutes.size_ms(), minutes.advance_ms(), minutes.grace_ms()), (60_000, 60_000, 5_000));
+    /// ```
+    ///
     /// # Panics
     /// When `size` is shorter than a millisecond.
     #[must_use]
@@ -55,18 +91,42 @@ impl TimeWindows {
     }
 
     /// One window from `start` on, which never ends: Kafka's `UnlimitedWindows`. Earlier records fall into none.
+    ///
+    /// ```
+    /// use candlewick::{TimeWindows, Timestamp};
+    /// let since_2020 = TimeWindows::unlimited_from(Timestamp(1_577_836_800_000));
+    /// let now = Timestamp(1_700_000_000_000);
+    /// assert_eq!(since_2020.starts(now).collect::<Vec<_>>(), [Timestamp(1_577_836_800_000)]);
+    /// assert_eq!(since_2020.starts(Timestamp(0)).count(), 0);
+    /// ```
     #[must_use]
     pub const fn unlimited_from(start: Timestamp) -> Self {
         Self { size: i64::MAX, advance: i64::MAX, grace: 0, only: Some(start.0) }
     }
 
     /// Tumbling windows of `size` that close as soon as stream time reaches their end.
+    ///
+    /// ```
+    /// use candlewick::TimeWindows;
+    /// use std::time::Duration;
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// assert_eq!(minutes.grace_ms(), 0);
+    /// ```
     #[must_use]
     pub fn of_size_with_no_grace(size: Duration) -> Self {
         Self::of_size_and_grace(size, Duration::ZERO)
     }
 
     /// Hopping windows: one begins every `advance`.
+    ///
+    /// ```
+    /// use candlewick::{TimeWindows, Timestamp};
+    /// use std::time::Duration;
+    /// // A minute's window every twenty seconds: each record is in three of them.
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60)).advance_by(Duration::from_secs(20));
+    /// let starts: Vec<i64> = minutes.starts(Timestamp(70_000)).map(Timestamp::as_millis).collect();
+    /// assert_eq!(starts, [20_000, 40_000, 60_000]);
+    /// ```
     ///
     /// # Panics
     /// When `advance` is zero or longer than the windows, which would leave gaps.
@@ -99,6 +159,13 @@ impl TimeWindows {
     }
 
     /// The starts of all windows that hold `time`, ascending; never negative.
+    ///
+    /// ```
+    /// use candlewick::{TimeWindows, Timestamp};
+    /// use std::time::Duration;
+    /// let tumbling = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// assert_eq!(tumbling.starts(Timestamp(90_000)).collect::<Vec<_>>(), [Timestamp(60_000)]);
+    /// ```
     pub fn starts(&self, time: Timestamp) -> impl Iterator<Item = Timestamp> + use<> {
         let first = self
             .only
@@ -108,6 +175,14 @@ impl TimeWindows {
     }
 
     /// The window that starts at `start`.
+    ///
+    /// ```
+    /// use candlewick::{TimeWindows, Timestamp, Window};
+    /// use std::time::Duration;
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// let window = minutes.window(Timestamp(60_000));
+    /// assert_eq!(window, Window { start: Timestamp(60_000), end: Timestamp(120_000) });
+    /// ```
     #[must_use]
     pub const fn window(&self, start: Timestamp) -> Window {
         Window { start, end: Timestamp(start.0.saturating_add(self.size)) }
@@ -126,6 +201,19 @@ impl TimeWindows {
 }
 
 /// Windowed keys as the JVM's `TimeWindowedSerializer` writes them: the key's bytes and the window's start.
+///
+/// ```
+/// use candlewick::{Serde, StringSerde, TimeWindows, Timestamp, Windowed, WindowedSerde};
+/// use std::time::Duration;
+/// let minute = Duration::from_secs(60);
+/// let serde = WindowedSerde::new(StringSerde, minute);
+/// let window = TimeWindows::of_size_with_no_grace(minute).window(Timestamp(60_000));
+/// let key = Windowed { key: "BTC".to_owned(), window };
+/// let mut bytes = Vec::new();
+/// serde.serialize("candles", &key, &mut bytes).expect("text serializes");
+/// assert_eq!(bytes, [&b"BTC"[..], &60_000_i64.to_be_bytes()].concat());
+/// assert_eq!(serde.deserialize("candles", &bytes).expect("it reads back"), key);
+/// ```
 pub struct WindowedSerde<K> {
     inner: Arc<dyn Serde<K>>,
     size: i64,

@@ -3,6 +3,15 @@
 use std::time::Duration;
 
 /// Where a source starts on a partition that has no committed offset (KIP-1106).
+///
+/// ```
+/// use candlewick::{AutoOffsetReset, Consumed};
+/// use std::time::Duration;
+/// // What was written in the last hour, and from then on.
+/// let consumed = Consumed::<String, i64>::default()
+///     .offset_reset(AutoOffsetReset::ByDuration(Duration::from_secs(3_600)));
+/// # let _ = consumed;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AutoOffsetReset {
@@ -18,6 +27,16 @@ pub enum AutoOffsetReset {
 }
 
 /// How `build` treats a topology.
+///
+/// ```
+/// use candlewick::{BuildOptions, Consumed, Materialized, PartitionCounts, StreamsBuilder};
+/// let options = BuildOptions { reuse_source_topics: true, ..BuildOptions::default() };
+/// let builder = StreamsBuilder::with_options(options);
+/// builder.table("prices", Consumed::<String, Option<i64>>::default(), Materialized::named("prices"));
+/// let topology = builder.build().expect("valid");
+/// // No changelog is written.
+/// assert_eq!(topology.internal_topics("app", &PartitionCounts::from([("prices".into(), 6)])), Ok(Vec::new()));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BuildOptions {
     /// Accept stores and internal topics with names that Kafka Streams would generate. They change when an operator

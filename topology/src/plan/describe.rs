@@ -8,6 +8,21 @@ use super::topology::Topology;
 
 impl Topology {
     /// The text that Kafka Streams' `TopologyDescription` prints for the same topology.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream("words", Consumed::<String, String>::default()).to("copies", Produced::default());
+    /// let topology = builder.build().expect("valid");
+    /// let text = "Topologies:
+    ///    Sub-topology: 0
+    ///     Source: KSTREAM-SOURCE-0000000000 (topics: [words])
+    ///       --> KSTREAM-SINK-0000000001
+    ///     Sink: KSTREAM-SINK-0000000001 (topic: copies)
+    ///       <-- KSTREAM-SOURCE-0000000000
+    /// ";
+    /// assert_eq!(topology.describe().trim_end(), text.trim_end());
+    /// ```
     #[must_use]
     pub fn describe(&self) -> String {
         let mut text = String::from("Topologies:\n ");
@@ -75,6 +90,15 @@ impl Topology {
     }
 
     /// The topology as a Graphviz graph.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// let words = builder.stream("words", Consumed::<String, String>::default().named("read"));
+    /// words.to("copies", Produced::default().named("write"));
+    /// let drawing = builder.build().expect("valid").to_graphviz();
+    /// assert!(drawing.starts_with("digraph topology {") && drawing.contains("\"read\" -> \"write\";"));
+    /// ```
     #[must_use]
     pub fn to_graphviz(&self) -> String {
         let mut text = String::from("digraph topology {\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n");
@@ -93,6 +117,15 @@ impl Topology {
     }
 
     /// The topology as a Mermaid flowchart.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// let builder = StreamsBuilder::new();
+    /// let words = builder.stream("words", Consumed::<String, String>::default().named("read"));
+    /// words.to("copies", Produced::default().named("write"));
+    /// let drawing = builder.build().expect("valid").to_mermaid();
+    /// assert!(drawing.starts_with("flowchart LR") && drawing.contains("read --> write"));
+    /// ```
     #[must_use]
     pub fn to_mermaid(&self) -> String {
         let mut text = String::from("flowchart LR\n");

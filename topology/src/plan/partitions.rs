@@ -12,6 +12,12 @@ use crate::error::{TopologyError, TopologyErrors};
 use crate::state::{StoreDecl, StoreKind};
 
 /// Partition counts of the user's topics, by name.
+///
+/// ```
+/// use candlewick::PartitionCounts;
+/// let counts = PartitionCounts::from([("trades".into(), 6), ("quotes".into(), 6)]);
+/// assert_eq!(counts["trades"], 6);
+/// ```
 pub type PartitionCounts = BTreeMap<Arc<str>, i32>;
 
 /// Every count the plan implies.

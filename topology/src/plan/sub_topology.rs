@@ -17,6 +17,16 @@ pub(crate) struct SubTopology {
 }
 
 /// What an internal topic is for.
+///
+/// ```
+/// use candlewick::{Consumed, PartitionCounts, Repartitioned, StreamsBuilder, TopicKind};
+/// let builder = StreamsBuilder::new();
+/// let trades = builder.stream("trades", Consumed::<String, i64>::default());
+/// trades.select_key(|_, client| *client).repartition(Repartitioned::default().named("by-client"));
+/// let counts = PartitionCounts::from([("trades".into(), 6)]);
+/// let topics = builder.build().expect("valid").internal_topics("app", &counts).expect("they fit together");
+/// assert_eq!(topics[0].kind, TopicKind::Repartition);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TopicKind {
     /// Between two sub-topologies.
@@ -26,6 +36,22 @@ pub enum TopicKind {
 }
 
 /// A topic that belongs to the application, as it must be made.
+///
+/// ```
+/// use candlewick::{Consumed, Grouped, Materialized, PartitionCounts, StreamsBuilder, TopicKind};
+/// use std::time::Duration;
+/// # use candlewick::TimeWindows;
+/// let builder = StreamsBuilder::new();
+/// builder
+///     .stream("trades", Consumed::<String, i64>::default())
+///     .group_by_key(Grouped::default())
+///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_secs(60)))
+///     .count(Materialized::named("per-minute"));
+/// let counts = PartitionCounts::from([("trades".into(), 6)]);
+/// let topics = builder.build().expect("valid").internal_topics("app", &counts).expect("they fit together");
+/// assert_eq!((topics[0].kind, topics[0].partitions), (TopicKind::Changelog, 6));
+/// assert_eq!(topics[0].config["cleanup.policy"], "compact,delete");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InternalTopic {

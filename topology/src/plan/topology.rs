@@ -11,6 +11,17 @@ use crate::error::{TopologyError, TopologyErrors};
 use crate::processor::ProcessorWrapper;
 
 /// A checked topology. Made by [`StreamsBuilder::build`](crate::StreamsBuilder::build); runs on any log, unchanged.
+///
+/// ```
+/// use candlewick::{Consumed, Materialized, Produced, StreamsBuilder};
+/// let builder = StreamsBuilder::new();
+/// builder.global_table("venues", Consumed::<String, Option<String>>::default(), Materialized::named("venues"));
+/// builder.stream("trades", Consumed::<String, i64>::default()).to("copies", Produced::default());
+/// let topology = builder.build().expect("valid");
+/// let [reads, writes] = [topology.source_topics(), topology.sink_topics()];
+/// assert_eq!(reads.iter().map(|topic| &**topic).collect::<Vec<_>>(), ["trades", "venues"]);
+/// assert_eq!(writes.iter().map(|topic| &**topic).collect::<Vec<_>>(), ["copies"]);
+/// ```
 pub struct Topology {
     nodes: Vec<NodeDecl>,
     children: Vec<Vec<NodeId>>,

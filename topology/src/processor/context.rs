@@ -12,12 +12,74 @@ use crate::state::StoreHandle;
 use crate::time::Timestamp;
 
 /// A processor's view of its task while it runs. `K` and `V` are what it forwards.
+///
+/// ```
+/// use candlewick::{Context, ProcessError, Processor, Record};
+/// # use candlewick::*;
+///
+/// /// Forwards each record with the time by which it came too late, in milliseconds.
+/// struct Lateness;
+///
+/// impl Processor<String, i64, String, i64> for Lateness {
+///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+///         // Stream time has this record in it already.
+///         let late = cx.stream_time().as_millis() - record.timestamp.as_millis();
+///         cx.forward(record.with_value(late))
+///     }
+/// }
+/// # let builder = StreamsBuilder::new();
+/// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+/// # numbers.process::<String, i64, _>(&[], |_| Lateness).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [5, 9, 6] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+/// // Of records at 5, 9 and 6:
+/// assert_eq!(values, [0, 0, 3]);
+/// ```
 pub struct Context<'a, K, V> {
     hop: Hop<'a>,
     types: PhantomData<fn(K, V)>,
 }
 
 /// A child to which a processor may forward alone; found once by name with [`Context::child`].
+///
+/// ```
+/// use candlewick::{ChildHandle, Context, ProcessError, Processor, Record};
+/// # use candlewick::*;
+///
+/// /// Large numbers to the child `large` alone, all others to every child.
+/// struct Route { large: Option<ChildHandle> }
+///
+/// impl Processor<String, i64, String, i64> for Route {
+///     fn init(&mut self, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+///         self.large = cx.child("large");
+///         Ok(())
+///     }
+///
+///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+///         match self.large.filter(|_| record.value >= 10) {
+///             Some(large) => cx.forward_to(large, record),
+///             None => cx.forward(record),
+///         }
+///     }
+/// }
+/// # let builder = StreamsBuilder::new();
+/// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+/// let routed = numbers.process::<String, i64, _>(&[], |_| Route { large: None });
+/// routed.map_values(|n| n * 100).named("large").to("out", Produced::default());
+/// routed.map_values(|n| n + 1).to("small", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [5, 20] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+/// # let small = driver.output_topic::<String, i64>("small", StringSerde, I64Serde);
+/// // Of 5 and 20:
+/// assert_eq!(values, [500, 2_000]);
+/// assert_eq!(small.read_all().len(), 1);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChildHandle(usize);
 
@@ -94,6 +156,40 @@ impl<'a, K: Clone + 'static, V: Clone + 'static> Context<'a, K, V> {
 
     /// Calls the processor's `punctuate` at `start` and every `interval` after it, and at no other times: what is due
     /// before now is passed over. So all instances punctuate at the same full minute, say.
+    ///
+    /// ```
+    /// use candlewick::{Context, ProcessError, Processor, Punctuation, PunctuationType, Record, Timestamp};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    ///
+    /// /// Tells that a full minute is over.
+    /// struct Minutes;
+    ///
+    /// impl Processor<String, i64, String, i64> for Minutes {
+    ///     fn init(&mut self, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         cx.schedule_from(Timestamp(0), Duration::from_secs(60), PunctuationType::WallClockTime);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn punctuate(&mut self, due: Punctuation, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         cx.forward(Record::new("minute".to_owned(), due.timestamp.as_millis(), due.timestamp))
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&[], |_| Minutes).to("out", Produced::default());
+    /// # let topology = builder.build().expect("valid");
+    /// let options = DriverOptions { wall_clock: Timestamp(50_000), ..DriverOptions::default() };
+    /// let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// driver.advance_wall_clock(Duration::from_secs(10)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// assert_eq!(values, [60_000]);
+    /// ```
     pub fn schedule_from(
         &mut self,
         start: Timestamp,
@@ -109,6 +205,41 @@ impl<'a, K: Clone + 'static, V: Clone + 'static> Context<'a, K, V> {
     }
 
     /// Ends a punctuator.
+    ///
+    /// ```
+    /// use candlewick::{Context, ProcessError, Processor, Punctuation, PunctuationType, Record};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    ///
+    /// /// Punctuates once.
+    /// struct Once;
+    ///
+    /// impl Processor<String, i64, String, i64> for Once {
+    ///     fn init(&mut self, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         cx.schedule(Duration::from_millis(10), PunctuationType::StreamTime);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn punctuate(&mut self, due: Punctuation, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         cx.cancel(due.punctuator);
+    ///         cx.forward(Record::new("once".to_owned(), due.timestamp.as_millis(), due.timestamp))
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&[], |_| Once).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 15, 30] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of records at 1, 15 and 30:
+    /// assert_eq!(values, [1]);
+    /// ```
     pub fn cancel(&mut self, punctuator: PunctuatorId) {
         self.hop.env.punctuators.cancel(punctuator);
     }
@@ -121,6 +252,36 @@ impl<K, V> Context<'_, K, V> {
     }
 
     /// A store that was connected to this processor when it was declared.
+    ///
+    /// ```
+    /// use candlewick::{Context, KeyValueStore, ProcessError, Processor, Record, StoreHandle};
+    /// # use candlewick::*;
+    ///
+    /// /// How often each key came.
+    /// struct Count { counts: StoreHandle<KeyValueStore<String, i64>> }
+    ///
+    /// impl Processor<String, i64, String, i64> for Count {
+    ///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         let count = cx.store(self.counts).update(&record.key, record.timestamp, |entry| {
+    ///             let entry = entry.get_or_insert_default();
+    ///             entry.value += 1;
+    ///             entry.value
+    ///         })?;
+    ///         cx.forward(record.with_value(count))
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(Stores::key_value::<String, i64>("counts", StringSerde, I64Serde));
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&["counts"], |stores| Count { counts: stores.get("counts") }).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [7, 8, 9] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of three records of one key:
+    /// assert_eq!(values, [1, 2, 3]);
+    /// ```
     ///
     /// # Panics
     /// When the handle was made for another store; the supplier's wiring gives only matching ones.
@@ -142,6 +303,30 @@ impl<K, V> Context<'_, K, V> {
     }
 
     /// Where the record in process came from; `None` inside a wall-clock punctuator before the first record.
+    ///
+    /// ```
+    /// use candlewick::{Context, ProcessError, Processor, Record};
+    /// # use candlewick::*;
+    ///
+    /// /// Each record's offset.
+    /// struct Offsets;
+    ///
+    /// impl Processor<String, i64, String, i64> for Offsets {
+    ///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         let offset = cx.metadata().map_or(-1, |origin| origin.offset);
+    ///         cx.forward(record.with_value(offset))
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&[], |_| Offsets).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [70, 80] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// assert_eq!(values, [0, 1]);
+    /// ```
     #[must_use]
     pub fn metadata(&self) -> Option<RecordMetadata> {
         self.hop.env.metadata()
@@ -154,6 +339,23 @@ impl<K, V> Context<'_, K, V> {
     }
 
     /// Asks for a commit after this record instead of at the end of the commit interval.
+    ///
+    /// ```
+    /// use candlewick::{Context, ProcessError, Processor, Record};
+    ///
+    /// /// Has every hundredth record committed with those before it.
+    /// struct Careful(u64);
+    ///
+    /// impl Processor<String, i64, String, i64> for Careful {
+    ///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         self.0 += 1;
+    ///         if self.0.is_multiple_of(100) {
+    ///             cx.request_commit();
+    ///         }
+    ///         cx.forward(record)
+    ///     }
+    /// }
+    /// ```
     pub fn request_commit(&mut self) {
         self.hop.env.commit_requested = true;
     }
@@ -172,6 +374,31 @@ impl<K, V> Context<'_, K, V> {
     }
 
     /// Counts a record that the processor leaves out, under `reason`, so that it shows in the metrics.
+    ///
+    /// ```
+    /// use candlewick::{Context, DropReason, ProcessError, Processor, Record};
+    /// # use candlewick::*;
+    ///
+    /// /// Takes only what is not late.
+    /// struct InOrder;
+    ///
+    /// impl Processor<String, i64, String, i64> for InOrder {
+    ///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         if record.timestamp < cx.stream_time() {
+    ///             cx.drop_record(DropReason::Late);
+    ///             return Ok(());
+    ///         }
+    ///         cx.forward(record)
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).process::<String, i64, _>(&[], |_| InOrder);
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [5, 9, 6] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// // Of records at 5, 9 and 6:
+    /// assert_eq!(driver.dropped(DropReason::Late), 1);
+    /// ```
     #[inline]
     pub fn drop_record(&mut self, reason: DropReason) {
         self.hop.env.count_drop(reason);

@@ -13,6 +13,21 @@ use crate::state::{GlobalTables, StoreHandle, TaskState};
 use crate::time::Timestamp;
 
 /// Why a record was left out. Each is counted apart (`dropped-records` in Kafka Streams counts them together).
+///
+/// ```
+/// use candlewick::DropReason;
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # let counts = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+/// # counts.windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("counts"));
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [1, 15, 2] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// // Of records at 1, 15 and 2, counted in windows of ten milliseconds without grace:
+/// assert_eq!(driver.dropped(DropReason::Late), 1);
+/// let names: Vec<&str> = DropReason::ALL.into_iter().map(DropReason::name).collect();
+/// assert_eq!(names[..4], ["null_key", "null_value", "no_partition", "late"]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DropReason {
@@ -64,6 +79,19 @@ impl DropReason {
 }
 
 /// What to do about a record that failed.
+///
+/// ```
+/// use candlewick::{ProcessError, ProcessResponse};
+/// /// What to do about an error, by its cause.
+/// fn about(error: &ProcessError) -> ProcessResponse {
+///     match error.cause().downcast_ref::<std::num::ParseIntError>() {
+///         Some(_) => ProcessResponse::DeadLetter,
+///         None => ProcessResponse::Fail,
+///     }
+/// }
+/// let error = ProcessError::from("seven".parse::<i64>().expect_err("no digits"));
+/// assert_eq!(about(&error), ProcessResponse::DeadLetter);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProcessResponse {
@@ -76,6 +104,23 @@ pub enum ProcessResponse {
 }
 
 /// A record that failed, as the handlers see it.
+///
+/// ```
+/// use candlewick::{FailedRecord, Partition, ProcessError, RecordMetadata, TaskId, TopicPartition};
+/// /// One line for a log.
+/// fn told(failed: &FailedRecord<'_>) -> String {
+///     let (task, error) = (failed.task, failed.error);
+///     match failed.origin {
+///         Some(origin) => format!("task {task}, {}@{}: {error}", origin.source, origin.offset),
+///         None => format!("task {task}: {error}"),
+///     }
+/// }
+/// let error = ProcessError::new("the price is negative");
+/// let origin = RecordMetadata { source: TopicPartition::new("trades", 3), offset: 17 };
+/// let task = TaskId { sub_topology: 0, partition: Partition(3) };
+/// let failed = FailedRecord { task, origin: Some(&origin), error: &error };
+/// assert_eq!(told(&failed), "task 0_3, trades-3@17: the price is negative");
+/// ```
 #[derive(Debug)]
 pub struct FailedRecord<'a> {
     /// The task.
@@ -87,12 +132,53 @@ pub struct FailedRecord<'a> {
 }
 
 /// Decides about records that a processor refused (KIP-1033).
+///
+/// ```
+/// use std::sync::Arc;
+/// use candlewick::{DriverOptions, DropReason, FailedRecord, ProcessHandler, ProcessResponse};
+/// # use candlewick::*;
+///
+/// /// Leaves out what was written before a bug was mended, and fails on anything newer.
+/// struct SkipUntil(i64);
+///
+/// impl ProcessHandler for SkipUntil {
+///     fn on_error(&self, failed: &FailedRecord<'_>) -> ProcessResponse {
+///         match failed.origin {
+///             Some(origin) if origin.offset < self.0 => ProcessResponse::Continue,
+///             Some(_) | None => ProcessResponse::Fail,
+///         }
+///     }
+/// }
+///
+/// let options = DriverOptions { process_handler: Arc::new(SkipUntil(1)), ..DriverOptions::default() };
+/// # struct Refuse;
+/// # impl Processor<String, i64, String, i64> for Refuse {
+/// #     fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> { Err(ProcessError::new("no")) }
+/// # }
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).process::<String, i64, _>(&[], |_| Refuse);
+/// # let driver = TopologyTestDriver::with_options(&builder.build().expect("valid"), &options).expect("started");
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// // Of a processor that refuses everything:
+/// assert!(input.pipe("k".to_owned(), 1, Timestamp(0)).is_ok());
+/// assert!(input.pipe("k".to_owned(), 1, Timestamp(0)).is_err());
+/// assert_eq!(driver.dropped(DropReason::Process), 1);
+/// ```
 pub trait ProcessHandler: Send + Sync + 'static {
     /// Called on the failing record's thread.
     fn on_error(&self, failed: &FailedRecord<'_>) -> ProcessResponse;
 }
 
 /// Ends the task at the first error: the default.
+///
+/// ```
+/// use candlewick::{FailOnProcessError, FailedRecord, Partition, ProcessHandler, ProcessResponse, TaskId};
+/// # use candlewick::ProcessError;
+/// let error = ProcessError::new("the price is negative");
+/// let task = TaskId { sub_topology: 0, partition: Partition(3) };
+/// let failed = FailedRecord { task, origin: None, error: &error };
+/// assert_eq!(FailOnProcessError.on_error(&failed), ProcessResponse::Fail);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FailOnProcessError;
 
@@ -103,6 +189,30 @@ impl ProcessHandler for FailOnProcessError {
 }
 
 /// Leaves failing records out with a warning.
+///
+/// ```
+/// use std::sync::Arc;
+/// use candlewick::{DriverOptions, DropReason, SkipOnProcessError};
+/// # use candlewick::*;
+/// # struct OnlyEven;
+/// # impl Processor<String, i64, String, i64> for OnlyEven {
+/// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+/// #         if record.value % 2 == 0 { cx.forward(record) } else { Err(ProcessError::new("odd")) }
+/// #     }
+/// # }
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).process::<String, i64, _>(&[], |_| OnlyEven).to("out", Produced::default());
+/// # let topology = builder.build().expect("valid");
+/// let options = DriverOptions { process_handler: Arc::new(SkipOnProcessError), ..DriverOptions::default() };
+/// let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [1, 2, 3] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+/// // Of 1, 2 and 3, where odd numbers are refused:
+/// assert_eq!(values, [2]);
+/// assert_eq!(driver.dropped(DropReason::Process), 2);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SkipOnProcessError;
 

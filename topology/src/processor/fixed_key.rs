@@ -13,6 +13,34 @@ use crate::state::StoreHandle;
 use crate::time::Timestamp;
 
 /// A record whose key can be read and not changed.
+///
+/// ```
+/// use candlewick::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, ProcessError};
+/// # use candlewick::*;
+///
+/// /// How long the key is.
+/// struct KeyLength;
+///
+/// impl FixedKeyProcessor<String, i64, i64> for KeyLength {
+///     fn process(
+///         &mut self,
+///         record: FixedKeyRecord<String, i64>,
+///         cx: &mut FixedKeyContext<'_, '_, String, i64>,
+///     ) -> Result<(), ProcessError> {
+///         let length = record.key().len() as i64;
+///         cx.forward(record.with_value(length))
+///     }
+/// }
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).process_values(&[], |_| KeyLength).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for (key, value, time) in [("a", 5, 0), ("abc", 5, 1)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+/// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+/// // Of a and abc:
+/// assert_eq!(out, [("a", 1), ("abc", 3)]);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct FixedKeyRecord<K, V> {
     key: K,
@@ -113,6 +141,44 @@ pub trait FixedKeyProcessor<K, VI, VO>: Send + 'static {
 }
 
 /// What a [`FixedKeyProcessor`] sees of its task: everything that [`Context`] has but records with keys of one's own.
+///
+/// ```
+/// use candlewick::{DropReason, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, ProcessError};
+/// use candlewick::{KeyValueStore, StoreHandle};
+/// # use candlewick::*;
+///
+/// /// By how much the number is greater than the one before it; smaller ones are left out.
+/// struct Rise { last: StoreHandle<KeyValueStore<String, i64>> }
+///
+/// impl FixedKeyProcessor<String, i64, i64> for Rise {
+///     fn process(
+///         &mut self,
+///         record: FixedKeyRecord<String, i64>,
+///         cx: &mut FixedKeyContext<'_, '_, String, i64>,
+///     ) -> Result<(), ProcessError> {
+///         let last = cx.store(self.last);
+///         let before = last.get(record.key())?.map_or(0, |entry| entry.value);
+///         if record.value < before {
+///             cx.drop_record(DropReason::Process);
+///             return Ok(());
+///         }
+///         last.put(record.key().clone(), record.value, record.timestamp)?;
+///         let rise = record.value - before;
+///         cx.forward(record.with_value(rise))
+///     }
+/// }
+/// # let builder = StreamsBuilder::new();
+/// # builder.add_store(Stores::key_value::<String, i64>("last", StringSerde, I64Serde));
+/// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+/// # numbers.process_values(&["last"], |stores| Rise { last: stores.get("last") }).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [3, 5, 4, 9] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+/// // Of 3, 5, 4 and 9:
+/// assert_eq!(values, [3, 2, 4]);
+/// ```
 pub struct FixedKeyContext<'c, 'a, K, V> {
     context: &'c mut Context<'a, K, V>,
 }

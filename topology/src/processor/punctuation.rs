@@ -5,6 +5,20 @@ use std::time::Duration;
 use crate::time::{Timestamp, millis};
 
 /// Which time drives a punctuator.
+///
+/// ```
+/// use candlewick::{Context, ProcessError, PunctuationType};
+/// use std::time::Duration;
+/// /// For the `init` of a processor.
+/// fn every_second(cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+///     // Of data that is replayed too, at the same places each time.
+///     cx.schedule(Duration::from_secs(1), PunctuationType::StreamTime);
+///     // Also when nothing comes.
+///     cx.schedule(Duration::from_secs(1), PunctuationType::WallClockTime);
+///     Ok(())
+/// }
+/// # let _ = every_second;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PunctuationType {
     /// The task's stream time: first due as soon as stream time is known, then at the first multiple of the interval
@@ -19,6 +33,41 @@ pub enum PunctuationType {
 pub struct PunctuatorId(u32);
 
 /// A punctuator that is due.
+///
+/// ```
+/// use candlewick::{Context, ProcessError, Processor, Punctuation, PunctuationType, PunctuatorId, Record};
+/// # use candlewick::*;
+/// use std::time::Duration;
+///
+/// /// Two punctuators, told apart by their ids.
+/// struct Ticks { fast: Option<PunctuatorId> }
+///
+/// impl Processor<String, i64, String, i64> for Ticks {
+///     fn init(&mut self, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+///         self.fast = Some(cx.schedule(Duration::from_secs(1), PunctuationType::WallClockTime));
+///         cx.schedule(Duration::from_secs(60), PunctuationType::WallClockTime);
+///         Ok(())
+///     }
+///
+///     fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+///         Ok(())
+///     }
+///
+///     fn punctuate(&mut self, due: Punctuation, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+///         let name = if Some(due.punctuator) == self.fast { "second" } else { "minute" };
+///         cx.forward(Record::new(name.to_owned(), 1, due.timestamp))
+///     }
+/// }
+/// # let builder = StreamsBuilder::new();
+/// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+/// # numbers.process::<String, i64, _>(&[], |_| Ticks { fast: None }).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// driver.advance_wall_clock(Duration::from_secs(59)).expect("processed");
+/// driver.advance_wall_clock(Duration::from_secs(1)).expect("processed");
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+/// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+/// assert_eq!(out, [("second", 1), ("second", 1), ("minute", 1)]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Punctuation {
     /// Which one.

@@ -7,6 +7,13 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 /// What a commit promises.
+///
+/// ```
+/// use candlewick::{Guarantee, StreamsConfig};
+/// let config = StreamsConfig { guarantee: Guarantee::ExactlyOnce, ..StreamsConfig::new("app") };
+/// assert_eq!(config.commit_interval().as_millis(), 100);
+/// assert_eq!(StreamsConfig::new("app").commit_interval().as_millis(), 30_000);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Guarantee {
@@ -113,6 +120,13 @@ impl Default for StreamsConfig {
 }
 
 /// Why a configuration cannot be used.
+///
+/// ```
+/// use candlewick::StreamsConfig;
+/// let variables = [("CANDLEWICK_STREAMS_THREAD".to_owned(), "2".to_owned())];
+/// let error = StreamsConfig::new("app").with_environment(variables).expect_err("misspelt");
+/// assert_eq!(error.to_string(), "CANDLEWICK_STREAMS_THREAD: unknown key thread; did you mean threads?");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -178,6 +192,15 @@ impl StreamsConfig {
 
     /// Reads a TOML file of keys such as `commit-interval-ms = 1000`.
     ///
+    /// ```
+    /// use candlewick::StreamsConfig;
+    /// let folder = tempfile::tempdir().expect("a temporary folder");
+    /// let path = folder.path().join("app.toml");
+    /// std::fs::write(&path, "application-id = \"counter\"\nthreads = 4\n").expect("written");
+    /// let config = StreamsConfig::from_toml(&path).expect("valid");
+    /// assert_eq!((config.application_id.as_str(), config.threads), ("counter", 4));
+    /// ```
+    ///
     /// # Errors
     /// When the file cannot be read, or a key or value is wrong.
     pub fn from_toml(path: &Path) -> Result<Self, ConfigError> {
@@ -200,6 +223,14 @@ impl StreamsConfig {
     }
 
     /// Overrides fields by variables such as `CANDLEWICK_STREAMS_COMMIT_INTERVAL_MS`.
+    ///
+    /// ```
+    /// use candlewick::StreamsConfig;
+    /// // Of a program: `std::env::vars()`.
+    /// let variables = [("CANDLEWICK_STREAMS_THREADS".to_owned(), "4".to_owned())];
+    /// let config = StreamsConfig::new("counter").with_environment(variables).expect("valid");
+    /// assert_eq!(config.threads, 4);
+    /// ```
     ///
     /// # Errors
     /// When a variable names no key or holds a value of the wrong kind.

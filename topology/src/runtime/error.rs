@@ -7,6 +7,19 @@ use crate::error::TopologyErrors;
 use crate::state::StoreError;
 
 /// An error of the whole application.
+///
+/// ```
+/// use candlewick::client::EmbeddedLog;
+/// use candlewick::{KafkaStreams, StreamsConfig, StreamsError};
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("words", Consumed::<String, String>::default());
+/// # let topology = builder.build().expect("valid");
+/// let config = StreamsConfig { topic_wait_ms: 0, ..StreamsConfig::new("app") };
+/// let started = KafkaStreams::new(topology, config, EmbeddedLog::in_memory()).start();
+/// let error = started.err().expect("the log is empty");
+/// assert!(matches!(&error, StreamsError::MissingTopics { topics } if topics == &["words"]));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamsError {

@@ -18,20 +18,92 @@ pub struct FailedBytes<'a> {
 }
 
 /// Decides about records that cannot be decoded.
+///
+/// ```
+/// use std::sync::Arc;
+/// use candlewick::{DeserializationHandler, DriverOptions, DropReason, FailedBytes, ProcessResponse};
+/// # use candlewick::*;
+///
+/// /// Leaves out empty values, and fails on any other.
+/// struct SkipEmpty;
+///
+/// impl DeserializationHandler for SkipEmpty {
+///     fn on_error(&self, failed: &FailedBytes<'_>) -> ProcessResponse {
+///         match failed.record.value {
+///             Some([]) => ProcessResponse::Continue,
+///             Some(_) | None => ProcessResponse::Fail,
+///         }
+///     }
+/// }
+///
+/// let options = DriverOptions { decode_handler: Arc::new(SkipEmpty), ..DriverOptions::default() };
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::with_options(&builder.build().expect("valid"), &options).expect("started");
+/// # let input = driver.input_topic("in", StringSerde, StringSerde);
+/// // Into a topic of 64-bit numbers:
+/// assert!(input.pipe("k".to_owned(), String::new(), Timestamp(0)).is_ok());
+/// assert!(input.pipe("k".to_owned(), "seven".to_owned(), Timestamp(1)).is_err());
+/// assert_eq!(driver.dropped(DropReason::Decode), 1);
+/// ```
 pub trait DeserializationHandler: Send + Sync + 'static {
     /// Called on the thread that read the record.
     fn on_error(&self, failed: &FailedBytes<'_>) -> ProcessResponse;
 }
 
 /// Ends the task: the default.
+///
+/// ```
+/// use candlewick::StringSerde;
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// // Into a topic of 64-bit numbers:
+/// let input = driver.input_topic("in", StringSerde, StringSerde);
+/// assert!(input.pipe("k".to_owned(), "seven".to_owned(), Timestamp(1)).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FailOnDecodeError;
 
 /// Leaves such records out, with a warning.
+///
+/// ```
+/// use std::sync::Arc;
+/// use candlewick::{DriverOptions, DropReason, SkipOnDecodeError};
+/// # use candlewick::*;
+/// let options = DriverOptions { decode_handler: Arc::new(SkipOnDecodeError), ..DriverOptions::default() };
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::with_options(&builder.build().expect("valid"), &options).expect("started");
+/// # let input = driver.input_topic("in", StringSerde, StringSerde);
+/// // Into a topic of 64-bit numbers:
+/// input.pipe("k".to_owned(), "seven".to_owned(), Timestamp(1)).expect("skipped");
+/// assert_eq!(driver.dropped(DropReason::Decode), 1);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SkipOnDecodeError;
 
 /// Writes such records, byte for byte, to the dead letter topic.
+///
+/// ```
+/// use std::sync::Arc;
+/// use candlewick::{DeadLetterOnDecodeError, DriverOptions, StringSerde};
+/// # use candlewick::*;
+/// let options = DriverOptions {
+///     decode_handler: Arc::new(DeadLetterOnDecodeError),
+///     dead_letter_topic: Some("dead".to_owned()),
+///     ..DriverOptions::default()
+/// };
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::with_options(&builder.build().expect("valid"), &options).expect("started");
+/// # let input = driver.input_topic("in", StringSerde, StringSerde);
+/// // Into a topic of 64-bit numbers:
+/// input.pipe("k".to_owned(), "seven".to_owned(), Timestamp(1)).expect("a dead letter");
+/// let dead = driver.output_topic::<String, String>("dead", StringSerde, StringSerde);
+/// assert_eq!(dead.read_value().as_deref(), Some("seven"));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DeadLetterOnDecodeError;
 

@@ -4,6 +4,15 @@
 use serde::Serialize;
 
 /// The state of an application, as in Kafka Streams.
+///
+/// ```
+/// use candlewick::ApplicationState;
+/// /// Whether an instance will never process anything again.
+/// fn is_over(state: ApplicationState) -> bool {
+///     matches!(state, ApplicationState::NotRunning | ApplicationState::Error)
+/// }
+/// assert!(!is_over(ApplicationState::Rebalancing));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
@@ -25,6 +34,39 @@ pub enum ApplicationState {
 }
 
 /// The whole picture at one moment.
+///
+/// ```
+/// use candlewick::{ApplicationState, TaskPhase};
+/// # use candlewick::{*, client::*};
+/// # use std::time::Duration;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).filter(|_, n| *n > 1).named("greater");
+/// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+/// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+/// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+/// # let mut producer = log.producer(&ProducerSettings::default())?;
+/// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+/// # for (key, n, time) in [("a", 1, 0), ("b", 2, 1)] {
+/// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+/// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+/// # }
+/// # producer.flush(Duration::from_secs(1))?;
+/// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+/// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+/// # let running = KafkaStreams::new(topology, config, log).start()?;
+/// # let streams = running.handle();
+/// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 2));
+/// # assert!(until(&|| streams.state() == ApplicationState::Running));
+/// let status = streams.status();
+/// assert_eq!((status.application.as_str(), status.error), ("app", None));
+/// let task = &status.tasks[0];
+/// assert_eq!((task.id.as_str(), task.phase, task.stream_time_ms), ("0_0", TaskPhase::Running, 1));
+/// assert_eq!(task.partitions[0].lag(), Some(0));
+/// # running.stop(Duration::from_secs(10))?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
     /// The application's id.
@@ -92,6 +134,18 @@ pub struct PartitionStatus {
 
 impl PartitionStatus {
     /// Records between the position and the end.
+    ///
+    /// ```
+    /// use candlewick::PartitionStatus;
+    /// let partition = PartitionStatus {
+    ///     topic: "trades".to_owned(),
+    ///     partition: 3,
+    ///     position: Some(90),
+    ///     end: Some(100),
+    ///     buffered: 4,
+    /// };
+    /// assert_eq!(partition.lag(), Some(10));
+    /// ```
     #[must_use]
     pub fn lag(&self) -> Option<i64> {
         Some((self.end? - self.position?).max(0))
@@ -108,6 +162,37 @@ pub struct NodeStatus {
 }
 
 /// The drawing of a topology: nodes by kind, and edges between nodes and topics.
+///
+/// ```
+/// use candlewick::TopologyView;
+/// # use candlewick::{*, client::*};
+/// # use std::time::Duration;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default().named("read")).filter(|_, n| *n > 1).named("greater");
+/// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+/// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+/// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+/// # let mut producer = log.producer(&ProducerSettings::default())?;
+/// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+/// # for (key, n, time) in [("a", 1, 0)] {
+/// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+/// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+/// # }
+/// # producer.flush(Duration::from_secs(1))?;
+/// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+/// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+/// # let running = KafkaStreams::new(topology, config, log).start()?;
+/// # let streams = running.handle();
+/// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 1));
+/// let graph: TopologyView = streams.topology();
+/// let topics: Vec<&str> = graph.nodes.iter().filter(|node| node.kind == "topic").map(|node| &*node.name).collect();
+/// assert_eq!(topics, ["in"]);
+/// assert!(graph.edges.contains(&("read".to_owned(), "greater".to_owned())));
+/// # running.stop(Duration::from_secs(10))?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TopologyView {
     /// All nodes.

@@ -94,6 +94,14 @@ impl KafkaStreams {
     }
 
     /// Decides about records that cannot be decoded.
+    ///
+    /// ```
+    /// use candlewick::{KafkaStreams, SkipOnDecodeError};
+    /// fn tolerant(streams: KafkaStreams) -> KafkaStreams {
+    ///     streams.decode_handler(SkipOnDecodeError)
+    /// }
+    /// # let _ = tolerant;
+    /// ```
     #[must_use]
     pub fn decode_handler(mut self, handler: impl DeserializationHandler) -> Self {
         self.decode_handler = Arc::new(handler);
@@ -101,6 +109,23 @@ impl KafkaStreams {
     }
 
     /// Is told of every change of state, as (before, after), on the thread that makes it.
+    ///
+    /// ```
+    /// use std::{sync::mpsc, time::Duration};
+    /// use candlewick::client::EmbeddedLog;
+    /// use candlewick::{ApplicationState, KafkaStreams};
+    /// # use candlewick::{*, client::*};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+    /// # builder.stream("in", Consumed::<String, i64>::default());
+    /// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+    /// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+    /// let (told, states) = mpsc::channel();
+    /// let streams = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log);
+    /// let running = streams.state_listener(move |_, now| drop(told.send(now))).start()?;
+    /// running.stop(Duration::from_secs(10))?;
+    /// assert_eq!(states.iter().last(), Some(ApplicationState::NotRunning));
+    /// # Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn state_listener(
         mut self,
@@ -262,6 +287,36 @@ struct Spawns {
 }
 
 /// A running application. Dropping it stops it, without a deadline.
+///
+/// ```
+/// use candlewick::ApplicationState;
+/// # use candlewick::{*, client::*};
+/// # use std::time::Duration;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default());
+/// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+/// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+/// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+/// # let mut producer = log.producer(&ProducerSettings::default())?;
+/// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+/// # for (key, n, time) in [("a", 1, 0)] {
+/// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+/// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+/// # }
+/// # producer.flush(Duration::from_secs(1))?;
+/// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+/// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+/// # let running = KafkaStreams::new(topology, config, log).start()?;
+/// # let streams = running.handle();
+/// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 1));
+/// # assert!(until(&|| running.state() == ApplicationState::Running));
+/// assert_eq!(running.state(), ApplicationState::Running);
+/// running.stop(Duration::from_secs(10))?;
+/// assert_eq!(streams.state(), ApplicationState::NotRunning);
+/// # Ok(())
+/// # }
+/// ```
 pub struct RunningStreams {
     handle: StreamsHandle,
     commands: Vec<Sender<Command>>,
@@ -271,6 +326,15 @@ pub struct RunningStreams {
 }
 
 /// A view of a running application that can be shared and kept.
+///
+/// ```
+/// use candlewick::{ApplicationState, StreamsHandle};
+/// /// For a health check, from any thread.
+/// fn is_well(streams: &StreamsHandle) -> bool {
+///     streams.error().is_none() && streams.state() == ApplicationState::Running
+/// }
+/// # let _ = is_well;
+/// ```
 #[derive(Clone)]
 pub struct StreamsHandle {
     pub(super) application: Arc<Application>,

@@ -20,6 +20,16 @@ use crate::state::{StoreError, TaskState};
 use crate::time::Timestamp;
 
 /// Why a task cannot go on.
+///
+/// ```
+/// use candlewick::{Consumed, I64Serde, StreamsBuilder, StringSerde, TaskFault, TopologyTestDriver};
+/// let builder = StreamsBuilder::new();
+/// builder.stream("prices", Consumed::<String, i64>::default());
+/// let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// let prices = driver.input_topic("prices", StringSerde, StringSerde);
+/// let fault = prices.pipe("BTC".to_owned(), "high".to_owned(), 0.into()).expect_err("it is no number");
+/// assert!(matches!(fault, TaskFault::Decode { offset: 0, .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TaskFault {

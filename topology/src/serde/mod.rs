@@ -13,6 +13,13 @@ pub use nullable::Nullable;
 pub use primitive::{BytesSerde, F64Serde, I32Serde, I64Serde, StringSerde, Utf8, VoidSerde};
 
 /// Why bytes could not become a value, or a value bytes.
+///
+/// ```
+/// use candlewick::{I64Serde, Serde, SerdeError};
+/// let error = I64Serde.deserialize("prices", b"abc").expect_err("three bytes");
+/// assert!(matches!(error, SerdeError::Malformed { .. }));
+/// assert_eq!(error.to_string(), "64-bit integer: 3 bytes instead of 8");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SerdeError {
@@ -110,6 +117,26 @@ impl<T: 'static> Serde<T> for std::sync::Arc<dyn Serde<T>> {
 }
 
 /// Types with a serde everybody expects, so that options need not name it.
+///
+/// ```
+/// use candlewick::{Consumed, DefaultSerde, Json};
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Clone, Serialize, Deserialize)]
+/// struct Trade { price: f64 }
+///
+/// impl DefaultSerde for Trade {
+///     type Serde = Json;
+///
+///     fn default_serde() -> Json {
+///         Json
+///     }
+/// }
+///
+/// // Trades are read as JSON without a word.
+/// let consumed = Consumed::<String, Trade>::default();
+/// # let _ = consumed;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no default serde",
     label = "no serde is named, and `{Self}` has none of its own",

@@ -5,30 +5,75 @@ use bytes::Bytes;
 use super::{DefaultSerde, Serde, SerdeError};
 
 /// UTF-8 text (Kafka's `StringSerializer`).
+///
+/// ```
+/// use candlewick::{Serde, StringSerde};
+/// let mut out = Vec::new();
+/// StringSerde.serialize("names", &"Ada".to_owned(), &mut out).expect("text serializes");
+/// assert_eq!(out, b"Ada");
+/// assert!(StringSerde.deserialize("names", &[0xff]).is_err());
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StringSerde;
 
 /// UTF-8 text for any string type: `Utf8` works for each `T: AsRef<str> + From<&str>`, such as an inline string.
+///
+/// ```
+/// use std::sync::Arc;
+/// use candlewick::{Serde, Utf8};
+/// let name: Arc<str> = Utf8.deserialize("names", b"Ada").expect("UTF-8");
+/// assert_eq!(&*name, "Ada");
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Utf8;
 
 /// 64-bit big-endian integer (Kafka's `LongSerializer`).
+///
+/// ```
+/// use candlewick::{I64Serde, Serde};
+/// let mut out = Vec::new();
+/// I64Serde.serialize("counts", &258, &mut out).expect("numbers serialize");
+/// assert_eq!(out, [0, 0, 0, 0, 0, 0, 1, 2]);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct I64Serde;
 
 /// 32-bit big-endian integer (Kafka's `IntegerSerializer`).
+///
+/// ```
+/// use candlewick::{I32Serde, Serde};
+/// assert_eq!(I32Serde.deserialize("counts", &[0, 0, 1, 2]).expect("four bytes"), 258);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct I32Serde;
 
 /// 64-bit big-endian IEEE 754 number (Kafka's `DoubleSerializer`).
+///
+/// ```
+/// use candlewick::{F64Serde, Serde};
+/// let mut out = Vec::new();
+/// F64Serde.serialize("prices", &1.5, &mut out).expect("numbers serialize");
+/// assert_eq!(F64Serde.deserialize("prices", &out).expect("eight bytes"), 1.5);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct F64Serde;
 
 /// Bytes as they are.
+///
+/// ```
+/// use candlewick::{BytesSerde, Serde};
+/// assert_eq!(&BytesSerde.deserialize("raw", &[1, 2]).expect("any bytes do")[..], [1, 2]);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BytesSerde;
 
 /// Nothing: the unit value, always null in the log.
+///
+/// ```
+/// use candlewick::{Serde, VoidSerde};
+/// assert!(VoidSerde.is_null(&()));
+/// assert_eq!(VoidSerde.null(), Some(()));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VoidSerde;
 

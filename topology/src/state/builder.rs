@@ -233,6 +233,34 @@ impl<S> StoreBuilder<S> {
 }
 
 /// Declares stores.
+///
+/// ```
+/// use candlewick::{Consumed, Context, I64Serde, KeyValueStore, ProcessError, Processor, Record, StoreHandle};
+/// use candlewick::{Stores, StreamsBuilder, StringSerde};
+/// # use candlewick::*;
+///
+/// /// Keeps the newest number of each key.
+/// struct Keep(StoreHandle<KeyValueStore<String, i64>>);
+///
+/// impl Processor<String, i64, String, i64> for Keep {
+///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+///         Ok(cx.store(self.0).put(record.key, record.value, record.timestamp)?)
+///     }
+/// }
+///
+/// let builder = StreamsBuilder::new();
+/// builder.add_store(Stores::key_value::<String, i64>("newest", StringSerde, I64Serde));
+/// let numbers = builder.stream("in", Consumed::<String, i64>::default());
+/// numbers.process::<String, i64, _>(&["newest"], |stores| Keep(stores.get("newest")));
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [7, 8] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # driver.with_store("newest", |newest: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+/// // Of 7 and 8:
+/// assert_eq!(newest.get(&"k".to_owned())?.map(|entry| entry.value), Some(8));
+/// # Ok(())
+/// # }).expect("in memory");
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Stores;
 
@@ -272,6 +300,14 @@ impl Stores {
 
     /// A store of values by key and window start, which forgets windows that start `retention` or more before the
     /// newest. `retention` is at least `window_size`.
+    ///
+    /// ```
+    /// use candlewick::{F64Serde, Stores, StringSerde};
+    /// use std::time::Duration;
+    /// let (minute, day) = (Duration::from_secs(60), Duration::from_secs(86_400));
+    /// let candles = Stores::window::<String, f64>("candles", StringSerde, F64Serde, minute, day).in_memory();
+    /// assert_eq!(candles.name(), "candles");
+    /// ```
     pub fn window<K, V>(
         name: &str,
         key_serde: impl Serde<K>,
@@ -322,6 +358,13 @@ impl Stores {
     }
 
     /// A store of values by key and session, which forgets sessions that ended `retention` or more before the latest.
+    ///
+    /// ```
+    /// use candlewick::{I64Serde, Stores, StringSerde};
+    /// use std::time::Duration;
+    /// let visits = Stores::session::<String, i64>("visits", StringSerde, I64Serde, Duration::from_secs(86_400));
+    /// assert_eq!(visits.cache_bytes_max(1 << 20).name(), "visits");
+    /// ```
     pub fn session<K, V>(
         name: &str,
         key_serde: impl Serde<K>,
@@ -349,6 +392,13 @@ impl Stores {
     }
 
     /// A store of all versions of each key's value that are younger than `history`.
+    ///
+    /// ```
+    /// use candlewick::{F64Serde, Stores, StringSerde};
+    /// use std::time::Duration;
+    /// let prices = Stores::versioned::<String, f64>("prices", StringSerde, F64Serde, Duration::from_secs(3_600));
+    /// assert_eq!(prices.without_changelog().name(), "prices");
+    /// ```
     pub fn versioned<K, V>(
         name: &str,
         key_serde: impl Serde<K>,

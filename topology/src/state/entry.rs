@@ -3,6 +3,12 @@
 use crate::time::Timestamp;
 
 /// A value with its timestamp. All stores keep the timestamp of each value, as Kafka's timestamped stores do.
+///
+/// ```
+/// use candlewick::{Entry, Timestamp};
+/// let entry = Entry { value: 7, timestamp: Timestamp(1) };
+/// assert_eq!(entry, Entry::new(7, Timestamp(1)));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry<V> {
     /// The value.
@@ -25,6 +31,12 @@ impl<V> Entry<V> {
 }
 
 /// A change that a flush brings: one per key, however often the key changed since the last flush.
+///
+/// ```
+/// use candlewick::{Dirty, Entry, Timestamp};
+/// let deleted = Dirty { key: "ada", old: Some(Entry::new(7, Timestamp(1))), new: None, timestamp: Timestamp(2) };
+/// assert!(deleted.new.is_none() && deleted.old.is_some());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dirty<K, V> {
     /// The key.

@@ -6,6 +6,14 @@ use std::sync::Arc;
 use crate::serde::SerdeError;
 
 /// Why a store could not do what it was asked to.
+///
+/// ```
+/// use candlewick::{StateFolder, StoreError};
+/// let parent = tempfile::tempdir().expect("a temporary folder");
+/// let folder = StateFolder::lock(parent.path().join("app")).expect("nobody else uses it");
+/// let error = StateFolder::lock(folder.path()).expect_err("it is locked already");
+/// assert!(matches!(error, StoreError::Locked { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {

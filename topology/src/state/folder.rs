@@ -17,6 +17,21 @@ const REFUSED: [&str; 12] =
     ["nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre"];
 
 /// A state folder, locked for this process as long as this lives.
+///
+/// ```
+/// use candlewick::{Partition, StateFolder, TaskId};
+/// let parent = tempfile::tempdir().expect("a temporary folder");
+/// let folder = StateFolder::lock(parent.path().join("app")).expect("nobody else uses it");
+/// let task = TaskId { sub_topology: 0, partition: Partition(3) };
+/// std::fs::create_dir(folder.task(task)).expect("an empty folder");
+/// assert_eq!(folder.tasks().expect("readable"), [task]);
+/// assert_eq!(folder.path(), parent.path().join("app"));
+/// // It lasts as long as the folder does.
+/// let id = folder.instance_id().to_owned();
+/// drop(folder);
+/// let again = StateFolder::lock(parent.path().join("app")).expect("nobody else uses it");
+/// assert_eq!(again.instance_id(), id);
+/// ```
 #[derive(Debug)]
 pub struct StateFolder {
     path: PathBuf,

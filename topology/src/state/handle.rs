@@ -6,6 +6,19 @@ use std::marker::PhantomData;
 use super::StateStore;
 
 /// A store of type `S` among the stores of a task. `Copy`; valid in every task of the topology it was made for.
+///
+/// ```
+/// use candlewick::{Context, KeyValueStore, StoreError, StoreHandle};
+/// /// Handles are copied into every processor that needs the store.
+/// fn is_known(
+///     seen: StoreHandle<KeyValueStore<String, i64>>,
+///     key: &String,
+///     cx: &mut Context<'_, String, i64>,
+/// ) -> Result<bool, StoreError> {
+///     Ok(cx.store(seen).get(key)?.is_some())
+/// }
+/// # let _ = is_known;
+/// ```
 pub struct StoreHandle<S> {
     index: u32,
     store: PhantomData<fn() -> S>,

@@ -20,6 +20,22 @@ use crate::record::RecordRun;
 use crate::time::Timestamp;
 
 /// A store of one value a key. Reads see every change at once; the engine and the changelog see them at commit.
+///
+/// ```
+/// use candlewick::{Entry, Timestamp};
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
+/// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+/// let (ada, grace) = ("ada".to_owned(), "grace".to_owned());
+/// store.put(ada.clone(), 10, Timestamp(1))?;
+/// store.put(grace.clone(), 5, Timestamp(2))?;
+/// assert_eq!(store.get(&ada)?, Some(&Entry::new(10, Timestamp(1))));
+/// assert_eq!(store.delete(&grace, Timestamp(3))?, Some(Entry::new(5, Timestamp(2))));
+/// assert_eq!(store.get(&grace)?, None);
+/// # Ok(())
+/// # }).expect("in memory");
+/// ```
 pub struct KeyValueStore<K, V> {
     cache: Cache<K, V>,
     codec: Codec<K, V>,
@@ -207,6 +223,24 @@ where
 
     /// As [`range`](Self::range), against the order of the keys' bytes.
     ///
+    /// ```
+    /// use std::ops::Bound;
+    /// use candlewick::Timestamp;
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// for (n, word) in (0..).zip(["ant", "bee", "cat", "dog"]) {
+    ///     store.put(word.to_owned(), n, Timestamp(n))?;
+    /// }
+    /// let mut found = Vec::new();
+    /// store.range_reverse(Bound::Unbounded, Bound::Excluded(&"cat".to_owned()), &mut found)?;
+    /// let words: Vec<&str> = found.iter().map(|(word, _)| word.as_str()).collect();
+    /// assert_eq!(words, ["bee", "ant"]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// As [`range`](Self::range).
     pub fn range_reverse(
@@ -219,6 +253,23 @@ where
     }
 
     /// Appends all entries to `out`, in the order of the keys' bytes.
+    ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// for (n, word) in (0..).zip(["cat", "ant", "bee"]) {
+    ///     store.put(word.to_owned(), n, Timestamp(n))?;
+    /// }
+    /// let (mut found, mut last_first) = (Vec::new(), Vec::new());
+    /// store.all(&mut found)?;
+    /// store.all_reverse(&mut last_first)?;
+    /// assert_eq!((found[0].0.as_str(), last_first[0].0.as_str()), ("ant", "cat"));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// As [`range`](Self::range).
@@ -235,6 +286,22 @@ where
     }
 
     /// Appends the entries whose key's bytes begin with `prefix` to `out`, in the order of the keys' bytes.
+    ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// for (n, symbol) in (0..).zip(["BTC-EUR", "BTC-USD", "ETH-USD"]) {
+    ///     store.put(symbol.to_owned(), n, Timestamp(n))?;
+    /// }
+    /// let mut found = Vec::new();
+    /// store.prefix(b"BTC-", &mut found)?;
+    /// assert_eq!(found.len(), 2);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// As [`range`](Self::range).
@@ -294,6 +361,23 @@ where
 
     /// Appends what changed since the last call to `out`, one change a key, in the order in which the keys first changed.
     /// The values stay cached; their bytes wait for the changelog and the commit.
+    ///
+    /// ```
+    /// use candlewick::{Dirty, Entry, Timestamp};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// let key = "ada".to_owned();
+    /// store.put(key.clone(), 10, Timestamp(1))?;
+    /// store.put(key.clone(), 7, Timestamp(2))?;
+    /// let mut changes = Vec::new();
+    /// store.take_dirty(&mut changes)?;
+    /// let now = Timestamp(2);
+    /// assert_eq!(changes, [Dirty { key, old: None, new: Some(Entry::new(7, now)), timestamp: now }]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When a key or value cannot be written.

@@ -11,6 +11,14 @@ use super::versioned::VersionedStore;
 use super::window::WindowStore;
 
 /// A store that can be queried from outside: of one value a key, of windows, of sessions or of versions.
+///
+/// ```
+/// use candlewick::{KeyValueStore, QueryError, QueryableStore, StreamsHandle};
+/// fn is_there<S: QueryableStore>(streams: &StreamsHandle, name: &str) -> bool {
+///     !matches!(streams.store::<S>(name), Err(QueryError::UnknownStore { .. }))
+/// }
+/// let _ = is_there::<KeyValueStore<String, i64>>;
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no store that can be queried",
     label = "the store's type is needed here",

@@ -82,6 +82,42 @@ struct Row<K, C> {
 }
 
 /// Held-back records, at most one a key. A record for a key already there takes the place and keeps the buffer time.
+///
+/// ```
+/// use candlewick::{Buffered, Headers, RecordMetadata, SuppressBuffer, Timestamp, TopicPartition};
+/// # use candlewick::*;
+/// # type Change = (Option<i64>, Option<i64>);
+/// # struct Parts;
+/// # impl Parts { fn write(value: Option<i64>, out: &mut Vec<u8>) -> Result<bool, SerdeError> { value.map_or(Ok(false), |value| I64Serde.serialize("", &value, out).map(|()| true)) } }
+/// # impl ChangeSerde<Change> for Parts {
+/// #     fn serialize_old(&self, _: &str, change: &Change, out: &mut Vec<u8>) -> Result<bool, SerdeError> { Self::write(change.0, out) }
+/// #     fn serialize_new(&self, _: &str, change: &Change, out: &mut Vec<u8>) -> Result<bool, SerdeError> { Self::write(change.1, out) }
+/// #     fn deserialize(&self, _: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> Result<Change, SerdeError> {
+/// #         let read = |bytes: Option<&[u8]>| bytes.map(|bytes| I64Serde.deserialize("", bytes)).transpose();
+/// #         Ok((read(old)?, read(new)?))
+/// #     }
+/// # }
+/// # struct Idle;
+/// # impl Processor<String, i64, String, i64> for Idle { fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> { Ok(()) } }
+/// # let builder = StreamsBuilder::new();
+/// # builder.add_store(Stores::suppress::<String, Change>("s", StringSerde, Parts));
+/// # builder.stream("in", Consumed::<String, i64>::default()).process::<String, i64, _>(&["s"], |_| Idle);
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # driver.with_store("s", |buffer: &mut SuppressBuffer<String, Change>| -> Result<(), StoreError> {
+/// for (key, change, time) in [("b", (None, Some(1)), 1), ("a", (None, Some(2)), 2), ("b", (Some(1), Some(3)), 3)] {
+///     let metadata = RecordMetadata { source: TopicPartition::new("in", 0), offset: time };
+///     let timestamp = Timestamp(time);
+///     let record = Buffered { change, timestamp, headers: Headers::default(), metadata };
+///     buffer.put(timestamp, key.to_owned(), record)?;
+/// }
+/// assert_eq!((buffer.len()?, buffer.min_time()?), (2, Some(Timestamp(1))));
+/// let mut out = Vec::new();
+/// buffer.evict_while(|stats| stats.len > 1, &mut out)?;
+/// // The newer change of b has the place of the older one.
+/// assert_eq!((out[0].key.as_str(), out[0].record.change), ("b", (Some(1), Some(3))));
+/// # Ok(())
+/// # }).expect("in memory");
+/// ```
 pub struct SuppressBuffer<K, C> {
     key_serde: Arc<dyn Serde<K>>,
     change_serde: Arc<dyn ChangeSerde<C>>,

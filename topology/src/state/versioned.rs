@@ -21,6 +21,20 @@ const OBSERVED: &str = "observed";
 pub(super) const SUFFIX_BYTES: usize = 8;
 
 /// What became of a version that was put.
+///
+/// ```
+/// use candlewick::{Put, Timestamp};
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s").versioned(std::time::Duration::from_millis(100)));
+/// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut VersionedStore<String, i64>| -> Result<(), StoreError> {
+/// // Versions are kept for 100 ms.
+/// let key = "BTC".to_owned();
+/// store.put(&key, Some(100), Timestamp(500))?;
+/// assert_eq!(store.put(&key, Some(90), Timestamp(300))?, Put::TooLate);
+/// # Ok(())
+/// # }).expect("in memory");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Put {
     /// It is the key's latest version.
@@ -40,6 +54,24 @@ struct Unlogged {
 
 /// A store of all versions of each key's value that are younger than its history, by the store's own time: the greatest
 /// time it was given. Each version goes to the changelog, in the order in which they came.
+///
+/// ```
+/// use candlewick::{Put, Timestamp};
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s").versioned(std::time::Duration::from_millis(100)));
+/// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut VersionedStore<String, i64>| -> Result<(), StoreError> {
+/// // Versions are kept for 100 ms.
+/// let key = "BTC".to_owned();
+/// assert_eq!(store.put(&key, Some(100), Timestamp(10))?, Put::Latest);
+/// assert_eq!(store.put(&key, Some(130), Timestamp(30))?, Put::Latest);
+/// // One that comes late holds until the next one begins.
+/// assert_eq!(store.put(&key, Some(120), Timestamp(20))?, Put::Until(Timestamp(30)));
+/// assert_eq!(store.get_as_of(&key, Timestamp(25))?.map(|entry| entry.value), Some(120));
+/// assert_eq!(store.get(&key)?.map(|entry| entry.value), Some(130));
+/// # Ok(())
+/// # }).expect("in memory");
+/// ```
 pub struct VersionedStore<K, V> {
     codec: Codec<K, V>,
     layer: Layer,
@@ -236,6 +268,24 @@ where
 
     /// Appends the versions of a key that hold anywhere in `from..=to` to `out`, the oldest first: since when each holds,
     /// and its value, `None` where it was deleted.
+    ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s").versioned(std::time::Duration::from_millis(100)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut VersionedStore<String, i64>| -> Result<(), StoreError> {
+    /// let key = "BTC".to_owned();
+    /// store.put(&key, Some(100), Timestamp(10))?;
+    /// store.put(&key, Some(120), Timestamp(20))?;
+    /// store.put(&key, None, Timestamp(30))?;
+    /// let mut found = Vec::new();
+    /// store.versions(&key, Timestamp(15), Timestamp(30), &mut found)?;
+    /// // The first one began before 15 and still held then.
+    /// assert_eq!(found, [(Timestamp(10), Some(100)), (Timestamp(20), Some(120)), (Timestamp(30), None)]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// As [`get`](Self::get).

@@ -16,6 +16,17 @@ use crate::time::Timestamp;
 const COMMIT_RECORDS: usize = 4_096;
 
 /// A record that came out.
+///
+/// ```
+/// use candlewick::{BacktestOutput, Serde, I64Serde, Timestamp};
+/// /// A number that came out.
+/// fn number(output: &BacktestOutput<'_>) -> Option<i64> {
+///     I64Serde.deserialize(output.topic, output.value?).ok()
+/// }
+/// let seven = 7_i64.to_be_bytes();
+/// let output = BacktestOutput { topic: "sums", key: None, value: Some(&seven), timestamp: Timestamp(0) };
+/// assert_eq!(number(&output), Some(7));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BacktestOutput<'a> {
     /// The topic it was written to.
@@ -105,6 +116,29 @@ impl Backtest {
 
     /// Processes what waits, commits, and hands over what comes out, in order.
     ///
+    /// ```
+    /// use candlewick::{Backtest, Consumed, DriverOptions, Grouped, Materialized, Produced, StreamsBuilder, Timestamp};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("words", Consumed::<String, String>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .count(Materialized::named("counts"))
+    ///     .to_stream()
+    ///     .map_values(|count| count.unwrap_or(0))
+    ///     .to("out", Produced::default());
+    /// let topology = builder.build().expect("valid");
+    /// let mut backtest = Backtest::new(&topology, &DriverOptions::default()).expect("started");
+    /// let mut counts = Vec::new();
+    /// for time in 0..10_000 {
+    ///     let is_due = backtest.pipe("words", Some(b"k"), Some(b"word"), Timestamp(time)).expect("a source topic");
+    ///     if is_due {
+    ///         backtest.drain(|output| counts.push(output.value.map(<[u8]>::to_vec))).expect("processed");
+    ///     }
+    /// }
+    /// backtest.finish(Timestamp(10_000), |output| counts.push(output.value.map(<[u8]>::to_vec))).expect("processed");
+    /// assert_eq!(counts.last(), Some(&Some(10_000_i64.to_be_bytes().to_vec())));
+    /// ```
+    ///
     /// # Errors
     /// When a record fails and its handler does not skip it.
     pub fn drain(&mut self, mut output: impl FnMut(BacktestOutput<'_>)) -> Result<(), TaskFault> {
@@ -139,6 +173,19 @@ impl Backtest {
     }
 
     /// How many records were left out for this reason.
+    ///
+    /// ```
+    /// use candlewick::{Backtest, Consumed, DriverOptions, DropReason, Grouped, Materialized, StreamsBuilder};
+    /// # use candlewick::Timestamp;
+    /// let builder = StreamsBuilder::new();
+    /// let words = builder.stream("words", Consumed::<Option<String>, String>::default());
+    /// words.group_by_key(Grouped::default()).count(Materialized::named("counts"));
+    /// let topology = builder.build().expect("valid");
+    /// let mut backtest = Backtest::new(&topology, &DriverOptions::default()).expect("started");
+    /// backtest.pipe("words", None, Some(b"word"), Timestamp(0)).expect("a source topic");
+    /// backtest.drain(|_| ()).expect("processed");
+    /// assert_eq!(backtest.dropped(DropReason::NullKey), 1);
+    /// ```
     #[must_use]
     pub fn dropped(&self, reason: crate::processor::DropReason) -> u64 {
         self.task.env.dropped().filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()

@@ -73,6 +73,18 @@ struct Driven {
 }
 
 /// How a driver runs a topology.
+///
+/// ```
+/// use candlewick::{DriverOptions, Timestamp};
+/// let options = DriverOptions {
+///     application_id: "counter".to_owned(),
+///     partitions: 3,
+///     wall_clock: Timestamp(1_700_000_000_000),
+///     ..DriverOptions::default()
+/// };
+/// // Every update is forwarded at once, and stores are kept in memory.
+/// assert_eq!((options.cache_bytes_max, options.state_dir), (0, None));
+/// ```
 pub struct DriverOptions {
     /// The application's id, with which the names of its own topics begin.
     pub application_id: String,
@@ -230,6 +242,35 @@ impl TopologyTestDriver {
 
     /// Moves the virtual wall clock forward and fires what is due.
     ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use candlewick::{Context, ProcessError, Processor, Punctuation, PunctuationType, Record};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    ///
+    /// /// Says every second that it lives.
+    /// struct Heartbeat;
+    ///
+    /// impl Processor<String, i64, String, i64> for Heartbeat {
+    ///     fn init(&mut self, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         cx.schedule(Duration::from_secs(1), PunctuationType::WallClockTime);
+    ///         Ok(())
+    ///     }
+    /// #     fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> { Ok(()) }
+    ///
+    ///     fn punctuate(&mut self, due: Punctuation, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         cx.forward(Record::new("alive".to_owned(), due.timestamp.as_millis(), due.timestamp))
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).process::<String, i64, _>(&[], |_| Heartbeat).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// driver.advance_wall_clock(Duration::from_secs(1)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// assert_eq!(values, [1_000]);
+    /// ```
+    ///
     /// # Errors
     /// When a punctuator or what it forwards to fails.
     pub fn advance_wall_clock(&self, by: Duration) -> Result<(), TaskFault> {
@@ -245,6 +286,23 @@ impl TopologyTestDriver {
     }
 
     /// Runs `look` on a store of the task of this partition, or on a global one.
+    ///
+    /// ```
+    /// use candlewick::{DriverOptions, KeyValueStore, TopologyTestDriver, partition_for_key};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # let topology = builder.build().expect("valid");
+    /// let options = DriverOptions { partitions: 3, ..DriverOptions::default() };
+    /// let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// let partition = partition_for_key(b"k", 3);
+    /// # driver.with_store_of(partition, "numbers", |numbers: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// assert_eq!(numbers.get(&"k".to_owned())?.map(|entry| entry.value), Some(7));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Panics
     /// When there is no such partition, or no store of this name and type.
@@ -269,6 +327,25 @@ impl TopologyTestDriver {
     /// Ends every task as a crash would, and starts others from what was committed: offsets, and the changelogs or, with a
     /// [`state_dir`](DriverOptions::state_dir), the stores on disk. `topology` and `options` are those the driver was made
     /// with. What was dropped before is no longer counted, and punctuators begin anew.
+    ///
+    /// ```
+    /// use candlewick::{DriverOptions, TopologyTestDriver};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let counts = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).count(Materialized::named("counts"));
+    /// # counts.to_stream().map_values(|count| count.unwrap_or(0)).to("out", Produced::default());
+    /// # let topology = builder.build().expect("valid");
+    /// let options = DriverOptions::default();
+    /// let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// driver.restart(&topology, &options).expect("its state is restored");
+    /// # input.pipe("k".to_string(), 3, Timestamp(3)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Counts of two records before, and of one behind it:
+    /// assert_eq!(values, [1, 2, 3]);
+    /// ```
     ///
     /// # Errors
     /// When a store cannot be read or a processor's `init` fails.

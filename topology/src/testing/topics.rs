@@ -11,6 +11,20 @@ use crate::serde::{Serde, read};
 use crate::time::Timestamp;
 
 /// Pipes typed records into a topic of a driver.
+///
+/// ```
+/// use candlewick::{I64Serde, Nullable, StringSerde, Timestamp};
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers")).to_stream().to("out", Produced::with(StringSerde, Nullable(I64Serde)));
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// let input = driver.input_topic("in", StringSerde, Nullable(I64Serde));
+/// input.pipe("a".to_owned(), Some(1), Timestamp(0)).expect("processed");
+/// // A null value: a tombstone.
+/// input.pipe("a".to_owned(), None, Timestamp(1)).expect("processed");
+/// # let out = driver.output_topic::<String, Option<i64>>("out", StringSerde, Nullable(I64Serde)).read_all();
+/// assert_eq!(out[1], ("a".to_owned(), None, Timestamp(1)));
+/// ```
 pub struct TestInputTopic<K, V> {
     driver: Rc<RefCell<Inner>>,
     topic: Arc<str>,
@@ -19,6 +33,21 @@ pub struct TestInputTopic<K, V> {
 }
 
 /// Reads typed records out of a topic of a driver.
+///
+/// ```
+/// use candlewick::{I64Serde, StringSerde, Timestamp};
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [1, 2, 3] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// let out = driver.output_topic("out", StringSerde, I64Serde);
+/// // Of 1, 2 and 3, each at its own time:
+/// assert_eq!(out.read_value(), Some(1));
+/// assert_eq!(out.read_all(), [("k".to_owned(), 2, Timestamp(2)), ("k".to_owned(), 3, Timestamp(3))]);
+/// assert!(out.is_empty());
+/// ```
 pub struct TestOutputTopic<K, V> {
     driver: Rc<RefCell<Inner>>,
     topic: Arc<str>,
@@ -48,6 +77,20 @@ impl<K: 'static, V: 'static> TestInputTopic<K, V> {
     }
 
     /// Pipes a record with headers.
+    ///
+    /// ```
+    /// use candlewick::{I64Serde, Record, StringSerde, Timestamp};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).map_values(|n| n * 10).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// let mut record = Record::new("k".to_owned(), 7, Timestamp(0));
+    /// record.headers.push("trace", Some(b"1".as_slice().into()));
+    /// driver.input_topic("in", StringSerde, I64Serde).pipe_record(record).expect("processed");
+    /// // Headers go along.
+    /// let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_record().expect("one came out");
+    /// assert_eq!((out.value, out.headers.iter().count()), (70, 1));
+    /// ```
     ///
     /// # Errors
     /// When the task fails.

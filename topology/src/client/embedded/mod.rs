@@ -70,6 +70,18 @@ impl EmbeddedLog {
     }
 
     /// A log in memory with settings of its own: another clock, say.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use candlewick::client::{EmbeddedLog, EmbeddedSettings};
+    /// use candlewick::{ManualClock, Timestamp};
+    /// // Sessions and retention by a clock that a test moves.
+    /// let clock = Arc::new(ManualClock::at(Timestamp(0)));
+    /// let settings = EmbeddedSettings { clock: Arc::clone(&clock) as _, ..EmbeddedSettings::default() };
+    /// let log = EmbeddedLog::in_memory_with(settings);
+    /// clock.advance_millis(60_000);
+    /// log.look_after().expect("in memory");
+    /// ```
     #[must_use]
     pub fn in_memory_with(settings: EmbeddedSettings) -> Arc<Self> {
         Self::over(Inner::in_memory(settings))
@@ -77,6 +89,22 @@ impl EmbeddedLog {
 
     /// Opens the log in the folder `path`, or makes one there. Transactions left open by the process before are ended:
     /// committed when that had been decided, else aborted. An unfinished write at the end of a file is cut off.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use candlewick::client::{ClientError, EmbeddedLog, EmbeddedSettings, Log, NewTopic};
+    /// # fn main() -> Result<(), ClientError> {
+    /// let folder = tempfile::tempdir().expect("a temporary folder");
+    /// let log = EmbeddedLog::open(folder.path(), EmbeddedSettings::default())?;
+    /// let topic = NewTopic { name: "trades".into(), partitions: 3, replication: -1, config: Default::default() };
+    /// log.admin()?.create(&[topic], Duration::ZERO)?;
+    /// log.sync()?;
+    /// drop(log);
+    /// let again = EmbeddedLog::open(folder.path(), EmbeddedSettings::default())?;
+    /// assert_eq!(again.admin()?.topics(Duration::ZERO)?, ["trades"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ClientError::Io`] when the folder is open in another process, or damaged, or cannot be written.

@@ -42,6 +42,12 @@ pub struct KafkaSettings {
 
 impl KafkaSettings {
     /// The defaults for this address.
+    ///
+    /// ```
+    /// use candlewick::client::kafka::KafkaSettings;
+    /// let settings = KafkaSettings::new("localhost:9092", "candles");
+    /// assert_eq!(settings.bootstrap, "localhost:9092");
+    /// ```
     #[must_use]
     pub fn new(bootstrap: impl Into<String>, client_id: impl Into<String>) -> Self {
         Self {

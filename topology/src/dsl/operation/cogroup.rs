@@ -139,6 +139,29 @@ impl<'b, K: StoreKey, V: Data> KGroupedStream<'b, K, V> {
 
 impl<'b, K: StoreKey, A: Data> CogroupedKStream<'b, K, A> {
     /// Adds a grouped stream; `add` says how its records change the aggregate.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// let words = builder.stream("words", Consumed::<String, String>::default()).group_by_key(Grouped::default());
+    /// numbers
+    ///     .cogroup(|_, n, sum: &mut i64| *sum += n)
+    ///     .cogroup(words, |_, word, sum| *sum += word.len() as i64)
+    ///     .aggregate(|| 0, Materialized::named("sums"))
+    ///     .to_stream()
+    ///     .map_values(|sum| sum.unwrap_or(0))
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [10] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # driver.input_topic("words", StringSerde, StringSerde).pipe("k".to_string(), "four".to_string(), Timestamp(11)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 10 and a word of four letters:
+    /// assert_eq!(values, [10, 14]);
+    /// ```
     #[must_use]
     pub fn cogroup<V: Data>(
         mut self,
@@ -156,6 +179,27 @@ impl<'b, K: StoreKey, A: Data> CogroupedKStream<'b, K, A> {
     }
 
     /// Keeps the aggregate of each key: `initialize` makes the first one.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .cogroup(|_, n, product: &mut i64| *product *= n)
+    ///     .aggregate(|| 1, Materialized::named("products"))
+    ///     .to_stream()
+    ///     .map_values(|product| product.unwrap_or(1))
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [2, 3, 4] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 2, 3 and 4:
+    /// assert_eq!(values, [2, 6, 24]);
+    /// ```
     pub fn aggregate(
         self,
         initialize: impl Fn() -> A + Send + Sync + 'static,
@@ -167,6 +211,29 @@ impl<'b, K: StoreKey, A: Data> CogroupedKStream<'b, K, A> {
 
 impl<'b, K: StoreKey, A: Data> WindowedCogroupedKStream<'b, K, A, TimeWindows> {
     /// Keeps the aggregate of each key and window: `initialize` makes the first one.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder, TimeWindows};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .cogroup(|_, n, most: &mut i64| *most = n.max(most).to_owned())
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_millis(10)))
+    ///     .aggregate(|| 0, Materialized::named("most"))
+    ///     .to_stream()
+    ///     .map(|window, most| (format!("from {}", window.window.start), most.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [3, 7, 12] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+    /// // Of 3, 7 and 12, each at its own time:
+    /// assert_eq!(out, [("from 0", 3), ("from 0", 7), ("from 10", 12)]);
+    /// ```
     pub fn aggregate(
         self,
         initialize: impl Fn() -> A + Send + Sync + 'static,
@@ -179,6 +246,29 @@ impl<'b, K: StoreKey, A: Data> WindowedCogroupedKStream<'b, K, A, TimeWindows> {
 
 impl<'b, K: StoreKey, A: Data> WindowedCogroupedKStream<'b, K, A, SlidingWindows> {
     /// Keeps the aggregate of each key and window: `initialize` makes the first one.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, SlidingWindows, StreamsBuilder};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .cogroup(|_, _, count: &mut i64| *count += 1)
+    ///     .windowed_by(SlidingWindows::of_time_difference_with_no_grace(Duration::from_millis(10)))
+    ///     .aggregate(|| 0, Materialized::named("counts"))
+    ///     .to_stream()
+    ///     .map(|window, count| (format!("{} to {}", window.window.start, window.window.end), count.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [20, 40] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+    /// // Of records at 20 and 40, too far apart for one window:
+    /// assert_eq!(out, [("10 to 20", 1), ("30 to 40", 1)]);
+    /// ```
     pub fn aggregate(
         self,
         initialize: impl Fn() -> A + Send + Sync + 'static,
@@ -191,6 +281,30 @@ impl<'b, K: StoreKey, A: Data> WindowedCogroupedKStream<'b, K, A, SlidingWindows
 
 impl<'b, K: StoreKey, A: Data> WindowedCogroupedKStream<'b, K, A, SessionWindows> {
     /// Keeps the aggregate of each key and session: `initialize` makes the first one, `merge` one of two sessions'.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, SessionWindows, StreamsBuilder};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .cogroup(|_, _, count: &mut i64| *count += 1)
+    ///     .windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(Duration::from_millis(10)))
+    ///     .aggregate(|| 0, |_, one, other| one + other, Materialized::named("visits"))
+    ///     .to_stream()
+    ///     .filter(|_, count| count.is_some())
+    ///     .map(|visit, count| (format!("{} to {}", visit.window.start, visit.window.end), count.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [20, 25, 40] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+    /// // Of records at 20, 25 and 40: the second one makes the first session longer.
+    /// assert_eq!(out, [("20 to 20", 1), ("20 to 25", 2), ("40 to 40", 1)]);
+    /// ```
     pub fn aggregate(
         self,
         initialize: impl Fn() -> A + Send + Sync + 'static,

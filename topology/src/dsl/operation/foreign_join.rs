@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::foreign_nodes::{Answering, Keeping, Matching, Resolving, Subscribing};
 use super::table_source;
-use crate::dsl::options::{Consumed, SharedSerde, TableJoined};
+use crate::dsl::join_options::TableJoined;
+use crate::dsl::options::{Consumed, SharedSerde};
 use crate::dsl::sink::{Partitioning, Sinking};
 use crate::dsl::subscription::{Answer, AnswerSerde, CombinedSerde, Subscription, SubscriptionSerde};
 use crate::dsl::{Change, Data, FailOnInvalidTimestamp, KTable, Materialized, StoreKey, StreamsBuilder};
@@ -49,6 +50,33 @@ impl<'b, K: StoreKey, L: Data> KTable<'b, K, L> {
     }
 
     /// As [`join_foreign`](Self::join_foreign), but rows without a row of `other` are joined with `None`.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, Produced, StreamsBuilder, TableJoined};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// let orders = builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("orders"));
+    /// let rates = builder.table("rates", Consumed::<i64, Option<i64>>::default(), Materialized::named("rates"));
+    /// orders
+    ///     .left_join_foreign(
+    ///         rates,
+    ///         |_, order| Some(order % 10),
+    ///         |_, order, rate| order * rate.unwrap_or(&1),
+    ///         TableJoined::named("rates-of-orders"),
+    ///         Materialized::named("rated-orders"),
+    ///     )
+    ///     .to_stream()
+    ///     .map_values(|order| order.unwrap_or(0))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [12] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # driver.input_topic("rates", I64Serde, I64Serde).pipe(2, 100, Timestamp(20)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // An order of 12, then a rate of 2:
+    /// assert_eq!(values, [12, 1_200]);
+    /// ```
     pub fn left_join_foreign<F: StoreKey, R: Data, O: Data>(
         self,
         other: KTable<'b, F, R>,

@@ -43,6 +43,26 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
 
     /// As [`join_global`](Self::join_global), but records without a match, or without a key to look up, are joined with
     /// `None`.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Joined, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// let rates = Consumed::<i64, Option<i64>>::default();
+    /// let rates = builder.global_table("rates", rates, Materialized::named("rates"));
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .left_join_global(rates, |_, n| Some(n % 10), |_, n, rate| n * rate.unwrap_or(&1), Joined::default())
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.input_topic("rates", I64Serde, I64Serde).pipe(2, 100, Timestamp(0)).expect("processed");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [11, 12] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // There is a rate of 2 and none of 1:
+    /// assert_eq!(values, [11, 1_200]);
+    /// ```
     pub fn left_join_global<G: StoreKey, T: Data, O: Data>(
         self,
         table: GlobalKTable<'b, G, T>,

@@ -8,6 +8,20 @@ use crate::processor::{FixedKey, FixedKeyProcessor, Processor, Typed};
 use crate::state::StoreHandle;
 
 /// What a supplier is given when it makes a processor: handles of the stores it was connected to.
+///
+/// ```
+/// use candlewick::{KeyValueStore, ProcessorStores, StoreHandle};
+///
+/// struct Seen {
+///     counts: StoreHandle<KeyValueStore<String, i64>>,
+/// }
+///
+/// /// A supplier, for `stream.process(&["counts"], seen)`.
+/// fn seen(stores: &ProcessorStores<'_>) -> Seen {
+///     Seen { counts: stores.get("counts") }
+/// }
+/// # let _ = seen;
+/// ```
 pub struct ProcessorStores<'a> {
     wiring: &'a crate::plan::Wiring<'a>,
 }
@@ -20,6 +34,15 @@ impl<'a> ProcessorStores<'a> {
 
 impl ProcessorStores<'_> {
     /// The handle of a connected store. `S` must be the type it was built with.
+    ///
+    /// ```
+    /// use candlewick::{KeyValueStore, ProcessorStores, StoreHandle};
+    /// // Where no field tells the type, name it.
+    /// fn counts(stores: &ProcessorStores<'_>) -> StoreHandle<KeyValueStore<String, i64>> {
+    ///     stores.get::<KeyValueStore<String, i64>>("counts")
+    /// }
+    /// # let _ = counts;
+    /// ```
     ///
     /// # Panics
     /// When the processor was not connected to a store of this name.
@@ -86,6 +109,40 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     }
 
     /// Runs a processor that keeps every record's key, which its type enforces, so that no repartition is needed below it.
+    ///
+    /// ```
+    /// use candlewick::{
+    ///     Consumed, FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, ProcessError, Produced, StreamsBuilder,
+    /// };
+    /// # use candlewick::*;
+    ///
+    /// /// The sum of the numbers so far.
+    /// struct Sum(i64);
+    ///
+    /// impl FixedKeyProcessor<String, i64, i64> for Sum {
+    ///     fn process(
+    ///         &mut self,
+    ///         record: FixedKeyRecord<String, i64>,
+    ///         cx: &mut FixedKeyContext<'_, '_, String, i64>,
+    ///     ) -> Result<(), ProcessError> {
+    ///         self.0 += record.value;
+    ///         cx.forward(record.with_value(self.0))
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .process_values(&[], |_| Sum(0))
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2, 3] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 1, 2 and 3:
+    /// assert_eq!(values, [1, 3, 6]);
+    /// ```
     pub fn process_values<V2: Data, P: FixedKeyProcessor<K, V, V2>>(
         self,
         stores: &[&str],

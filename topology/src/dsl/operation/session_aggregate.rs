@@ -83,6 +83,29 @@ impl<'b, K: StoreKey, V: Data> SessionWindowedKStream<'b, K, V> {
     }
 
     /// Keeps one value per key and session; sessions that become one are reduced too.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, SessionWindows, StreamsBuilder};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(Duration::from_millis(10)))
+    ///     .emit_on_window_close()
+    ///     .reduce(|one, other| one.max(other).to_owned(), Materialized::named("most"))
+    ///     .to_stream()
+    ///     .map(|visit, most| (format!("{} to {}", visit.window.start, visit.window.end), most.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [20, 25, 40] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+    /// // Of 20, 25 and 40, each at its own time: the last session is not over.
+    /// assert_eq!(out, [("20 to 25", 25)]);
+    /// ```
     pub fn reduce(
         self,
         reducer: impl Fn(&V, &V) -> V + Send + Sync + 'static,

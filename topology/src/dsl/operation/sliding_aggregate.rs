@@ -22,6 +22,28 @@ use crate::time::{Timestamp, duration};
 impl<'b, K: StoreKey, V: Data> SlidingWindowedKStream<'b, K, V> {
     /// Keeps an aggregate per key and window; see
     /// [`KGroupedStream::aggregate`](crate::KGroupedStream::aggregate). Null keys and null values are dropped.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, SlidingWindows, StreamsBuilder};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .windowed_by(SlidingWindows::of_time_difference_with_no_grace(Duration::from_millis(10)))
+    ///     .aggregate(|| 0, |_, n, sum: &mut i64| *sum += n, Materialized::named("sums"))
+    ///     .to_stream()
+    ///     .map(|window, sum| (format!("{} to {}", window.window.start, window.window.end), sum.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [20, 25] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+    /// // Of 20 and 25, each at its own time: alone, behind the first one, and together.
+    /// assert_eq!(out, [("10 to 20", 20), ("21 to 31", 25), ("15 to 25", 45)]);
+    /// ```
     pub fn aggregate<A: Data>(
         self,
         initialize: impl Fn() -> A + Send + Sync + 'static,
@@ -64,6 +86,19 @@ impl<'b, K: StoreKey, V: Data> SlidingWindowedKStream<'b, K, V> {
     }
 
     /// Keeps one value per key and window.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, SlidingWindows, StreamsBuilder, Windowed, KTable};
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// let highest: KTable<'_, Windowed<String>, i64> = builder
+    ///     .stream("prices", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .windowed_by(SlidingWindows::of_time_difference_with_no_grace(Duration::from_secs(60)))
+    ///     .reduce(|one, other| one.max(other).to_owned(), Materialized::named("highest"));
+    /// # let _ = highest;
+    /// # builder.build().expect("valid");
+    /// ```
     pub fn reduce(
         self,
         reducer: impl Fn(&V, &V) -> V + Send + Sync + 'static,

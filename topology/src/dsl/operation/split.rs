@@ -13,6 +13,24 @@ use crate::record::Record;
 type Predicate<K, V> = Arc<dyn Fn(&K, &V) -> bool + Send + Sync>;
 
 /// A stream that is being split; `branch` adds a way out, `default_branch` or `no_default_branch` ends it.
+///
+/// ```
+/// use candlewick::{Consumed, Produced, StreamsBuilder};
+/// # use candlewick::*;
+/// let builder = StreamsBuilder::new();
+/// let mut split = builder.stream("in", Consumed::<String, i64>::default()).split("by-digit");
+/// for digit in 0..3 {
+///     split = split.branch(&digit.to_string(), move |_, n| n % 10 == digit);
+/// }
+/// split.no_default_branch().get("2").to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [1, 2, 12, 5] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+/// // Of 1, 2, 12 and 5:
+/// assert_eq!(values, [2, 12]);
+/// ```
 #[must_use = "a split without branches loses every record"]
 pub struct SplitStream<'b, K, V> {
     stream: KStream<'b, K, V>,
@@ -23,6 +41,23 @@ pub struct SplitStream<'b, K, V> {
 }
 
 /// The branches of a split, by name.
+///
+/// ```
+/// use candlewick::{Consumed, Produced, StreamsBuilder};
+/// # use candlewick::*;
+/// let builder = StreamsBuilder::new();
+/// let numbers = builder.stream("in", Consumed::<String, i64>::default());
+/// let branches = numbers.split("by-sign").branch("negative", |_, n| *n < 0).default_branch("rest");
+/// let positive = branches.get("negative").map_values(|n| -n);
+/// positive.merge(branches.get("rest")).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for (key, value, time) in [("k", -3, 0), ("k", 4, 1)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+/// // Of -3 and 4:
+/// assert_eq!(values, [3, 4]);
+/// ```
 pub struct Branches<'b, K, V>(BTreeMap<String, KStream<'b, K, V>>);
 
 impl<'b, K, V> Branches<'b, K, V> {
@@ -102,6 +137,26 @@ impl<'b, K: Data, V: Data> SplitStream<'b, K, V> {
     }
 
     /// Ends the split with a branch for all other records.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Produced, StreamsBuilder};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .split("by-size")
+    ///     .branch("small", |_, n| *n < 10)
+    ///     .default_branch("large")
+    ///     .get("large")
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [5, 50] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 5 and 50:
+    /// assert_eq!(values, [50]);
+    /// ```
     pub fn default_branch(self, name: &str) -> Branches<'b, K, V> {
         self.branch(name, |_, _| true).no_default_branch()
     }

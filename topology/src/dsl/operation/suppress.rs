@@ -49,6 +49,26 @@ impl Suppressed {
     }
 
     /// Forwards a key's last change once stream time is `wait` behind the time of its first one.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, Produced, StreamsBuilder, Suppressed};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("numbers"))
+    ///     .suppress(Suppressed::until_time_limit("calm", Duration::from_millis(10)))
+    ///     .to_stream()
+    ///     .map_values(|n| n.unwrap_or(0))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 5, 11, 12] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 1, 5, 11 and 12, each at its own time: 11 comes ten milliseconds after 1.
+    /// assert_eq!(values, [11]);
+    /// ```
     pub fn until_time_limit(name: impl Into<Arc<str>>, wait: Duration) -> Self {
         Self::new(Some(name.into()), Until::TimeLimit(millis(wait)))
     }
@@ -61,6 +81,20 @@ impl Suppressed {
     }
 
     /// The most records to hold; beyond it the task fails, or emits early where that was chosen.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, Produced, StreamsBuilder, Suppressed};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("numbers"))
+    ///     .suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)).records_max(1));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// assert!(input.pipe("a".to_owned(), 1, Timestamp(1)).is_ok());
+    /// assert!(input.pipe("b".to_owned(), 2, Timestamp(2)).is_err());
+    /// ```
     #[must_use]
     pub fn records_max(mut self, records: usize) -> Self {
         self.records_max = Some(records);
@@ -76,6 +110,26 @@ impl Suppressed {
 
     /// Lets the oldest records go early when the buffer is full. Without effect until windows close: those results
     /// would not be final.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, Produced, StreamsBuilder, Suppressed};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("numbers"))
+    ///     .suppress(Suppressed::until_time_limit("calm", Duration::MAX).records_max(1).emit_early_when_full())
+    ///     .to_stream()
+    ///     .map_values(|n| n.unwrap_or(0))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (key, value, time) in [("a", 1, 1), ("a", 2, 2), ("b", 3, 3)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+    /// // There is room for a, but not for a and b:
+    /// assert_eq!(out, [("a", 2)]);
+    /// ```
     #[must_use]
     pub fn emit_early_when_full(mut self) -> Self {
         self.emit_early = true;
@@ -190,6 +244,20 @@ impl<'b, K: Windowable, V: Data> KTable<'b, K, V> {
 }
 
 /// Keys that `suppress` can hold: every key has a buffer time; that of a windowed one is its window's end.
+///
+/// ```
+/// use candlewick::{Timestamp, Window, Windowable, Windowed};
+///
+/// /// A key of your own, for `suppress`: it has no window.
+/// #[derive(Clone)]
+/// struct Symbol(String);
+///
+/// impl Windowable for Symbol {}
+///
+/// assert_eq!(Symbol("BTC".to_owned()).window_end(), None);
+/// let window = Window { start: Timestamp(0), end: Timestamp(10) };
+/// assert_eq!(Windowed { key: Symbol("BTC".to_owned()), window }.window_end(), Some(Timestamp(10)));
+/// ```
 pub trait Windowable: Data {
     /// The end of the key's window, if it has one.
     fn window_end(&self) -> Option<Timestamp> {

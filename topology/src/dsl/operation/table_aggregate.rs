@@ -64,6 +64,26 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
     }
 
     /// Counts the rows of each group.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, I64Serde, Materialized, Produced, StreamsBuilder, StringSerde};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("people"))
+    ///     .group_by(|_, city| (city.to_string(), 1), Grouped::with(StringSerde, I64Serde).named("by-city"))
+    ///     .count(Materialized::named("people-by-city"))
+    ///     .to_stream()
+    ///     .map_values(|count| count.unwrap_or(0))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (key, value, time) in [("ada", 1, 0), ("ada", 2, 1)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+    /// // Ada lives in city 1, and moves to city 2.
+    /// assert_eq!(out, [("1", 1), ("1", 0), ("2", 1)]);
+    /// ```
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, K, i64> {
         self.aggregate(|| 0, |_, _, count| *count += 1, |_, _, count| *count -= 1, materialized)
     }

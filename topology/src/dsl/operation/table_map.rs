@@ -83,6 +83,25 @@ impl<'b, K: StoreKey, V: Data> KTable<'b, K, V> {
     }
 
     /// As [`map_values`](Self::map_values), for a mapper that looks at the key too.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::*;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("numbers"))
+    ///     .map_values_with_key(|key, number| number * key.len() as i64)
+    ///     .to_stream()
+    ///     .map_values(|number| number.unwrap_or(0))
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (key, value, time) in [("a", 5, 0), ("abc", 5, 1)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // a is 5, and so is abc:
+    /// assert_eq!(values, [5, 15]);
+    /// ```
     pub fn map_values_with_key<W: Data>(
         self,
         mapper: impl Fn(&K, V) -> W + Send + Sync + 'static,

@@ -17,6 +17,32 @@ use crate::state::{Entry, StoreHandle};
 use crate::time::Timestamp;
 
 /// What a table's transformer sees of its task.
+///
+/// ```
+/// use candlewick::{Consumed, KeyValueStore, Materialized, Produced, StreamsBuilder, TableContext};
+/// # use candlewick::*;
+/// let builder = StreamsBuilder::new();
+/// builder
+///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("numbers"))
+///     .transform_values(&["numbers"], |stores| {
+///         let numbers = stores.get::<KeyValueStore<String, i64>>("numbers");
+///         move |key: &String, number: Option<i64>, cx: &mut TableContext<'_>| {
+///             // The table above has the new value already.
+///             let kept = cx.store(numbers).get(key)?.map(|entry| entry.value);
+///             Ok((kept == number).then_some(cx.stream_time().as_millis()))
+///         }
+///     })
+///     .to_stream()
+///     .map_values(|time| time.unwrap_or(0))
+///     .to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # for n in [3, 7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+/// // Of 3 and 7, each at its own time:
+/// assert_eq!(values, [3, 7]);
+/// ```
 pub struct TableContext<'a> {
     env: &'a mut Env,
 }

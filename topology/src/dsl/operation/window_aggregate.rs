@@ -25,6 +25,28 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
     /// [`KGroupedStream::aggregate`](crate::KGroupedStream::aggregate). A record is dropped from the windows that
     /// closed before it came: those whose end plus grace stream time has reached. Null keys are dropped; null values
     /// are aggregated, as in Kafka Streams.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder, TimeWindows};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_millis(10)))
+    ///     .aggregate(|| 0, |_, n, most: &mut i64| *most = n.max(most).to_owned(), Materialized::named("most"))
+    ///     .to_stream()
+    ///     .map(|window, most| (format!("from {}", window.window.start), most.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [3, 7, 12, 8] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
+    /// // Of 3, 7, 12 and 8, each at its own time; the last one comes when its window has closed.
+    /// assert_eq!(out, [("from 0", 3), ("from 0", 7), ("from 10", 12)]);
+    /// ```
     pub fn aggregate<A: Data>(
         self,
         initialize: impl Fn() -> A + Send + Sync + 'static,
@@ -67,6 +89,28 @@ impl<'b, K: StoreKey, V: Data> TimeWindowedKStream<'b, K, V> {
     }
 
     /// Keeps one value per key and window.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Grouped, Materialized, Produced, StreamsBuilder, TimeWindows};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_millis(10)))
+    ///     .reduce(|one, other| one + other, Materialized::named("sums"))
+    ///     .to_stream()
+    ///     .map(|window, sum| (window.key, sum.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [3, 7, 12] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 3, 7 and 12, each at its own time:
+    /// assert_eq!(values, [3, 10, 12]);
+    /// ```
     pub fn reduce(
         self,
         reducer: impl Fn(&V, &V) -> V + Send + Sync + 'static,

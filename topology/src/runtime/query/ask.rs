@@ -64,6 +64,38 @@ impl<K> Keys<K> {
     }
 
     /// The keys whose bytes begin so.
+    ///
+    /// ```
+    /// use candlewick::{KeyValueStore, Keys};
+    /// # use candlewick::{*, client::*};
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+    /// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+    /// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+    /// # let mut producer = log.producer(&ProducerSettings::default())?;
+    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+    /// # for (key, n, time) in [("BTC-EUR", 1, 0), ("BTC-USD", 2, 1), ("ETH-USD", 3, 2)] {
+    /// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+    /// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+    /// # }
+    /// # producer.flush(Duration::from_secs(1))?;
+    /// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+    /// # let running = KafkaStreams::new(topology, config, log).start()?;
+    /// # let streams = running.handle();
+    /// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 3));
+    /// let numbers = streams.store::<KeyValueStore<String, i64>>("numbers")?.staleness_max(Duration::ZERO);
+    /// # let keys = |asked| Ok::<_, QueryError>(numbers.range(asked)?.rows.into_iter().map(|row| row.0).collect::<Vec<_>>());
+    /// assert_eq!(keys(Keys::prefix("BTC-"))?, ["BTC-EUR", "BTC-USD"]);
+    /// assert_eq!(keys(Keys::from("BTC-USD".to_owned()).reverse())?, ["ETH-USD", "BTC-USD"]);
+    /// assert_eq!(keys(Keys::to("BTC-EUR".to_owned()))?, ["BTC-EUR"]);
+    /// # running.stop(Duration::from_secs(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn prefix(bytes: impl Into<Vec<u8>>) -> Self {
         Self::new(Which::Prefix(bytes.into()))
     }
@@ -81,6 +113,39 @@ impl<K> Keys<K> {
     }
 
     /// Goes on behind a page: what is asked for stays the same otherwise.
+    ///
+    /// ```
+    /// use candlewick::{KeyValueStore, Keys};
+    /// # use candlewick::{*, client::*};
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+    /// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+    /// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+    /// # let mut producer = log.producer(&ProducerSettings::default())?;
+    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+    /// # for (key, n, time) in [("a", 1, 0), ("b", 2, 1), ("c", 3, 2)] {
+    /// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+    /// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+    /// # }
+    /// # producer.flush(Duration::from_secs(1))?;
+    /// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+    /// # let running = KafkaStreams::new(topology, config, log).start()?;
+    /// # let streams = running.handle();
+    /// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 3));
+    /// let numbers = streams.store::<KeyValueStore<String, i64>>("numbers")?.staleness_max(Duration::ZERO);
+    /// let two = Keys::all().limit(2);
+    /// let page = numbers.range(two.clone())?;
+    /// assert_eq!(page.rows.len(), 2);
+    /// let rest = numbers.range(two.after(page.next.expect("there is a third")))?;
+    /// assert_eq!(rest.rows[0].0, "c");
+    /// # running.stop(Duration::from_secs(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn after(mut self, cursor: Cursor) -> Self {
         self.after = Some(cursor);
         self
@@ -157,6 +222,16 @@ impl Times {
 }
 
 /// A place between two rows, to go on from: the bytes of the row before it.
+///
+/// ```
+/// use candlewick::{Cursor, Keys};
+/// // A cursor can leave the process, and come back with the next question.
+/// let cursor = Cursor::from(b"row".to_vec());
+/// let sent = cursor.as_bytes().to_vec();
+/// let keys = Keys::<String>::all().after(Cursor::from(sent));
+/// # let _ = keys;
+/// assert_eq!(cursor, Cursor::from(b"row".to_vec()));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor(pub(super) Box<[u8]>);
 
@@ -176,6 +251,37 @@ impl From<Vec<u8>> for Cursor {
 
 /// How far the state was that an answer comes from: for each task that was read the offset behind its store's changelog,
 /// where it has one. Between two answers of one task with the same offset nothing has changed.
+///
+/// ```
+/// use candlewick::{KeyValueStore, Partition, TaskId};
+/// # use candlewick::{*, client::*};
+/// # use std::time::Duration;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let builder = StreamsBuilder::new();
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+/// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+/// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+/// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+/// # let mut producer = log.producer(&ProducerSettings::default())?;
+/// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+/// # for (key, n, time) in [("a", 1, 0), ("b", 2, 1)] {
+/// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+/// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+/// # }
+/// # producer.flush(Duration::from_secs(1))?;
+/// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+/// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+/// # let running = KafkaStreams::new(topology, config, log).start()?;
+/// # let streams = running.handle();
+/// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 2));
+/// let numbers = streams.store::<KeyValueStore<String, i64>>("numbers")?.staleness_max(Duration::ZERO);
+/// let answer = numbers.get(&"a".to_owned())?;
+/// // Two changes are in the changelog.
+/// assert_eq!(answer.position.of(TaskId { sub_topology: 0, partition: Partition(0) }), Some(2));
+/// # running.stop(Duration::from_secs(10))?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position(pub(super) BTreeMap<TaskId, i64>);
 

@@ -97,6 +97,37 @@ impl<S: QueryableStore> StoreQuery<S> {
     /// How old an answer may be. Where the last commit is older, the task is asked for an early one, which is waited for:
     /// what was processed up to then is seen. Commits have their price: a bound far below the commit interval makes as
     /// many as there are queries.
+    ///
+    /// ```
+    /// use candlewick::KeyValueStore;
+    /// # use candlewick::{*, client::*};
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+    /// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+    /// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+    /// # let mut producer = log.producer(&ProducerSettings::default())?;
+    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+    /// # for (key, n, time) in [("a", 1, 0)] {
+    /// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+    /// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+    /// # }
+    /// # producer.flush(Duration::from_secs(1))?;
+    /// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+    /// # let running = KafkaStreams::new(topology, config, log).start()?;
+    /// # let streams = running.handle();
+    /// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 1));
+    /// let numbers = streams.store::<KeyValueStore<String, i64>>("numbers")?;
+    /// // What was processed a moment ago is seen.
+    /// let answer = numbers.staleness_max(Duration::ZERO).get(&"a".to_owned())?;
+    /// assert_eq!(answer.value.map(|entry| entry.value), Some(1));
+    /// # running.stop(Duration::from_secs(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn staleness_max(mut self, age: Duration) -> Self {
         self.staleness_max = Some(age);
@@ -104,6 +135,36 @@ impl<S: QueryableStore> StoreQuery<S> {
     }
 
     /// Asks this partition alone: for keys that a custom partitioner has put there, and for ranges of one task.
+    ///
+    /// ```
+    /// use candlewick::{KeyValueStore, Keys, Partition};
+    /// # use candlewick::{*, client::*};
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+    /// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+    /// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+    /// # let mut producer = log.producer(&ProducerSettings::default())?;
+    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+    /// # for (key, n, time) in [("a", 1, 0)] {
+    /// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+    /// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+    /// # }
+    /// # producer.flush(Duration::from_secs(1))?;
+    /// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+    /// # let running = KafkaStreams::new(topology, config, log).start()?;
+    /// # let streams = running.handle();
+    /// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 1));
+    /// let numbers = streams.store::<KeyValueStore<String, i64>>("numbers")?.staleness_max(Duration::ZERO);
+    /// let page = numbers.partition(Partition(0)).range(Keys::all())?;
+    /// assert_eq!(page.rows.len(), 1);
+    /// # running.stop(Duration::from_secs(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn partition(mut self, partition: Partition) -> Self {
         self.partition = Some(partition);
@@ -147,6 +208,35 @@ impl StreamsHandle {
     }
 
     /// The stores that can be queried.
+    ///
+    /// ```
+    /// use candlewick::StoreType;
+    /// # use candlewick::{*, client::*};
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+    /// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+    /// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+    /// # let mut producer = log.producer(&ProducerSettings::default())?;
+    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+    /// # for (key, n, time) in [("a", 1, 0)] {
+    /// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+    /// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+    /// # }
+    /// # producer.flush(Duration::from_secs(1))?;
+    /// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+    /// # let running = KafkaStreams::new(topology, config, log).start()?;
+    /// # let streams = running.handle();
+    /// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 1));
+    /// let stores = streams.stores();
+    /// assert_eq!((&*stores[0].name, stores[0].kind, stores[0].partitions), ("numbers", StoreType::KeyValue, 1));
+    /// # running.stop(Duration::from_secs(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn stores(&self) -> Vec<StoreInfo> {
         let info = |(decl, place): (&StoreDecl, Place)| {

@@ -21,6 +21,12 @@ use crate::time::Timestamp;
 const OBSERVED: &str = "observed";
 
 /// A session's first and last time, both inside.
+///
+/// ```
+/// use candlewick::{Session, Timestamp};
+/// let visit = Session { start: Timestamp(10), end: Timestamp(25) };
+/// assert!(visit.start <= visit.end);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Session {
     /// The time of its first record.
@@ -36,6 +42,24 @@ pub type DirtySession<K, V> = Dirty<(K, Session), V>;
 ///
 /// Its time is the latest end of a session it was given. Sessions that ended at or before that time minus the retention
 /// are gone: reads do not see them.
+///
+/// ```
+/// use candlewick::{Entry, Session, Timestamp};
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
+/// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut SessionStore<String, i64>| -> Result<(), StoreError> {
+/// let key = "ada".to_owned();
+/// let visit = Session { start: Timestamp(10), end: Timestamp(25) };
+/// store.put(&key, visit, 3, Timestamp(25))?;
+/// assert_eq!(store.get(&key, visit)?, Some(&Entry::new(3, Timestamp(25))));
+/// // A session that grows is another one: the former is taken out.
+/// assert_eq!(store.remove(&key, visit, Timestamp(30))?, Some(Entry::new(3, Timestamp(25))));
+/// store.put(&key, Session { end: Timestamp(30), ..visit }, 4, Timestamp(30))?;
+/// assert_eq!(store.get(&key, visit)?, None);
+/// # Ok(())
+/// # }).expect("in memory");
+/// ```
 pub struct SessionStore<K, V> {
     cache: Cache<SessionKey<K>, V>,
     codec: Codec<K, V>,
@@ -252,6 +276,25 @@ where
 
     /// Appends the sessions of all keys that end at or after `earliest_end` to `out`: segment by segment, within a segment
     /// in the order of the keys' bytes and then by end and start.
+    ///
+    /// ```
+    /// use candlewick::{Session, Timestamp};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut SessionStore<String, i64>| -> Result<(), StoreError> {
+    /// for (key, start, end) in [("ada", 0, 10), ("grace", 5, 40), ("ada", 50, 60)] {
+    ///     let visit = Session { start: Timestamp(start), end: Timestamp(end) };
+    ///     store.put(&key.to_owned(), visit, 1, Timestamp(end))?;
+    /// }
+    /// // Which sessions went on at 40 or later?
+    /// let mut found = Vec::new();
+    /// store.find_all(Timestamp(40), &mut found)?;
+    /// let of: Vec<&str> = found.iter().map(|(key, _, _)| key.as_str()).collect();
+    /// assert_eq!(of, ["ada", "grace"]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// As [`find`](Self::find).

@@ -27,6 +27,25 @@ pub type DirtyWindow<K, V> = Dirty<(K, Timestamp), V>;
 ///
 /// Its time is the newest window start it was given. Windows that start at or before that time minus the retention are
 /// gone: reads do not see them, changes to them do nothing and are counted.
+///
+/// ```
+/// use candlewick::{Entry, Timestamp};
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
+/// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+/// // Windows of 10 ms, kept for 60.
+/// let (key, first) = ("BTC".to_owned(), Timestamp(0));
+/// store.put(key.clone(), first, 1, Timestamp(7))?;
+/// assert_eq!(store.get(&key, first)?, Some(&Entry::new(1, Timestamp(7))));
+/// store.put(key.clone(), Timestamp(100), 1, Timestamp(107))?;
+/// assert_eq!(store.get(&key, first)?, None);
+/// assert_eq!(store.observed_time(), Timestamp(100));
+/// store.put(key.clone(), first, 2, Timestamp(8))?;
+/// assert_eq!(store.expired_count(), 1);
+/// # Ok(())
+/// # }).expect("in memory");
+/// ```
 pub struct WindowStore<K, V> {
     cache: Cache<WindowKey<K>, V>,
     codec: Codec<K, V>,
@@ -344,6 +363,22 @@ where
 
     /// Appends the windows of all keys that start in `from..=to` to `out`: segment by segment, within a segment in the
     /// order of the keys' bytes and then by start, as Kafka's stores do.
+    ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// for (key, start) in [("ETH", 0), ("BTC", 0), ("BTC", 10), ("BTC", 20)] {
+    ///     store.put(key.to_owned(), Timestamp(start), 1, Timestamp(start))?;
+    /// }
+    /// let mut found = Vec::new();
+    /// store.fetch_all(Timestamp(0), Timestamp(10), &mut found)?;
+    /// assert_eq!(found.len(), 3);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// As [`fetch`](Self::fetch).

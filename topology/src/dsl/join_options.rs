@@ -1,0 +1,238 @@
+//! Option structs of joins: of streams with tables, of streams with streams, of tables by a foreign key.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::options::SharedSerde;
+use crate::record::Partition;
+use crate::serde::{DefaultSerde, Serde};
+
+/// How a stream is joined with a table: the serdes it is repartitioned with should its key have changed, the topic's name,
+/// and how long its records wait for the table.
+///
+/// ```
+/// use candlewick::{I64Serde, Joined, StringSerde};
+/// use std::time::Duration;
+/// let joined = Joined::with(StringSerde, I64Serde).named("prices-of-trades").grace(Duration::from_secs(5));
+/// # let _ = joined;
+/// ```
+pub struct Joined<K, V> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) value: SharedSerde<V>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) grace: Option<Duration>,
+}
+
+impl<K: 'static, V: 'static> Joined<K, V> {
+    /// Uses these serdes for the stream side.
+    pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
+        Self { key: Arc::new(key), value: Arc::new(value), name: None, grace: None }
+    }
+
+    /// Names the repartition topic, `<application>-<name>-repartition`, and what waits, `<name>-Buffer`.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Holds each record back until stream time is this much behind it, so that changes of the table that come late are
+    /// seen; the table must keep versions at least as long. A record that is later than that is joined at once.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Joined, Materialized, Produced, StreamsBuilder};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// let kept = Materialized::named("prices").versioned(Duration::from_millis(100));
+    /// let prices = builder.table("prices", Consumed::<String, Option<i64>>::default(), kept);
+    /// let joined = Joined::default().named("priced").grace(Duration::from_millis(10));
+    /// builder
+    ///     .stream("in", Consumed::<String, i64>::default())
+    ///     .join(prices, |_, amount, price| amount * price, joined)
+    ///     .to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [5] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let prices = driver.input_topic("prices", StringSerde, I64Serde);
+    /// # prices.pipe("k".to_string(), 100, Timestamp(4)).expect("processed");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [20] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // A record at 5, then the price of 4, which came later, then a record at 20:
+    /// assert_eq!(values, [500]);
+    /// ```
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = Some(grace);
+        self
+    }
+}
+
+impl<K: DefaultSerde + 'static, V: DefaultSerde + 'static> Default for Joined<K, V> {
+    fn default() -> Self {
+        Self::with(K::default_serde(), V::default_serde())
+    }
+}
+
+/// How two streams are joined: the serdes of key and both values, and the name of the join's nodes, stores and
+/// repartition topics.
+///
+/// ```
+/// use candlewick::StreamJoined;
+/// # use candlewick::*;
+/// use std::time::Duration;
+/// let joined = StreamJoined::<String, i64, i64>::named("spread")
+///     .in_memory()
+///     .without_changelog()
+///     .scan_interval(Duration::from_millis(100));
+/// # let builder = StreamsBuilder::new();
+/// # let [a, b] = ["a", "b"].map(|topic| builder.stream(topic, Consumed::<String, i64>::default()));
+/// # let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(1));
+/// # a.join_stream(b, |_, a, b| a - b, within, joined);
+/// # let counts = PartitionCounts::from([("a".into(), 6), ("b".into(), 6)]);
+/// # let topics = builder.build().expect("valid").internal_topics("app", &counts).expect("they fit together");
+/// assert!(topics.is_empty());
+/// ```
+pub struct StreamJoined<K, L, R> {
+    pub(crate) key: SharedSerde<K>,
+    pub(crate) left: SharedSerde<L>,
+    pub(crate) right: SharedSerde<R>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) logged: bool,
+    pub(crate) in_memory: bool,
+    pub(crate) scan_interval: Duration,
+}
+
+impl<K: 'static, L: 'static, R: 'static> StreamJoined<K, L, R> {
+    /// Joins under this name, with these serdes. The name is the identity of what the join keeps.
+    pub fn with(
+        name: impl Into<Arc<str>>,
+        key: impl Serde<K>,
+        left: impl Serde<L>,
+        right: impl Serde<R>,
+    ) -> Self {
+        Self { name: Some(name.into()), ..Self::generated(key, left, right) }
+    }
+
+    /// Joins under generated names; refused by `build` unless
+    /// [`BuildOptions::generated_names`](crate::BuildOptions) allows it.
+    ///
+    /// ```
+    /// use candlewick::{BuildOptions, I64Serde, StreamJoined, StringSerde};
+    /// let allowed = BuildOptions { generated_names: true, ..BuildOptions::default() };
+    /// # let builder = candlewick::StreamsBuilder::with_options(allowed);
+    /// # let [a, b] = ["a", "b"].map(|topic| builder.stream(topic, candlewick::Consumed::<String, i64>::default()));
+    /// # let within = candlewick::JoinWindows::of_time_difference_with_no_grace(std::time::Duration::from_secs(1));
+    /// let joined = StreamJoined::generated(StringSerde, I64Serde, I64Serde);
+    /// let spread = a.join_stream(b, |_, a, b| a - b, within, joined);
+    /// # let _ = spread;
+    /// assert!(builder.build().expect("valid").describe().contains("KSTREAM-JOINTHIS-0000000004-store"));
+    /// ```
+    pub fn generated(key: impl Serde<K>, left: impl Serde<L>, right: impl Serde<R>) -> Self {
+        Self {
+            key: Arc::new(key),
+            left: Arc::new(left),
+            right: Arc::new(right),
+            name: None,
+            logged: true,
+            in_memory: false,
+            scan_interval: Duration::ZERO,
+        }
+    }
+
+    /// Keeps the join's stores in memory; they are rebuilt from their changelogs at every start.
+    #[must_use]
+    pub fn in_memory(mut self) -> Self {
+        self.in_memory = true;
+        self
+    }
+
+    /// Writes no changelog: what is lost with the disk is lost.
+    #[must_use]
+    pub fn without_changelog(mut self) -> Self {
+        self.logged = false;
+        self
+    }
+
+    /// Looks for records without a match at most once in this interval of wall-clock time; by default whenever stream
+    /// time advances. Only left and outer joins look for them.
+    #[must_use]
+    pub fn scan_interval(mut self, interval: Duration) -> Self {
+        self.scan_interval = interval;
+        self
+    }
+}
+
+impl<K, L, R> StreamJoined<K, L, R>
+where
+    K: DefaultSerde + 'static,
+    L: DefaultSerde + 'static,
+    R: DefaultSerde + 'static,
+{
+    /// Joins under this name, with the types' default serdes.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self::with(name, K::default_serde(), L::default_serde(), R::default_serde())
+    }
+}
+
+/// How tables are joined by a foreign key: the name of the join's nodes, internal topics and subscription store.
+///
+/// ```
+/// use candlewick::{Consumed, Materialized, PartitionCounts, StreamsBuilder, TableJoined};
+/// # use candlewick::*;
+/// let builder = StreamsBuilder::new();
+/// let orders = builder.table("orders", Consumed::<String, Option<i64>>::default(), Materialized::named("orders"));
+/// let clients = builder.table("clients", Consumed::<i64, Option<String>>::default(), Materialized::named("clients"));
+/// orders.join_foreign(
+///     clients,
+///     |_, client| Some(*client),
+///     |_, _, name| name.clone(),
+///     TableJoined::named("names-of-orders"),
+///     Materialized::<String, String>::named("named-orders"),
+/// );
+/// let partitions = PartitionCounts::from([("orders".into(), 6), ("clients".into(), 3)]);
+/// let topics = builder.build().expect("valid").internal_topics("app", &partitions).expect("any counts do");
+/// assert!(topics.iter().any(|topic| &*topic.name == "app-names-of-orders-subscription-registration-topic"));
+/// ```
+pub struct TableJoined<F> {
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) partitioner: Option<ChooseForeign<F>>,
+}
+
+/// Where the row of a foreign key is, of so many partitions.
+pub(crate) type ChooseForeign<F> = Arc<dyn Fn(&F, i32) -> Partition + Send + Sync>;
+
+impl<F> TableJoined<F> {
+    /// Joins under this name, the identity of what the join keeps.
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
+        Self { name: Some(name.into()), partitioner: None }
+    }
+
+    /// Tells in which partition of the other table's topic the row of a key is, where it is not there by the hash of the
+    /// key's bytes: it is asked for there.
+    ///
+    /// ```
+    /// use candlewick::{Partition, TableJoined};
+    /// // Clients are spread by the last digit of their numbers.
+    /// let joined = TableJoined::named("clients-of-orders")
+    ///     .foreign_partitioner(|client: &i64, count| Partition((*client % 10) as i32 % count));
+    /// # let _ = joined;
+    /// ```
+    #[must_use]
+    pub fn foreign_partitioner(
+        mut self,
+        choose: impl Fn(&F, i32) -> Partition + Send + Sync + 'static,
+    ) -> Self {
+        self.partitioner = Some(Arc::new(choose));
+        self
+    }
+
+    /// Joins under generated names; refused by `build` unless
+    /// [`BuildOptions::generated_names`](crate::BuildOptions) allows it.
+    #[must_use]
+    pub const fn generated() -> Self {
+        Self { name: None, partitioner: None }
+    }
+}
