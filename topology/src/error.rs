@@ -42,6 +42,26 @@ impl ProcessError {
     }
 
     /// The node it happened in, once the arena has named it.
+    ///
+    /// ```
+    /// use candlewick::{Context, ProcessError, Processor, Record, TaskFault};
+    /// # use candlewick::*;
+    ///
+    /// /// Takes prices, which are not negative.
+    /// struct Check;
+    ///
+    /// impl Processor<String, i64, String, i64> for Check {
+    ///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         if record.value < 0 { Err(ProcessError::new("the price is negative")) } else { cx.forward(record) }
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).process::<String, i64, _>(&[], |_| Check).named("check");
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// let fault = input.pipe("BTC".to_owned(), -1, Timestamp(0)).expect_err("it is refused");
+    /// assert!(matches!(fault, TaskFault::Process { error, .. } if error.node() == Some("check")));
+    /// ```
     #[must_use]
     pub fn node(&self) -> Option<&str> {
         self.0.node.as_deref()
@@ -96,6 +116,12 @@ impl fmt::Debug for ProcessError {
 }
 
 /// What is wrong with a topology. `build` reports every one of them together.
+///
+/// ```
+/// use candlewick::{StreamsBuilder, TopologyError};
+/// let errors = StreamsBuilder::new().build().expect_err("it reads nothing");
+/// assert_eq!(errors.0, [TopologyError::Empty]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TopologyError {

@@ -8,7 +8,7 @@ use super::windows::TimeWindows;
 /// A kind of windows: [`TimeWindows`], [`SlidingWindows`] or [`SessionWindows`].
 ///
 /// ```
-/// use candlewick::{Data, KGroupedStream, KTable, Materialized, SlidingWindows, StoreKey, WindowKind, Windowed};
+/// use candlewick::{SlidingWindows, WindowKind};
 /// use std::time::Duration;
 /// fn is_copied<W: WindowKind>(windows: W) -> (W, W) {
 ///     (windows, windows)

@@ -297,6 +297,32 @@ impl<K, V> Context<'_, K, V> {
     }
 
     /// Wall-clock time as of the last poll.
+    ///
+    /// ```
+    /// use candlewick::{Context, ProcessError, Processor, Record};
+    /// # use candlewick::*;
+    ///
+    /// /// How old each record is when it is processed, in milliseconds.
+    /// struct Age;
+    ///
+    /// impl Processor<String, i64, String, i64> for Age {
+    ///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         let age = cx.wall_clock().as_millis() - record.timestamp.as_millis();
+    ///         cx.forward(record.with_value(age))
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&[], |_| Age).to("out", Produced::default());
+    /// # let options = DriverOptions { wall_clock: Timestamp(100), ..DriverOptions::default() };
+    /// # let driver = TopologyTestDriver::with_options(&builder.build().expect("valid"), &options).expect("started");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [40, 90] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of records at 40 and 90, at 100:
+    /// assert_eq!(values, [60, 10]);
+    /// ```
     #[must_use]
     pub fn wall_clock(&self) -> Timestamp {
         self.hop.env.wall

@@ -58,6 +58,47 @@ pub enum SerdeError {
 /// StringSerde.serialize("prices", &"BTC".to_string(), &mut out).expect("strings always serialize");
 /// assert_eq!(StringSerde.deserialize("prices", &out).expect("valid UTF-8"), "BTC");
 /// ```
+///
+/// A format of your own:
+///
+/// ```
+/// use candlewick::{Serde, SerdeError};
+///
+/// /// Prices as whole cents, in four bytes; a price of nothing is null.
+/// struct Cents;
+///
+/// impl Serde<f64> for Cents {
+///     fn serialize(&self, _: &str, price: &f64, out: &mut Vec<u8>) -> Result<(), SerdeError> {
+///         out.extend_from_slice(&((price * 100.0).round() as i32).to_be_bytes());
+///         Ok(())
+///     }
+///
+///     fn deserialize(&self, _: &str, bytes: &[u8]) -> Result<f64, SerdeError> {
+///         let bytes = bytes.try_into().map_err(|_| SerdeError::Malformed {
+///             format: "cents",
+///             reason: format!("{} bytes instead of 4", bytes.len()),
+///         })?;
+///         Ok(f64::from(i32::from_be_bytes(bytes)) / 100.0)
+///     }
+///
+///     fn is_null(&self, price: &f64) -> bool {
+///         *price == 0.0
+///     }
+///
+///     fn null(&self) -> Option<f64> {
+///         Some(0.0)
+///     }
+/// }
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::with(StringSerde, Cents)).map_values(|price| price * 2.0).to("out", Produced::with(StringSerde, Cents));
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # for price in [Some(150), None] { driver.input_topic("in", StringSerde, Nullable(I32Serde)).pipe("k".to_owned(), price, Timestamp(0)).expect("processed"); }
+/// # let out = driver.output_topic::<String, Option<i32>>("out", StringSerde, Nullable(I32Serde));
+/// # let doubled: Vec<Option<i32>> = out.read_all().into_iter().map(|(_, price, _)| price).collect();
+/// // Of 150 cents and a null, where prices are doubled:
+/// assert_eq!(doubled, [Some(300), None]);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not write and read `{T}`",
     label = "a serde of `{T}` is needed here",

@@ -160,6 +160,30 @@ impl Backtest {
 
     /// Processes what waits and moves stream time on to `time`, so that every window that ends by then closes.
     ///
+    /// ```
+    /// use candlewick::{Backtest, Consumed, DriverOptions, Grouped, Materialized, Produced, StreamsBuilder};
+    /// use candlewick::{TimeWindows, Timestamp};
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .stream("words", Consumed::<String, String>::default())
+    ///     .group_by_key(Grouped::default())
+    ///     .windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_secs(60)))
+    ///     .emit_on_window_close()
+    ///     .count(Materialized::named("counts"))
+    ///     .to_stream()
+    ///     .map(|window, count| (window.key, count.unwrap_or(0)))
+    ///     .to("out", Produced::<String, i64>::default());
+    /// let topology = builder.build().expect("valid");
+    /// let mut backtest = Backtest::new(&topology, &DriverOptions::default()).expect("started");
+    /// backtest.pipe("words", Some(b"k"), Some(b"word"), Timestamp(1)).expect("a source topic");
+    /// let mut told = 0;
+    /// backtest.drain(|_| told += 1).expect("processed");
+    /// assert_eq!(told, 0, "the window is open");
+    /// backtest.finish(Timestamp(60_000), |_| told += 1).expect("processed");
+    /// assert_eq!(told, 1);
+    /// ```
+    ///
     /// # Errors
     /// As [`drain`](Self::drain).
     pub fn finish(

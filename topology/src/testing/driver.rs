@@ -243,7 +243,6 @@ impl TopologyTestDriver {
     /// Moves the virtual wall clock forward and fires what is due.
     ///
     /// ```
-    /// use std::sync::Arc;
     /// use candlewick::{Context, ProcessError, Processor, Punctuation, PunctuationType, Record};
     /// # use candlewick::*;
     /// use std::time::Duration;

@@ -44,6 +44,16 @@ impl Suppressed {
     }
 
     /// Forwards one change per key and window: the last one, once stream time has reached the window's end plus grace.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, StreamsBuilder, Suppressed, TopologyError};
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("prices", Consumed::<String, Option<i64>>::default(), Materialized::named("prices"))
+    ///     .suppress(Suppressed::until_window_closes("final"));
+    /// let errors = builder.build().expect_err("a plain table has no windows");
+    /// assert!(matches!(errors.0[..], [TopologyError::NoWindowAbove { .. }]));
+    /// ```
     pub fn until_window_closes(name: impl Into<Arc<str>>) -> Self {
         Self::new(Some(name.into()), Until::WindowCloses)
     }
@@ -102,6 +112,19 @@ impl Suppressed {
     }
 
     /// The most bytes to hold, counted as Kafka Streams counts them.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, Materialized, StreamsBuilder, Suppressed};
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// builder
+    ///     .table("in", Consumed::<String, Option<i64>>::default(), Materialized::named("numbers"))
+    ///     .suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)).bytes_max(10));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// // A record is longer than that, with its key, its origin and its times.
+    /// assert!(driver.input_topic("in", StringSerde, I64Serde).pipe("a".to_owned(), 1, Timestamp(1)).is_err());
+    /// ```
     #[must_use]
     pub fn bytes_max(mut self, bytes: usize) -> Self {
         self.bytes_max = Some(bytes);

@@ -308,6 +308,44 @@ pub struct Answer<T> {
 }
 
 /// Rows of a range. Those of one task are as of one commit; between tasks, and between pages, there is no common moment.
+///
+/// ```
+/// use candlewick::{KeyValueStore, Keys};
+/// # use candlewick::{*, client::*};
+/// # use std::time::Duration;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let builder = StreamsBuilder::new();
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+/// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+/// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+/// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+/// # let mut producer = log.producer(&ProducerSettings::default())?;
+/// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+/// # for (key, n, time) in [("a", 1, 0), ("b", 2, 1), ("c", 3, 2)] {
+/// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+/// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+/// # }
+/// # producer.flush(Duration::from_secs(1))?;
+/// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+/// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+/// # let running = KafkaStreams::new(topology, config, log).start()?;
+/// # let streams = running.handle();
+/// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 3));
+/// let numbers = streams.store::<KeyValueStore<String, i64>>("numbers")?.staleness_max(Duration::ZERO);
+/// let (mut found, mut asked) = (Vec::new(), Keys::all().limit(2));
+/// loop {
+///     let page = numbers.range(asked)?;
+///     found.extend(page.rows.into_iter().map(|(key, _)| key));
+///     match page.next {
+///         Some(next) => asked = Keys::all().limit(2).after(next),
+///         None => break,
+///     }
+/// }
+/// assert_eq!(found, ["a", "b", "c"]);
+/// # running.stop(Duration::from_secs(10))?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {
     /// The rows, in the order of their keys' bytes and then of time.
@@ -323,6 +361,38 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// The place behind each row. Cursors are ordered as rows are: pages of several instances can be merged by them.
+    ///
+    /// ```
+    /// use candlewick::{KeyValueStore, Keys};
+    /// # use candlewick::{*, client::*};
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+    /// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+    /// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+    /// # let mut producer = log.producer(&ProducerSettings::default())?;
+    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+    /// # for (key, n, time) in [("a", 1, 0), ("b", 2, 1), ("c", 3, 2)] {
+    /// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+    /// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+    /// # }
+    /// # producer.flush(Duration::from_secs(1))?;
+    /// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+    /// # let running = KafkaStreams::new(topology, config, log).start()?;
+    /// # let streams = running.handle();
+    /// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 3));
+    /// let numbers = streams.store::<KeyValueStore<String, i64>>("numbers")?.staleness_max(Duration::ZERO);
+    /// let page = numbers.range(Keys::all())?;
+    /// // Once more behind the first row.
+    /// let behind = numbers.range(Keys::all().after(page.cursors()[0].clone()))?;
+    /// assert_eq!(behind.rows[..], page.rows[1..]);
+    /// # running.stop(Duration::from_secs(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn cursors(&self) -> &[Cursor] {
         &self.cursors

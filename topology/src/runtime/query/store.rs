@@ -182,6 +182,36 @@ impl StreamsHandle {
     /// A store for queries: by the type that processors know it by, such as `KeyValueStore<String, i64>` for a table and
     /// `WindowStore<String, i64>` for counts by window.
     ///
+    /// ```
+    /// use candlewick::{KeyValueStore, QueryError, WindowStore};
+    /// # use candlewick::{*, client::*};
+    /// # use std::time::Duration;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+    /// # let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() };
+    /// # log.admin()?.create(&[topic], Duration::from_secs(1))?;
+    /// # let mut producer = log.producer(&ProducerSettings::default())?;
+    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+    /// # for (key, n, time) in [("a", 1, 0)] {
+    /// #     let (value, timestamp) = (i64::to_be_bytes(n), Timestamp(time));
+    /// #     producer.send(OutgoingRecord { topic, partition, key: Some(key.as_bytes()), value: Some(&value), headers: &headers, timestamp })?;
+    /// # }
+    /// # producer.flush(Duration::from_secs(1))?;
+    /// # let until = |done: &dyn Fn() -> bool| (0..5_000).any(|_| done() || { std::thread::sleep(Duration::from_millis(2)); false });
+    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+    /// # let running = KafkaStreams::new(topology, config, log).start()?;
+    /// # let streams = running.handle();
+    /// # assert!(until(&|| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 1));
+    /// assert!(streams.store::<KeyValueStore<String, i64>>("numbers").is_ok());
+    /// let error = streams.store::<WindowStore<String, i64>>("numbers").err().expect("it has no windows");
+    /// assert!(matches!(error, QueryError::WrongType { .. }));
+    /// # running.stop(Duration::from_secs(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// When there is no such store, or it is of another type.
     pub fn store<S: QueryableStore>(&self, name: &str) -> Result<StoreQuery<S>, QueryError> {

@@ -342,6 +342,22 @@ where
     /// Appends what changed since the last call to `out`, one change a session, in the order in which they first changed.
     /// The values stay cached; their bytes wait for the changelog and the commit.
     ///
+    /// ```
+    /// use candlewick::{Entry, Session, Timestamp};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut SessionStore<String, i64>| -> Result<(), StoreError> {
+    /// let visit = Session { start: Timestamp(10), end: Timestamp(25) };
+    /// store.put(&"ada".to_owned(), visit, 3, Timestamp(25))?;
+    /// let mut changes = Vec::new();
+    /// store.take_dirty(&mut changes)?;
+    /// assert_eq!(changes[0].key, ("ada".to_owned(), visit));
+    /// assert_eq!(changes[0].new, Some(Entry::new(3, Timestamp(25))));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When a key or value cannot be written.
     pub fn take_dirty(&mut self, out: &mut Vec<DirtySession<K, V>>) -> Result<(), StoreError> {

@@ -314,6 +314,23 @@ where
 
     /// As [`fetch`](Self::fetch), the latest start first.
     ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// let key = "BTC".to_owned();
+    /// for start in [0, 10, 20] {
+    ///     store.put(key.clone(), Timestamp(start), start, Timestamp(start))?;
+    /// }
+    /// let mut found = Vec::new();
+    /// store.fetch_reverse(&key, Timestamp(0), Timestamp(10), &mut found)?;
+    /// assert_eq!(found[0].0, Timestamp(10));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// As [`fetch`](Self::fetch).
     pub fn fetch_reverse(
