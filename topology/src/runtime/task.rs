@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 /// Why a task cannot go on.
 ///
 /// ```
-/// use candlewick::{Consumed, I64Serde, StreamsBuilder, StringSerde, TaskFault, TopologyTestDriver};
+/// use candlewick::{Consumed, StreamsBuilder, StringSerde, TaskFault, TopologyTestDriver};
 /// let builder = StreamsBuilder::new();
 /// builder.stream("prices", Consumed::<String, i64>::default());
 /// let driver = TopologyTestDriver::new(builder.build().expect("valid"));
