@@ -26,7 +26,7 @@ pub trait Threads: Send + Sync + 'static {
 
 /// A thread that was begun. It goes on when this is dropped.
 #[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "only a simulation brings its own"))]
-pub trait Spawned: Send {
+pub trait Spawned: Send + Sync {
     /// Whether it has ended.
     fn is_finished(&self) -> bool;
 
