@@ -7,9 +7,8 @@ use std::fmt;
 use std::ops::{Bound, Deref, DerefMut};
 
 use super::StateStore;
-use super::engine::Batch;
 use super::error::StoreError;
-use super::overlay::{Layer, Log, WHOLE};
+use super::overlay::{Layer, WHOLE};
 use super::restore::RestoredRows;
 use crate::record::RecordRun;
 use crate::serde::SerdeError;
@@ -167,6 +166,10 @@ impl<S: CustomStore> StateStore for UserStore<S> {
         &self.layer
     }
 
+    fn layer_mut(&mut self) -> &mut Layer {
+        &mut self.layer
+    }
+
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
@@ -181,27 +184,6 @@ impl<S: CustomStore> StateStore for UserStore<S> {
             }
         });
         outcome
-    }
-
-    fn drain_log(&mut self, log: &mut Log<'_>) {
-        self.layer.drain_log(log);
-    }
-
-    fn is_flushed(&self) -> bool {
-        !self.layer.has_unlogged()
-    }
-
-    fn prepare(&mut self) -> Result<(), StoreError> {
-        self.layer.prepare(WHOLE)
-    }
-
-    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {
-        self.layer.add_to(WHOLE, batch);
-    }
-
-    fn committed(&mut self) -> Result<(), StoreError> {
-        self.layer.clear();
-        Ok(())
     }
 
     fn rollback(&mut self) -> Result<(), StoreError> {

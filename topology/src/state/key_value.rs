@@ -9,7 +9,6 @@ use foldhash::fast::FixedState;
 use super::StateStore;
 use super::cache::{Below, Cache, CacheCounts, CacheLimits};
 use super::codec::{Codec, without_timestamp};
-use super::engine::Batch;
 use super::entry::{Dirty, Entry};
 use super::error::StoreError;
 use super::overlay::{Layer, Log, WHOLE};
@@ -417,6 +416,10 @@ where
         &self.layer
     }
 
+    fn layer_mut(&mut self) -> &mut Layer {
+        &mut self.layer
+    }
+
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
@@ -437,19 +440,6 @@ where
 
     fn is_flushed(&self) -> bool {
         self.cache.dirty_len() == 0 && !self.layer.has_unlogged()
-    }
-
-    fn prepare(&mut self) -> Result<(), StoreError> {
-        self.layer.prepare(WHOLE)
-    }
-
-    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {
-        self.layer.add_to(WHOLE, batch);
-    }
-
-    fn committed(&mut self) -> Result<(), StoreError> {
-        self.layer.clear();
-        Ok(())
     }
 
     fn rollback(&mut self) -> Result<(), StoreError> {

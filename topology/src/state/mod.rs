@@ -66,13 +66,16 @@ pub use versioned::{Put, VersionedStore};
 pub use window::{DirtyWindow, WindowStore};
 
 use self::engine::Batch;
-use self::overlay::{Layer, Log};
+use self::overlay::{Layer, Log, WHOLE};
 use crate::record::RecordRun;
 
-/// What a task asks of each of its stores.
+/// What a task asks of each of its stores. What stands here is for stores of one keyspace, whose rows are their changelog's.
 pub(crate) trait StateStore: Send {
     /// The bytes of the store.
     fn layer(&self) -> &Layer;
+
+    /// The same, to be changed.
+    fn layer_mut(&mut self) -> &mut Layer;
 
     /// For the handle's downcast.
     fn as_any_mut(&mut self) -> &mut dyn Any;
@@ -91,10 +94,14 @@ pub(crate) trait StateStore: Send {
     fn settle(&mut self) -> Result<(), StoreError>;
 
     /// Hands each change to `log` that it has not seen, in the changelog's format.
-    fn drain_log(&mut self, log: &mut Log<'_>);
+    fn drain_log(&mut self, log: &mut Log<'_>) {
+        self.layer_mut().drain_log(log);
+    }
 
     /// Whether every change is in the overlay and was handed to the changelog.
-    fn is_flushed(&self) -> bool;
+    fn is_flushed(&self) -> bool {
+        !self.layer().has_unlogged()
+    }
 
     /// Whether there is nothing for the engine, neither rows nor marks.
     fn is_committed(&self) -> bool {
@@ -102,13 +109,20 @@ pub(crate) trait StateStore: Send {
     }
 
     /// Makes the keyspaces that the next batch needs.
-    fn prepare(&mut self) -> Result<(), StoreError>;
+    fn prepare(&mut self) -> Result<(), StoreError> {
+        self.layer_mut().prepare(WHOLE)
+    }
 
     /// Adds the overlay and the store's own marks to a batch.
-    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>);
+    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {
+        self.layer_mut().add_to(WHOLE, batch);
+    }
 
     /// The batch is in the engine.
-    fn committed(&mut self) -> Result<(), StoreError>;
+    fn committed(&mut self) -> Result<(), StoreError> {
+        self.layer_mut().clear();
+        Ok(())
+    }
 
     /// Forgets every change since the last commit.
     fn rollback(&mut self) -> Result<(), StoreError>;

@@ -6,9 +6,8 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::StateStore;
-use super::engine::Batch;
 use super::error::StoreError;
-use super::overlay::{Layer, Log, WHOLE};
+use super::overlay::{Layer, WHOLE};
 use super::restore::RestoredRows;
 use super::rows::{RankedRows, RowBytes};
 use super::schema::buffer::{self, RowToWrite, VERSION_HEADER};
@@ -414,6 +413,10 @@ where
         &self.layer
     }
 
+    fn layer_mut(&mut self) -> &mut Layer {
+        &mut self.layer
+    }
+
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
@@ -429,25 +432,8 @@ where
         staged
     }
 
-    fn drain_log(&mut self, log: &mut Log<'_>) {
-        self.layer.drain_log(log);
-    }
-
     fn is_flushed(&self) -> bool {
         self.dirty.is_empty() && self.gone.is_empty() && !self.layer.has_unlogged()
-    }
-
-    fn prepare(&mut self) -> Result<(), StoreError> {
-        self.layer.prepare(WHOLE)
-    }
-
-    fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {
-        self.layer.add_to(WHOLE, batch);
-    }
-
-    fn committed(&mut self) -> Result<(), StoreError> {
-        self.layer.clear();
-        Ok(())
     }
 
     fn rollback(&mut self) -> Result<(), StoreError> {

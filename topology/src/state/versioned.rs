@@ -314,6 +314,10 @@ where
         &self.layer
     }
 
+    fn layer_mut(&mut self) -> &mut Layer {
+        &mut self.layer
+    }
+
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
@@ -340,10 +344,6 @@ where
 
     fn is_committed(&self) -> bool {
         self.layer.bytes() == 0 && self.committed == self.observed
-    }
-
-    fn prepare(&mut self) -> Result<(), StoreError> {
-        self.layer.prepare(WHOLE)
     }
 
     fn add_to<'a>(&'a mut self, batch: &mut Batch<'a>) {

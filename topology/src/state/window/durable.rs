@@ -25,6 +25,10 @@ where
         &self.layer
     }
 
+    fn layer_mut(&mut self) -> &mut Layer {
+        &mut self.layer
+    }
+
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
