@@ -208,8 +208,7 @@ impl StateUpdater {
                 Err(ClientError::Unavailable { reason, .. })
                     if !progress.is_unwanted.load(Ordering::Relaxed) =>
                 {
-                    tracing::warn!(reason, "restoration waits for the log");
-                    self.application.threads.sleep(Duration::from_millis(500));
+                    self.wait_for_log(&reason);
                     continue;
                 }
                 answer => answer?,
@@ -246,8 +245,7 @@ impl StateUpdater {
                         if progress.is_unwanted.load(Ordering::Relaxed) {
                             return Ok(Watermarks { low: 0, high: i64::MAX, stable: 0 });
                         }
-                        tracing::warn!(reason, "restoration waits for the log");
-                        self.application.threads.sleep(Duration::from_millis(500));
+                        self.wait_for_log(&reason);
                         continue;
                     }
                     answer => answer?,
@@ -256,6 +254,11 @@ impl StateUpdater {
                 committed.into_iter().flatten().next().map_or(low, |committed| committed.offset.max(low));
             return Ok(Watermarks { low, high: end, stable: end });
         }
+    }
+
+    fn wait_for_log(&self, reason: &str) {
+        tracing::warn!(reason, "restoration waits for the log");
+        self.application.threads.sleep(Duration::from_millis(500));
     }
 
     fn assign(&mut self) -> Result<(), StreamsError> {
@@ -274,8 +277,7 @@ impl StateUpdater {
         match self.consumer.poll(RESTORE_RECORDS_MAX, Duration::from_millis(50), &mut batch) {
             Ok(()) => {}
             Err(ClientError::Unavailable { reason, .. }) => {
-                tracing::warn!(reason, "restoration waits for the log");
-                self.application.threads.sleep(Duration::from_millis(500));
+                self.wait_for_log(&reason);
             }
             Err(error) => return Err(error.into()),
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::super::settings::KafkaSettings;
 use super::cluster::{Asked, Cluster};
 use super::messages::Api;
-use super::wire::Writer;
+use super::wire::{Malformed, Writer};
 use crate::client::error::ClientError;
 use crate::time::{Clock, SystemClock};
 
@@ -42,6 +42,11 @@ impl Dialogue {
     /// The error for a time that is over.
     pub(super) fn too_late(&self, reason: &str) -> ClientError {
         ClientError::Unavailable { operation: self.operation, reason: self.cluster.why(reason) }
+    }
+
+    /// The error for an answer that makes no sense.
+    pub(super) fn malformed(&self, error: Malformed) -> ClientError {
+        ClientError::Fatal { operation: self.operation, reason: error.to_string() }
     }
 
     /// Asks one broker, or any, and waits for the answer.

@@ -8,7 +8,7 @@ use super::group_offsets_messages::{
     FIND_COORDINATOR, OFFSET_FETCH, Place, read_coordinator, read_offsets, write_coordinator, write_offsets,
 };
 use super::messages::Refusal;
-use super::wire::{Malformed, Reader};
+use super::wire::Reader;
 use crate::client::error::ClientError;
 use crate::client::traits::CommittedOffset;
 use crate::record::TopicPartition;
@@ -30,49 +30,28 @@ pub(in super::super) fn group_offsets(
         return Ok(Vec::new());
     }
     let mut brokers = Dialogue::new(settings, OPERATION, timeout)?;
-    loop {
-        let refusal = match once(&mut brokers, group, partitions, stable)? {
-            Ok(offsets) => return Ok(offsets),
-            Err(refusal) => refusal,
-        };
-        if refusal == Refusal::GROUP_NOT_FOUND {
-            return Ok(Vec::new());
-        }
-        if !refusal.is_passing() {
-            return Err(refusal.error(OPERATION, group));
-        }
-        if brokers.left().is_zero() {
-            return Err(refusal.error(OPERATION, group));
-        }
-        std::thread::sleep(AGAIN.min(brokers.left()));
+    let found = ask_coordinator(&mut brokers, group, |brokers, id| {
+        let frame =
+            brokers.ask(Some(id), OFFSET_FETCH, |writer| write_offsets(writer, group, partitions, stable))?;
+        let places = read_offsets(&mut Reader::new(&frame, "the group's offsets"));
+        Ok(places.map_err(|error| brokers.malformed(error))?.and_then(committed))
+    })?;
+    match found {
+        Ok(offsets) => Ok(offsets),
+        Err(Refusal::GROUP_NOT_FOUND) => Ok(Vec::new()),
+        Err(refusal) => Err(refusal.error(OPERATION, group)),
     }
 }
 
 type Offsets = Vec<(TopicPartition, CommittedOffset)>;
 
-/// One question to whoever coordinates the group now.
-fn once(
-    brokers: &mut Dialogue,
-    group: &str,
-    partitions: Option<&[TopicPartition]>,
-    stable: bool,
-) -> Result<Result<Offsets, Refusal>, ClientError> {
-    let id = match coordinator(brokers, group)? {
-        Ok(id) => id,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let frame =
-        brokers.ask(Some(id), OFFSET_FETCH, |writer| write_offsets(writer, group, partitions, stable))?;
-    let places = read_offsets(&mut Reader::new(&frame, "the group's offsets")).map_err(malformed)?;
-    let places = match places {
-        Ok(places) => places,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+/// The places that have an offset; a refused one refuses all.
+fn committed(places: Vec<Place<'_>>) -> Result<Offsets, Refusal> {
     let mut offsets = Vec::with_capacity(places.len());
     for Place { topic, partition, offset, metadata, refusal } in places {
         match refusal {
             Some(refusal) if refusal.is_missing() => {}
-            Some(refusal) => return Ok(Err(refusal)),
+            Some(refusal) => return Err(refusal),
             None if offset < 0 => {}
             None => {
                 let committed = CommittedOffset { offset, metadata: metadata.to_owned() };
@@ -80,20 +59,36 @@ fn once(
             }
         }
     }
-    Ok(Ok(offsets))
+    Ok(offsets)
+}
+
+/// Asks whoever coordinates a group, again and again while coordinators move or transactions end, as long as there is time.
+pub(super) fn ask_coordinator<T>(
+    brokers: &mut Dialogue,
+    group: &str,
+    mut ask: impl FnMut(&mut Dialogue, i32) -> Result<Result<T, Refusal>, ClientError>,
+) -> Result<Result<T, Refusal>, ClientError> {
+    loop {
+        let answer = match coordinator(brokers, group)? {
+            Ok(id) => ask(brokers, id)?,
+            Err(refusal) => Err(refusal),
+        };
+        match answer {
+            Err(refusal) if refusal.is_passing() && !brokers.left().is_zero() => {
+                std::thread::sleep(AGAIN.min(brokers.left()));
+            }
+            answer => return Ok(answer),
+        }
+    }
 }
 
 /// The broker that coordinates a group now.
-pub(super) fn coordinator(brokers: &mut Dialogue, group: &str) -> Result<Result<i32, Refusal>, ClientError> {
+fn coordinator(brokers: &mut Dialogue, group: &str) -> Result<Result<i32, Refusal>, ClientError> {
     let frame = brokers.ask(None, FIND_COORDINATOR, |writer| write_coordinator(writer, group))?;
-    let found = read_coordinator(&mut Reader::new(&frame, "the group's coordinator")).map_err(malformed)?;
-    Ok(found.map(|coordinator| {
+    let found = read_coordinator(&mut Reader::new(&frame, "the group's coordinator"));
+    Ok(found.map_err(|error| brokers.malformed(error))?.map(|coordinator| {
         let id = coordinator.id;
         brokers.cluster.learn(&[coordinator]);
         id
     }))
-}
-
-fn malformed(error: Malformed) -> ClientError {
-    ClientError::Fatal { operation: OPERATION, reason: error.to_string() }
 }

@@ -15,7 +15,7 @@ use super::hanging_messages::{
     write_producers, write_transactions,
 };
 use super::messages::{METADATA, Refusal, read_metadata, write_metadata};
-use super::wire::{Malformed, Reader};
+use super::wire::Reader;
 use crate::client::error::ClientError;
 use crate::record::TopicPartition;
 
@@ -76,7 +76,8 @@ impl Search {
             let marker = Marker { partition, open };
             let frame =
                 self.brokers.ask(Some(*leader), WRITE_MARKERS, |writer| write_markers(writer, &marker))?;
-            let refusal = read_markers(&mut Reader::new(&frame, "written markers")).map_err(malformed)?;
+            let refusal = read_markers(&mut Reader::new(&frame, "written markers"))
+                .map_err(|error| self.brokers.malformed(error))?;
             match refusal {
                 None => ended += 1,
                 Some(refusal) => return Err(refusal.error(OPERATION, &partition.topic)),
@@ -93,7 +94,8 @@ impl Search {
         let frame = self
             .brokers
             .ask(Some(leader), DESCRIBE_PRODUCERS, |writer| write_producers(writer, partition))?;
-        let found = read_producers(&mut Reader::new(&frame, "described producers")).map_err(malformed)?;
+        let found = read_producers(&mut Reader::new(&frame, "described producers"))
+            .map_err(|error| self.brokers.malformed(error))?;
         found.map_err(|refusal| refusal.error(OPERATION, &partition.topic))
     }
 
@@ -103,7 +105,8 @@ impl Search {
         for broker in self.brokers.cluster.ids() {
             let frame =
                 self.brokers.ask(Some(broker), LIST_TRANSACTIONS, |writer| write_listed(writer, open))?;
-            let listed = read_listed(&mut Reader::new(&frame, "listed transactions")).map_err(malformed)?;
+            let listed = read_listed(&mut Reader::new(&frame, "listed transactions"))
+                .map_err(|error| self.brokers.malformed(error))?;
             let ids = listed.map_err(|refusal| refusal.error(OPERATION, "all transactions"))?;
             if ids.is_empty() {
                 continue;
@@ -111,8 +114,8 @@ impl Search {
             let frame = self
                 .brokers
                 .ask(Some(broker), DESCRIBE_TRANSACTIONS, |writer| write_transactions(writer, &ids))?;
-            let described =
-                read_transactions(&mut Reader::new(&frame, "described transactions")).map_err(malformed)?;
+            let described = read_transactions(&mut Reader::new(&frame, "described transactions"))
+                .map_err(|error| self.brokers.malformed(error))?;
             known.extend(described.map_err(|refusal| refusal.error(OPERATION, "the transactions"))?);
         }
         Ok(known)
@@ -122,8 +125,8 @@ impl Search {
     fn leaders(&mut self, topic: &str) -> Result<Vec<(i32, i32)>, ClientError> {
         let frame =
             self.brokers.ask(None, METADATA, |writer| write_metadata(writer, std::iter::once(topic)))?;
-        let (brokers, topics) =
-            read_metadata(&mut Reader::new(&frame, "the cluster's metadata")).map_err(malformed)?;
+        let (brokers, topics) = read_metadata(&mut Reader::new(&frame, "the cluster's metadata"))
+            .map_err(|error| self.brokers.malformed(error))?;
         self.brokers.cluster.learn(&brokers);
         let leaders = topics.into_iter().next().map(|(_, leaders)| leaders);
         let leaders =
@@ -136,10 +139,6 @@ impl Search {
 fn hangs(open: &OpenTransaction, known: &[Transaction]) -> bool {
     let known = known.iter().find(|known| known.producer == open.producer);
     known.is_some_and(|known| known.was_aborted && i32::from(known.epoch) > open.epoch)
-}
-
-fn malformed(error: Malformed) -> ClientError {
-    ClientError::Fatal { operation: OPERATION, reason: error.to_string() }
 }
 
 #[cfg(test)]

@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use super::super::settings::KafkaSettings;
 use super::dialogue::Dialogue;
-use super::group_offsets::coordinator;
+use super::group_offsets::ask_coordinator;
 use super::messages::{Api, Refusal};
 use super::wire::{Malformed, Reader, Writer};
 use crate::client::error::ClientError;
 
 const OPERATION: &str = "removing a member of a group";
 const LEAVE_GROUP: Api = Api::plain("LeaveGroup", 13, 3);
-/// Between two questions, while coordinators move.
-const AGAIN: Duration = Duration::from_millis(20);
 
 /// Removes a member; one that is none is fine.
 pub(in super::super) fn remove_member(
@@ -23,25 +21,15 @@ pub(in super::super) fn remove_member(
     timeout: Duration,
 ) -> Result<(), ClientError> {
     let mut brokers = Dialogue::new(settings, OPERATION, timeout)?;
-    loop {
-        match once(&mut brokers, group, member)? {
-            None | Some(Refusal::UNKNOWN_MEMBER | Refusal::GROUP_NOT_FOUND) => return Ok(()),
-            Some(refusal) if refusal.is_passing() && !brokers.left().is_zero() => {
-                std::thread::sleep(AGAIN.min(brokers.left()));
-            }
-            Some(refusal) => return Err(refusal.error(OPERATION, group)),
-        }
+    let answer = ask_coordinator(&mut brokers, group, |brokers, id| {
+        let frame = brokers.ask(Some(id), LEAVE_GROUP, |writer| write(writer, group, member))?;
+        let refused = read(&mut Reader::new(&frame, "a member that leaves"));
+        Ok(refused.map_err(|error| brokers.malformed(error))?.map_or(Ok(()), Err))
+    })?;
+    match answer {
+        Ok(()) | Err(Refusal::UNKNOWN_MEMBER | Refusal::GROUP_NOT_FOUND) => Ok(()),
+        Err(refusal) => Err(refusal.error(OPERATION, group)),
     }
-}
-
-fn once(brokers: &mut Dialogue, group: &str, member: &str) -> Result<Option<Refusal>, ClientError> {
-    let id = match coordinator(brokers, group)? {
-        Ok(id) => id,
-        Err(refusal) => return Ok(Some(refusal)),
-    };
-    let frame = brokers.ask(Some(id), LEAVE_GROUP, |writer| write(writer, group, member))?;
-    read(&mut Reader::new(&frame, "a member that leaves"))
-        .map_err(|error| ClientError::Fatal { operation: OPERATION, reason: error.to_string() })
 }
 
 fn write(writer: &mut Writer, group: &str, member: &str) {
