@@ -174,6 +174,9 @@ fn config(chance: &mut Chance, exactly_once: bool) -> StreamsConfig {
         // Longer than anything may take: nobody may have to wait for it.
         transaction_timeout_ms: 120_000,
         request_timeout_ms: 2_000,
+        standby_replicas: chance.place(3),
+        warmup_replicas_max: chance.place(3),
+        acceptable_recovery_lag: i64::try_from(chance.below(30)).expect("small"),
         scheduled_rebalance_delay_ms: if chance.once_in(4) { 400 } else { 0 },
         task_stuck_after_ms: 20_000,
         ..StreamsConfig::new(APPLICATION)

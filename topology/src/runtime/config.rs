@@ -82,8 +82,18 @@ pub struct StreamsConfig {
     /// Milliseconds that one call to the log may take before it is reported.
     pub request_timeout_ms: u64,
     /// Milliseconds that the tasks of an instance that crashed wait for it to come back before others take them. They wait
-    /// for the session timeout in any case; those of an instance that stops in good order do not wait.
+    /// for the session timeout in any case; those of an instance that stops in good order do not wait, nor do those of whose
+    /// stores another instance has a copy that is near.
     pub scheduled_rebalance_delay_ms: u64,
+    /// Copies of each task's stores that other instances keep up to date, to take the task over at once when its owner goes
+    /// (Kafka Streams' `num.standby.replicas`).
+    pub standby_replicas: usize,
+    /// Tasks at a time of whose stores copies are made where they are to move; they run where they are until those are near
+    /// (Kafka Streams' `max.warmup.replicas`). With 0, tasks move at once and are restored while nobody runs them.
+    pub warmup_replicas_max: usize,
+    /// Records that a copy may be behind its changelogs for a task to move to it (Kafka Streams'
+    /// `acceptable.recovery.lag`).
+    pub acceptable_recovery_lag: i64,
     /// Milliseconds after which a thread that does not give up a task ends the instance.
     pub task_stuck_after_ms: u64,
     /// Where other instances and their users reach this one, such as `10.0.0.7:8080`.
@@ -113,6 +123,9 @@ impl Default for StreamsConfig {
             repartition_purge_interval_ms: 30_000,
             request_timeout_ms: 30_000,
             scheduled_rebalance_delay_ms: 0,
+            standby_replicas: 0,
+            warmup_replicas_max: 2,
+            acceptable_recovery_lag: 10_000,
             task_stuck_after_ms: 60_000,
             endpoint: None,
         }
@@ -158,7 +171,7 @@ pub enum ConfigError {
     },
 }
 
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 25] = [
     "application-id",
     "threads",
     "guarantee",
@@ -179,6 +192,9 @@ const KEYS: [&str; 22] = [
     "repartition-purge-interval-ms",
     "request-timeout-ms",
     "scheduled-rebalance-delay-ms",
+    "standby-replicas",
+    "warmup-replicas-max",
+    "acceptable-recovery-lag",
     "task-stuck-after-ms",
     "endpoint",
 ];
@@ -289,6 +305,9 @@ impl StreamsConfig {
             "scheduled-rebalance-delay-ms" => {
                 self.scheduled_rebalance_delay_ms = one.scheduled_rebalance_delay_ms;
             }
+            "standby-replicas" => self.standby_replicas = one.standby_replicas,
+            "warmup-replicas-max" => self.warmup_replicas_max = one.warmup_replicas_max,
+            "acceptable-recovery-lag" => self.acceptable_recovery_lag = one.acceptable_recovery_lag,
             "task-stuck-after-ms" => self.task_stuck_after_ms = one.task_stuck_after_ms,
             "endpoint" => self.endpoint = one.endpoint,
             _ => self.request_timeout_ms = one.request_timeout_ms,

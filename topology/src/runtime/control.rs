@@ -2,6 +2,7 @@
 //! never costs membership; reads the control topic; tells the stream threads what to take and what to give up; and says so
 //! to the others. The protocol stands in [`membership`](super::membership).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use super::membership::{
     Announcement, Change, Desk, Gate, Grant, Incarnation, Journal, Key, Leader, Order, Standing, Word,
     encode, fingerprint, write,
 };
+use super::restore::{Kept, Work};
 use super::shared::Shared;
 use super::status::ApplicationState;
 use super::thread::Command;
@@ -48,6 +50,12 @@ pub(crate) struct Control {
     orders: Option<Sender<Order>>,
     leader: Option<Box<dyn Spawned>>,
     departure: Receiver<Departure>,
+    /// Where it is told of which tasks this instance has the stores, and what was told.
+    updater: Sender<Work>,
+    kept: Kept,
+    is_moved: bool,
+    /// When it was looked how far copies are.
+    copies_at: Duration,
     /// Before this it is not said again that the log is away.
     tell_away_at: Duration,
 }
@@ -81,6 +89,7 @@ impl Control {
         application: Arc<Application>,
         shared: Arc<Shared>,
         departure: Receiver<Departure>,
+        updater: Sender<Work>,
     ) -> Result<(Self, ControlEnds), StreamsError> {
         let config = &application.config;
         let id = &config.application_id;
@@ -118,6 +127,10 @@ impl Control {
             orders: Some(orders),
             leader: Some(leader),
             departure,
+            updater,
+            kept: Kept::default(),
+            is_moved: false,
+            copies_at: Duration::ZERO,
             tell_away_at: Duration::ZERO,
         };
         Ok((control, ends))
@@ -177,12 +190,33 @@ impl Control {
             Err(error) => return Err(error.into()),
         }
         let answers: Vec<Grant> = self.given_up.try_iter().collect();
+        self.is_moved |= !answers.is_empty();
         let words = answers.into_iter().filter_map(|grant| self.desk.given_up(grant)).collect();
         self.tell(words);
         if let Some(word) = self.desk.even_out(self.now()) {
             self.tell(vec![word]);
         }
+        self.keep_copies();
         self.speak()
+    }
+
+    /// Says of which tasks the stores are needed here, and looks how far the copies are.
+    fn keep_copies(&mut self) {
+        if std::mem::take(&mut self.is_moved) {
+            let copies = self.journal.view.copies_of(&self.application.instance);
+            let kept = Kept { copies, held: self.desk.held() };
+            if kept != self.kept {
+                self.kept = kept.clone();
+                // A restoring thread that has ended has told why.
+                let _ = self.updater.send(Work::Keep(kept));
+            }
+        }
+        let now = self.now();
+        if now.saturating_sub(self.copies_at) >= POLL {
+            self.copies_at = now;
+            let near = self.application.config.acceptable_recovery_lag;
+            self.desk.copies(&self.shared.copies(), near, now);
+        }
     }
 
     /// Says that the log is away, and not at every one of some hundred tries a second.
@@ -218,6 +252,7 @@ impl Control {
     fn on_changes(&mut self, changes: &[Change]) {
         let now = self.now();
         if !changes.is_empty() {
+            self.is_moved = true;
             self.shared.directory.set_elsewhere(self.journal.view.elsewhere(&self.application.instance));
         }
         let mut words = Vec::new();
@@ -230,7 +265,7 @@ impl Control {
                         *at = now;
                     }
                 }
-                Change::Member(_) => {}
+                Change::Member(_) | Change::Copies => {}
                 Change::Row(task) => words.extend(self.desk.row(*task, &self.journal.view, now)),
             }
         }
@@ -423,6 +458,7 @@ fn profile(application: &Application) -> Result<Announcement, StreamsError> {
         fingerprint: fingerprint(&application.topology, &application.tasks),
         applied: 0,
         holds: Vec::new(),
+        copies: BTreeMap::new(),
         is_leaving: false,
     })
 }

@@ -1,5 +1,5 @@
 //! How a stream thread takes tasks and gives them up. The order is what the protocol between instances stands on: a task
-//! is said to be given up only when its last commit or abort has returned and its stores are closed.
+//! is said to be given up only when its last commit or abort has returned and its stores are on their way back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,16 +18,19 @@ use crate::plan::AutoOffsetReset;
 use crate::record::TopicPartition;
 
 impl StreamThread {
-    /// Opens a task's stores and sends them to be restored.
+    /// Asks for a task's stores.
     pub(super) fn begin(&mut self, grant: Grant) -> Result<(), StreamsError> {
         tracing::debug!(task = %grant.task, "task granted");
-        let state = self.application.open_state(grant.task)?;
         let progress = Arc::new(RestoreProgress::default());
         self.restoring.insert(grant.task, Awaited { progress: Arc::clone(&progress), grant });
-        let request = RestoreRequest { task: grant.task, state, progress, reply: self.restored.0.clone() };
+        let request = RestoreRequest { task: grant.task, progress, reply: self.restored.0.clone() };
+        self.ask_updater(Work::Restore(request))
+    }
+
+    fn ask_updater(&self, work: Work) -> Result<(), StreamsError> {
         let gone =
             ClientError::Fatal { operation: "restore", reason: "the restoring thread has ended".into() };
-        self.updater.send(Work::Restore(request)).map_err(|_| gone.into())
+        self.updater.send(work).map_err(|_| gone.into())
     }
 
     /// Starts what is whole; what was taken away meanwhile is closed, and only then given up.
@@ -47,7 +50,7 @@ impl StreamThread {
             };
             tracing::debug!(task = %restored.task, "task restored");
             if is_unwanted {
-                state.close()?;
+                self.ask_updater(Work::Retire(restored.task, state))?;
                 self.say_given_up(grant);
             } else {
                 whole.push((self.application.make_task(restored.task, state), grant));
@@ -186,7 +189,7 @@ impl StreamThread {
         self.continue_with_rest()
     }
 
-    /// Closes tasks as they were at their last commit, and says so. Those that are being restored follow when their stores
+    /// Gives tasks back as they were at their last commit, and says so. Those that are being restored follow when their stores
     /// are back; those that are not here were given up before.
     fn give_up(&mut self, grants: &[Grant]) -> Result<(), StreamsError> {
         for &grant in grants {
@@ -198,7 +201,7 @@ impl StreamThread {
             if let Some(index) = found {
                 let mut state = self.tasks.remove(index).task.into_state();
                 state.rollback()?;
-                state.close()?;
+                self.ask_updater(Work::Retire(grant.task, state))?;
                 tracing::info!(task = %grant.task, thread = self.index, "task given up");
             }
             self.say_given_up(grant);

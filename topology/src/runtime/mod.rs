@@ -41,7 +41,8 @@ pub use handlers::{
 pub use planted::Bug;
 pub use query::{Answer, Cursor, Keys, Page, Position, QueryError, StoreInfo, StoreQuery, StoreType, Times};
 pub use status::{
-    ApplicationState, NodeStatus, NodeView, PartitionStatus, Status, TaskPhase, TaskStatus, TopologyView,
+    ApplicationState, NodeStatus, NodeView, PartitionStatus, StandbyStatus, Status, TaskPhase, TaskStatus,
+    TopologyView,
 };
 pub use streams::{KafkaStreams, RunningStreams, StreamsHandle};
 pub use task::TaskFault;

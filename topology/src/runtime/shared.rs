@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::query::Directory;
-use super::status::{ApplicationState, NodeStatus, Status, TaskPhase, TaskStatus};
+use super::status::{ApplicationState, NodeStatus, StandbyStatus, Status, TaskPhase, TaskStatus};
+use crate::record::TaskId;
 
 /// What one thread last told about itself.
 #[derive(Default)]
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     state: Mutex<(ApplicationState, Option<String>)>,
     reports: Mutex<Vec<ThreadReport>>,
     commits: AtomicU64,
+    /// How many records the copies of tasks' stores are behind that are kept here.
+    copies: Mutex<BTreeMap<TaskId, i64>>,
     pub(crate) directory: Directory,
     /// Milliseconds of silence after which stream time follows the wall clock; 0 for never.
     idle_after_ms: AtomicU64,
@@ -35,6 +38,7 @@ impl Shared {
             state: Mutex::new((ApplicationState::Created, None)),
             reports: Mutex::new((0..threads).map(|_| ThreadReport::default()).collect()),
             commits: AtomicU64::new(0),
+            copies: Mutex::default(),
             directory: Directory::new(threads),
             idle_after_ms: AtomicU64::new(0),
             listener,
@@ -53,6 +57,14 @@ impl Shared {
 
     pub(crate) fn count_commit(&self) {
         self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_copies(&self, lags: BTreeMap<TaskId, i64>) {
+        *hold(&self.copies) = lags;
+    }
+
+    pub(crate) fn copies(&self) -> BTreeMap<TaskId, i64> {
+        hold(&self.copies).clone()
     }
 
     pub(crate) fn state(&self) -> ApplicationState {
@@ -111,6 +123,10 @@ impl Shared {
             error,
             uptime_ms,
             tasks,
+            standbys: hold(&self.copies)
+                .iter()
+                .map(|(task, lag)| StandbyStatus { id: task.to_string(), lag: *lag })
+                .collect(),
             nodes: nodes
                 .into_iter()
                 .map(|(name, processed)| NodeStatus { name: name.into(), processed })

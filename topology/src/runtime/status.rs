@@ -81,6 +81,8 @@ pub struct Status {
     pub uptime_ms: u64,
     /// The tasks this instance holds.
     pub tasks: Vec<TaskStatus>,
+    /// The tasks of whose stores it keeps copies, to take them over.
+    pub standbys: Vec<StandbyStatus>,
     /// Records that each node took in, summed over the tasks of this instance.
     pub nodes: Vec<NodeStatus>,
     /// Records left out, by reason.
@@ -115,6 +117,24 @@ pub struct TaskStatus {
     pub partitions: Vec<PartitionStatus>,
     /// Restored and total records while restoring.
     pub restored: Option<(i64, i64)>,
+}
+
+/// A copy of the stores of a task that another instance runs.
+///
+/// ```
+/// use candlewick::{StandbyStatus, Status};
+/// /// Whether this instance could take any of them over without much to restore.
+/// fn is_ready(status: &Status, records: i64) -> bool {
+///     status.standbys.iter().all(|standby: &StandbyStatus| standby.lag <= records)
+/// }
+/// # let _ = is_ready;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StandbyStatus {
+    /// The task's id, such as `0_3`.
+    pub id: String,
+    /// Records of its changelogs that the copy has not read yet.
+    pub lag: i64,
 }
 
 /// A source partition of a task.

@@ -199,10 +199,11 @@ fn launch(
     global: Option<GlobalUpdater>,
 ) -> Result<RunningStreams, StreamsError> {
     let (stop_control, stopped) = crossbeam_channel::bounded(1);
-    let (control, ends) = Control::join(Arc::clone(&application), Arc::clone(&shared), stopped)?;
-    let ControlEnds { gate, given_up } = ends;
     let (requests, incoming) = crossbeam_channel::unbounded();
-    let updater = StateUpdater::new(Arc::clone(&application), incoming)?;
+    let (app, told) = (Arc::clone(&application), Arc::clone(&shared));
+    let (control, ends) = Control::join(app, told, stopped, requests.clone())?;
+    let ControlEnds { gate, given_up } = ends;
+    let updater = StateUpdater::new(Arc::clone(&application), Arc::clone(&shared), incoming)?;
     let mut commands = Vec::new();
     let mut stream_threads = Vec::new();
     let threads = Arc::clone(&application.threads);

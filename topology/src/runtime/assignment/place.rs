@@ -15,11 +15,13 @@ pub(crate) struct Candidate {
 }
 
 /// Places every task on one of `candidates`, which must be in the order of their names. `current` tells who runs a task
-/// now; a name that is no candidate counts as nobody. Without candidates nothing is placed.
+/// now; a name that is no candidate counts as nobody. Of tasks that may move, those move first that have a copy of their
+/// stores where there is room, and they move there. Without candidates nothing is placed.
 pub(crate) fn place(
     tasks: &[TaskId],
     candidates: &[Candidate],
     current: &BTreeMap<TaskId, String>,
+    has_copy: impl Fn(&TaskId, &str) -> bool,
 ) -> BTreeMap<TaskId, String> {
     if candidates.is_empty() {
         return BTreeMap::new();
@@ -32,36 +34,52 @@ pub(crate) fn place(
         let name = current.get(task)?;
         candidates.iter().position(|candidate| candidate.instance == *name)
     };
-    let held: Vec<Vec<usize>> = by_sub_topology
-        .values()
-        .map(|tasks| {
-            let mut counts = vec![0; candidates.len()];
-            tasks.iter().filter_map(owner).for_each(|at| counts[at] += 1);
-            counts
-        })
-        .collect();
+    let held: Vec<Vec<usize>> =
+        by_sub_topology.values().map(|tasks| held_by(tasks, owner, candidates)).collect();
     let sizes: Vec<usize> = by_sub_topology.values().map(Vec::len).collect();
     let weights: Vec<usize> = candidates.iter().map(|candidate| candidate.threads.max(1)).collect();
     let mut left = shares(&sizes, &weights, &held);
     let mut placed = BTreeMap::new();
     for (tasks, left) in by_sub_topology.values().zip(&mut left) {
         let mut homeless = Vec::new();
-        for &task in tasks {
+        let mut settle = |task: TaskId, at: usize, left: &mut Vec<usize>| {
+            left[at] -= 1;
+            placed.insert(task, candidates[at].instance.clone());
+        };
+        // Where more lie than are to stay, those stay that nobody else has a copy of.
+        let room: Vec<bool> =
+            left.iter().zip(&held_by(tasks, owner, candidates)).map(|(l, h)| l > h).collect();
+        let copy_with_room = |task: &TaskId, room: &dyn Fn(usize) -> bool| {
+            (0..candidates.len()).find(|&at| room(at) && has_copy(task, &candidates[at].instance))
+        };
+        let (movable, fixed): (Vec<TaskId>, Vec<TaskId>) =
+            tasks.iter().partition(|task| copy_with_room(task, &|at| room[at]).is_some());
+        for task in fixed.into_iter().chain(movable) {
             match owner(&task).filter(|&at| left[at] > 0) {
-                Some(at) => {
-                    left[at] -= 1;
-                    placed.insert(task, candidates[at].instance.clone());
-                }
+                Some(at) => settle(task, at, left),
                 None => homeless.push(task),
             }
         }
+        homeless.sort_by_key(|task| copy_with_room(task, &|at| left[at] > 0).is_none());
         for task in homeless {
-            let at = left.iter().position(|&room| room > 0).expect("shares add up to the number of tasks");
-            left[at] -= 1;
-            placed.insert(task, candidates[at].instance.clone());
+            let at = copy_with_room(&task, &|at| left[at] > 0)
+                .or_else(|| left.iter().position(|&room| room > 0))
+                .expect("shares add up to the number of tasks");
+            settle(task, at, left);
         }
     }
     placed
+}
+
+/// How many of these tasks each candidate has.
+fn held_by(
+    tasks: &[TaskId],
+    owner: impl Fn(&TaskId) -> Option<usize>,
+    candidates: &[Candidate],
+) -> Vec<usize> {
+    let mut counts = vec![0; candidates.len()];
+    tasks.iter().filter_map(owner).for_each(|at| counts[at] += 1);
+    counts
 }
 
 #[cfg(test)]
@@ -70,6 +88,8 @@ mod tests {
 
     use super::*;
     use crate::record::Partition;
+
+    const NO_COPIES: fn(&TaskId, &str) -> bool = |_, _| false;
 
     fn tasks(sizes: &[usize]) -> Vec<TaskId> {
         let of = |(sub_topology, &size): (u32, &usize)| {
@@ -106,15 +126,30 @@ mod tests {
     #[test]
     fn a_newcomer_takes_its_share_and_nothing_else_moves() {
         let all = tasks(&[8]);
-        let alone = place(&all, &members(&[1]), &BTreeMap::new());
-        let both = place(&all, &members(&[1, 1]), &alone);
+        let alone = place(&all, &members(&[1]), &BTreeMap::new(), NO_COPIES);
+        let both = place(&all, &members(&[1, 1]), &alone, NO_COPIES);
         assert_eq!(moves(&alone, &both), 4);
-        assert_eq!(place(&all, &members(&[1, 1]), &both), both);
+        assert_eq!(place(&all, &members(&[1, 1]), &both, NO_COPIES), both);
     }
 
     #[test]
     fn nobody_gets_anything_where_there_is_nobody() {
-        assert!(place(&tasks(&[3]), &[], &BTreeMap::new()).is_empty());
+        assert!(place(&tasks(&[3]), &[], &BTreeMap::new(), NO_COPIES).is_empty());
+    }
+
+    #[test]
+    fn what_has_a_copy_moves_first_and_to_its_copy() {
+        let all = tasks(&[6]);
+        let alone = place(&all, &members(&[1]), &BTreeMap::new(), NO_COPIES);
+        let copies = |task: &TaskId, instance: &str| match task.partition.0 {
+            0 => instance == "m02",
+            1 => instance == "m01",
+            _ => false,
+        };
+        let three = place(&all, &members(&[1, 1, 1]), &alone, copies);
+        let at = |n: usize| three[&all[n]].as_str();
+        assert_eq!([at(0), at(1)], ["m02", "m01"], "{three:?}");
+        assert_eq!(moves(&alone, &three), 4);
     }
 
     proptest! {
@@ -125,14 +160,14 @@ mod tests {
             before in prop::collection::vec(1usize..5, 1..7),
         ) {
             let all = tasks(&sizes);
-            let earlier = place(&all, &members(&before), &BTreeMap::new());
+            let earlier = place(&all, &members(&before), &BTreeMap::new(), NO_COPIES);
             for current in [BTreeMap::new(), earlier] {
                 let now = members(&threads);
-                let placed = place(&all, &now, &current);
+                let placed = place(&all, &now, &current, NO_COPIES);
                 prop_assert_eq!(placed.keys().copied().collect::<Vec<_>>(), all.clone());
                 prop_assert!(is_balanced(&placed, &sizes, &now), "{placed:?}");
                 // Settled: asked again with its own answer, it moves nothing.
-                prop_assert_eq!(&place(&all, &now, &placed), &placed);
+                prop_assert_eq!(&place(&all, &now, &placed, NO_COPIES), &placed);
             }
         }
 
@@ -147,7 +182,7 @@ mod tests {
             let owner = |at: &usize| format!("m{at:02}");
             let current: BTreeMap<TaskId, String> =
                 all.iter().copied().zip(before.iter().cycle().map(owner)).collect();
-            let chosen = moves(&current, &place(&all, &now, &current));
+            let chosen = moves(&current, &place(&all, &now, &current, NO_COPIES));
             // Every placement there is, by counting in the base of the members.
             let total = now.len().pow(u32::try_from(all.len()).expect("few"));
             for number in 0..total {

@@ -1,7 +1,7 @@
 //! A member's own affairs: what it is to the others, what it holds, and what it says about that. Pure state over the two
 //! machines of [`holding`](super::holding); the control thread carries its words out. Knows threads by number only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::holding::{Holding, Standing, StandingEvent, TaskAction, TaskEvent};
@@ -38,6 +38,9 @@ struct Held {
     moves: Option<usize>,
 }
 
+/// How often it is told how far copies are that are not near yet.
+const TELL_COPIES_AFTER: Duration = Duration::from_secs(1);
+
 /// See the module.
 pub(crate) struct Desk {
     /// What stays the same in every announcement.
@@ -48,13 +51,15 @@ pub(crate) struct Desk {
     tickets: u64,
     /// What is said differs from what was said last.
     is_news: bool,
+    /// When it was said last how far the copies are.
+    told_copies: Duration,
 }
 
 impl Desk {
     pub(crate) fn new(profile: Announcement) -> Self {
         let threads = vec![true; profile.threads];
         let (standing, held) = (Standing::default(), BTreeMap::new());
-        Self { profile, standing, held, threads, tickets: 0, is_news: false }
+        Self { profile, standing, held, threads, tickets: 0, is_news: false, told_copies: Duration::ZERO }
     }
 
     pub(crate) fn standing(&self) -> Standing {
@@ -223,6 +228,28 @@ impl Desk {
         (self.standing == Standing::Member && is_quiet).then_some(self.held.len())
     }
 
+    /// The copies of stores that are kept here, with how many records each is behind. What others would do anything about is
+    /// said at once: which there are, and which are near. How far the others are is said once in a while.
+    pub(crate) fn copies(&mut self, lags: &BTreeMap<TaskId, i64>, near: i64, now: Duration) {
+        let said = &self.profile.copies;
+        let is_told = |(task, lag): (&TaskId, &i64)| {
+            said.get(&task.to_string()).is_some_and(|told| (*told <= near) == (*lag <= near))
+        };
+        let is_same = said.len() == lags.len() && lags.iter().all(is_told);
+        let is_far = lags.values().any(|lag| *lag > near);
+        if is_same && !(is_far && now.saturating_sub(self.told_copies) >= TELL_COPIES_AFTER) {
+            return;
+        }
+        self.profile.copies = lags.iter().map(|(task, lag)| (task.to_string(), *lag)).collect();
+        self.told_copies = now;
+        self.is_news = true;
+    }
+
+    /// The tasks it may have something open for.
+    pub(crate) fn held(&self) -> BTreeSet<TaskId> {
+        self.held.keys().copied().collect()
+    }
+
     /// What is to be said now, when it differs from before.
     pub(crate) fn news(&mut self, view: &View) -> Option<Announcement> {
         let speaks = matches!(self.standing, Standing::Member | Standing::Leaving);
@@ -265,6 +292,7 @@ mod tests {
             fingerprint: String::new(),
             applied: 0,
             holds: Vec::new(),
+            copies: BTreeMap::new(),
             is_leaving: false,
         });
         desk.joined("m", 0);

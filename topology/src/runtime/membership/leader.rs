@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
+use super::copies::CopyRules;
 use super::journal::{Journal, write};
 use super::records::{Key, Leadership, encode};
 use super::table::{Circumstances, Decision, Memory, decide};
@@ -64,6 +65,7 @@ struct Reign<'a> {
     handle: TopicHandle,
     admin: Box<dyn Admin>,
     tasks: Vec<TaskId>,
+    copies: CopyRules,
     memory: Memory,
     looked: Option<Duration>,
     strangers: BTreeSet<String>,
@@ -152,6 +154,17 @@ impl Leader {
         self.application.request_timeout()
     }
 
+    fn copy_rules(&self, tasks: &[TaskId]) -> CopyRules {
+        let Application { config, .. } = &*self.application;
+        let is_stateful = |task: &&TaskId| !self.application.changelogs(**task).is_empty();
+        CopyRules {
+            stateful: tasks.iter().filter(is_stateful).copied().collect(),
+            standbys: config.standby_replicas,
+            warm_ups_max: config.warmup_replicas_max,
+            lag_max: config.acceptable_recovery_lag,
+        }
+    }
+
     fn connect(&self) -> Result<Clients, StreamsError> {
         let application = &self.application;
         let id = &application.config.application_id;
@@ -178,8 +191,9 @@ impl<'a> Reign<'a> {
         }
         tracing::info!(instance = leader.instance, epoch = journal.view.epoch, "this instance leads");
         let tasks = leader.application.task_ids();
+        let copies = leader.copy_rules(&tasks);
         let (memory, strangers) = (Memory::default(), BTreeSet::new());
-        Ok(Self { leader, journal, producer, handle, admin, tasks, memory, looked: None, strangers })
+        Ok(Self { leader, journal, producer, handle, admin, tasks, copies, memory, looked: None, strangers })
     }
 
     /// Reads what is new and does what follows from it.
@@ -220,6 +234,7 @@ impl<'a> Reign<'a> {
             live: &live,
             now,
             delay: Duration::from_millis(application.config.scheduled_rebalance_delay_ms),
+            copies: &self.copies,
         };
         for (instance, member) in &self.journal.view.members {
             let is_stranger = member.fingerprint != *fingerprint && live.contains(&member.incarnation.member);
@@ -262,6 +277,10 @@ impl<'a> Reign<'a> {
         for (task, row) in &decision.rows {
             tracing::debug!(%task, epoch = row.epoch, phase = ?row.phase, owner = row.owner.incarnation.instance, "row");
             add(Key::Task(*task), Some(encode(row)));
+        }
+        for (task, copies) in &decision.copies {
+            tracing::debug!(%task, instances = ?copies.instances, "copies");
+            add(Key::Copies(*task), Some(encode(copies)));
         }
         for instance in decision.forget {
             add(Key::Member(instance), None);

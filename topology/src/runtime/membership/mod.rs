@@ -35,6 +35,14 @@
 //! 9. **Leave.** An instance that stops commits and closes everything, announces that it is leaving and holds nothing, waits
 //!    a moment until others have its tasks, and leaves the group.
 //!
+//! # Copies
+//!
+//! Beside the table the leader writes, for each task with stores, which instances keep a copy of them: `standby_replicas`
+//! of them, and whoever the task is to move to. Members announce how many records each of their copies is behind. Step 3
+//! heeds that: a granted task is marked revoking only when the copy where it goes is within `acceptable_recovery_lag`, and
+//! what nobody has goes to the nearest copy, at once. None of the steps relies on it: whoever is granted a task reads its
+//! changelogs to their ends first, with a copy or without.
+//!
 //! # Why a record is never processed by two owners with effect
 //!
 //! - *One writer.* Rows are written in transactions of one id. A leader that was replaced without knowing it is fenced, and
@@ -61,6 +69,7 @@
 //! leaves, gets nothing new, and both say so. So during an upgrade, instance by instance, tasks stay among the version
 //! that leads until the last of its leaders is gone.
 
+mod copies;
 mod desk;
 mod fingerprint;
 mod gate;

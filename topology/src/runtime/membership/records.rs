@@ -1,6 +1,8 @@
 //! The records of the control topic: their keys, and their values as JSON. Fields that are not known are passed over, so
 //! that versions can stand side by side. Must not know who writes what when.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::record::{Partition, TaskId};
@@ -39,9 +41,19 @@ pub(crate) struct Announcement {
     /// given up: every commit and abort has returned.
     #[serde(default)]
     pub(crate) holds: Vec<String>,
+    /// The tasks whose stores it keeps a copy of, with how many records of their changelogs it has not read yet.
+    #[serde(default)]
+    pub(crate) copies: BTreeMap<String, i64>,
     /// It takes no task any more.
     #[serde(default)]
     pub(crate) is_leaving: bool,
+}
+
+impl Announcement {
+    /// How many records its copy of a task's stores is behind, if it has one.
+    pub(crate) fn lag(&self, task: TaskId) -> Option<i64> {
+        self.copies.get(&task.to_string()).copied()
+    }
 }
 
 /// To whom a task was granted.
@@ -70,9 +82,15 @@ pub(crate) struct Row {
     pub(crate) epoch: u64,
     pub(crate) phase: Phase,
     pub(crate) owner: Owner,
-    /// Instances that keep a copy of the task's stores.
-    #[serde(default)]
-    pub(crate) standbys: Vec<String>,
+}
+
+/// Who keeps copies of a task's stores. A row of its own: what it says moves no task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Copies {
+    /// Counted with those of the table.
+    pub(crate) epoch: u64,
+    /// The instances, in the order of their names.
+    pub(crate) instances: Vec<String>,
 }
 
 /// Who keeps the table.
@@ -88,6 +106,7 @@ pub(crate) enum Key {
     Leader,
     Member(String),
     Task(TaskId),
+    Copies(TaskId),
 }
 
 impl Key {
@@ -96,6 +115,7 @@ impl Key {
             Self::Leader => "leader".to_owned(),
             Self::Member(instance) => format!("member/{instance}"),
             Self::Task(task) => format!("task/{task}"),
+            Self::Copies(task) => format!("copies/{task}"),
         }
     }
 
@@ -105,14 +125,17 @@ impl Key {
         match text.split_once('/') {
             None => (text == "leader").then_some(Self::Leader),
             Some(("member", instance)) => Some(Self::Member(instance.to_owned())),
-            Some(("task", task)) => {
-                let (sub_topology, partition) = task.split_once('_')?;
-                let partition = Partition(partition.parse().ok()?);
-                Some(Self::Task(TaskId { sub_topology: sub_topology.parse().ok()?, partition }))
-            }
+            Some(("task", task)) => task_id(task).map(Self::Task),
+            Some(("copies", task)) => task_id(task).map(Self::Copies),
             Some(_) => None,
         }
     }
+}
+
+fn task_id(text: &str) -> Option<TaskId> {
+    let (sub_topology, partition) = text.split_once('_')?;
+    let partition = Partition(partition.parse().ok()?);
+    Some(TaskId { sub_topology: sub_topology.parse().ok()?, partition })
 }
 
 /// A record's value as bytes.
@@ -127,7 +150,7 @@ mod tests {
     #[test]
     fn keys_come_back_as_they_were() {
         let task = TaskId { sub_topology: 2, partition: Partition(17) };
-        for key in [Key::Leader, Key::Member("a/b".into()), Key::Task(task)] {
+        for key in [Key::Leader, Key::Member("a/b".into()), Key::Task(task), Key::Copies(task)] {
             assert_eq!(Key::decode(key.encode().as_bytes()), Some(key));
         }
         for unknown in ["", "task/1", "task/x_1", "standby/1_1", "followers"] {

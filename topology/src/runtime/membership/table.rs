@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::records::{Announcement, Incarnation, Owner, Phase, Row};
+use super::copies::{CopyRules, Places, keep_copies};
+use super::records::{Announcement, Copies, Incarnation, Owner, Phase, Row};
 use super::view::View;
 use crate::record::TaskId;
 use crate::runtime::assignment::{Candidate, place};
@@ -57,8 +58,9 @@ pub(crate) struct Circumstances<'a> {
     /// The group's members, asked for after the view was read.
     pub(crate) live: &'a BTreeSet<String>,
     pub(crate) now: Duration,
-    /// How long the tasks of a member that crashed wait for it to come back.
+    /// How long the tasks of a member that crashed wait for it to come back, where nobody has a copy of their stores.
     pub(crate) delay: Duration,
+    pub(crate) copies: &'a CopyRules,
 }
 
 /// What the leader remembers from one decision to the next.
@@ -75,6 +77,7 @@ pub(crate) struct Memory {
 pub(crate) struct Decision {
     pub(crate) fence: BTreeMap<Incarnation, BTreeSet<String>>,
     pub(crate) rows: BTreeMap<TaskId, Row>,
+    pub(crate) copies: BTreeMap<TaskId, Copies>,
     /// Instances whose announcements are of no use any more.
     pub(crate) forget: Vec<String>,
 }
@@ -90,9 +93,11 @@ pub(crate) fn decide(view: &View, facts: &Circumstances<'_>, memory: &mut Memory
         view.table.iter().map(|(&task, row)| (task, fate(task, row, view, facts, memory))).collect();
     let wanted = want(view, facts, &candidates, &fates, memory);
     let mut decision = Decision::default();
+    let mut places = BTreeMap::new();
     for &task in facts.tasks {
         let row = view.table.get(&task);
         let to = wanted.get(&task).and_then(|instance| candidates.get(instance.as_str()));
+        places.insert(task, Places::of(row, to.copied()));
         let is_owner = |member: &Announcement| {
             row.is_some_and(|row| row.owner.incarnation.instance == member.incarnation.instance)
         };
@@ -107,6 +112,8 @@ pub(crate) fn decide(view: &View, facts: &Circumstances<'_>, memory: &mut Memory
                 }
                 continue;
             }
+            // It runs where it is until there is a copy where it goes.
+            RowAction::Revoke if !to.is_some_and(|to| facts.copies.is_ready(task, to)) => continue,
             RowAction::Revoke => Phase::Revoking,
             RowAction::Grant => Phase::Granted,
         };
@@ -117,8 +124,12 @@ pub(crate) fn decide(view: &View, facts: &Circumstances<'_>, memory: &mut Memory
             }
             (_, _, None) => continue,
         };
-        decision.rows.insert(task, Row { epoch: view.epoch + 1, phase, owner, standbys: Vec::new() });
+        if phase == Phase::Granted {
+            places.insert(task, Places::granted(row, &owner));
+        }
+        decision.rows.insert(task, Row { epoch: view.epoch + 1, phase, owner });
     }
+    decision.copies = keep_copies(view, facts.copies, &candidates, &places);
     decision.forget = forgettable(view, facts, &decision);
     decision
 }
@@ -153,24 +164,41 @@ fn want(
             OwnerFate::Gone | OwnerFate::Fenced => {
                 let since = memory.gone.get(owner).copied().unwrap_or(facts.now);
                 gone.insert(owner.clone(), since);
-                if !is_candidate && facts.now.saturating_sub(since) < facts.delay {
+                let is_early = facts.now.saturating_sub(since) < facts.delay;
+                if !is_candidate && is_early && !has_heir(task, facts, candidates) {
                     continue;
                 }
             }
             OwnerFate::Current | OwnerFate::Released => {}
         }
         placeable.push(task);
-        // What is being given up is free to go wherever there is room.
+        // What is being given up is free to go wherever there is room, to a copy of its stores first.
         if row.phase == Phase::Granted && is_candidate {
             current.insert(task, owner.instance.clone());
+        } else if let Some(heir) = nearest_copy(task, candidates) {
+            current.insert(task, heir.to_owned());
         }
     }
     memory.gone = gone;
+    let has_copy = |task: &TaskId, instance: &str| {
+        view.copies.get(task).is_some_and(|copies| copies.instances.iter().any(|name| name == instance))
+    };
     let seats: Vec<Candidate> = candidates
         .iter()
         .map(|(&instance, member)| Candidate { instance: instance.to_owned(), threads: member.threads })
         .collect();
-    place(&placeable, &seats, &current)
+    place(&placeable, &seats, &current, has_copy)
+}
+
+/// Whether a copy of the task's stores is so near that nobody needs to wait for the owner to come back.
+fn has_heir(task: TaskId, facts: &Circumstances<'_>, candidates: &BTreeMap<&str, &Announcement>) -> bool {
+    candidates.values().any(|member| facts.copies.is_near(task, member))
+}
+
+/// Whose copy of the task's stores is the least behind.
+fn nearest_copy<'a>(task: TaskId, candidates: &BTreeMap<&'a str, &Announcement>) -> Option<&'a str> {
+    let lags = candidates.iter().filter_map(|(&instance, member)| Some((member.lag(task)?, instance)));
+    lags.min().map(|(_, instance)| instance)
 }
 
 /// What is known of the owner of a row.

@@ -1,8 +1,9 @@
 //! What the leader must decide, from what is written and who lives.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::copies::CopyRules;
 use super::records::{Announcement, Incarnation, Key, Owner, Phase, Row, encode};
 use super::table::{Circumstances, Decision, Memory, OwnerFate, RowAction, Wanted, decide, step};
 use super::view::View;
@@ -49,6 +50,8 @@ struct Stage {
     now: Duration,
     delay: Duration,
     tasks: Vec<TaskId>,
+    /// Without stateful tasks unless a test says otherwise.
+    rules: CopyRules,
 }
 
 fn member(name: &str) -> Announcement {
@@ -66,6 +69,7 @@ fn member(name: &str) -> Announcement {
         fingerprint: "f".into(),
         applied: 0,
         holds: Vec::new(),
+        copies: BTreeMap::new(),
         is_leaving: false,
     }
 }
@@ -74,7 +78,15 @@ impl Stage {
     fn new(tasks: i32) -> Self {
         let tasks = (0..tasks).map(|n| TaskId { sub_topology: 0, partition: Partition(n) }).collect();
         let (view, live, memory) = (View::default(), BTreeSet::new(), Memory::default());
-        Self { view, live, memory, now: Duration::ZERO, delay: Duration::ZERO, tasks }
+        let (now, delay, rules) = (Duration::ZERO, Duration::ZERO, CopyRules::default());
+        Self { view, live, memory, now, delay, tasks, rules }
+    }
+
+    /// All tasks have stores; a copy may be ten records behind.
+    fn stateful(tasks: i32, standbys: usize, warm_ups_max: usize) -> Self {
+        let stage = Self::new(tasks);
+        let stateful = stage.tasks.iter().copied().collect();
+        Self { rules: CopyRules { stateful, standbys, warm_ups_max, lag_max: 10 }, ..stage }
     }
 
     fn says(&mut self, said: &Announcement) {
@@ -94,6 +106,7 @@ impl Stage {
             live: &self.live,
             now: self.now,
             delay: self.delay,
+            copies: &self.rules,
         };
         decide(&self.view, &facts, &mut self.memory)
     }
@@ -109,7 +122,28 @@ impl Stage {
         for (task, row) in &decision.rows {
             self.view.take(Key::Task(*task).encode().as_bytes(), Some(&encode(row)));
         }
+        for (task, copies) in &decision.copies {
+            self.view.take(Key::Copies(*task).encode().as_bytes(), Some(&encode(copies)));
+        }
         words
+    }
+
+    /// Who is to have a copy of this task's stores.
+    fn copies(&self, partition: i32) -> Vec<&str> {
+        let task = TaskId { sub_topology: 0, partition: Partition(partition) };
+        self.view
+            .copies
+            .get(&task)
+            .into_iter()
+            .flat_map(|copies| &copies.instances)
+            .map(String::as_str)
+            .collect()
+    }
+
+    /// Says how far its copies are.
+    fn has_copies(&mut self, said: &mut Announcement, lags: &[(i32, i64)]) {
+        said.copies = lags.iter().map(|(partition, lag)| (format!("0_{partition}"), *lag)).collect();
+        self.says(said);
     }
 
     /// Applies the newest epoch and holds these tasks.
@@ -252,10 +286,126 @@ fn an_older_row_read_late_does_not_come_back() {
         epoch,
         phase: Phase::Granted,
         owner: Owner { incarnation: member("a").incarnation, transactional_ids: Vec::new() },
-        standbys: Vec::new(),
     };
     for epoch in [2, 1] {
         view.take(b"task/0_0", Some(&encode(&row(epoch))));
     }
     assert_eq!(view.table.values().map(|row| row.epoch).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn a_task_with_stores_moves_when_a_copy_of_them_is_near_and_not_before() {
+    let mut stage = Stage::stateful(2, 0, 1);
+    let (mut a, mut b) = (member("a"), member("b"));
+    stage.joins(&a);
+    stage.turn();
+    stage.holds(&mut a, &[0, 1]);
+    stage.joins(&b);
+    assert!(stage.turn().is_empty(), "it runs where it is");
+    assert_eq!((stage.copies(0), stage.copies(1)), (vec![], vec!["b"]));
+    stage.has_copies(&mut b, &[(1, 11)]);
+    assert!(stage.turn().is_empty(), "too far behind");
+    stage.has_copies(&mut b, &[(1, 10)]);
+    assert_eq!(stage.turn(), [(1, Phase::Revoking, "a".into())]);
+    assert!(stage.turn().is_empty());
+    assert_eq!(stage.copies(1), ["b"], "it is needed until it is taken over");
+    stage.holds(&mut a, &[0]);
+    assert_eq!(stage.turn(), [(1, Phase::Granted, "b".into())]);
+    assert!(stage.copies(1).is_empty());
+}
+
+#[test]
+fn no_more_tasks_warm_up_at_a_time_than_are_allowed() {
+    let mut stage = Stage::stateful(8, 0, 2);
+    let (a, mut b) = (member("a"), member("b"));
+    stage.joins(&a);
+    stage.turn();
+    stage.joins(&b);
+    stage.turn();
+    assert_eq!((0..8).filter(|task| stage.copies(*task) == ["b"]).collect::<Vec<_>>(), [4, 5]);
+    stage.has_copies(&mut b, &[(4, 0), (5, 500)]);
+    assert_eq!(stage.turn(), [(4, Phase::Revoking, "a".into())]);
+    assert_eq!((0..8).filter(|task| stage.copies(*task) == ["b"]).collect::<Vec<_>>(), [4, 5, 6]);
+}
+
+#[test]
+fn the_nearest_copy_takes_over_without_waiting_for_the_owner_to_come_back() {
+    let mut stage = Stage::stateful(1, 2, 2);
+    stage.delay = Duration::from_secs(10);
+    let (mut a, mut b, mut c) = (member("a"), member("b"), member("c"));
+    stage.joins(&a);
+    stage.turn();
+    stage.holds(&mut a, &[0]);
+    stage.joins(&b);
+    stage.joins(&c);
+    stage.turn();
+    assert_eq!(stage.copies(0), ["b", "c"]);
+    stage.has_copies(&mut b, &[(0, 9)]);
+    stage.has_copies(&mut c, &[(0, 3)]);
+    stage.live.remove("a-id");
+    assert_eq!(stage.decide().fence.len(), 1);
+    stage.memory.fenced.insert(a.incarnation.clone());
+    assert_eq!(stage.turn(), [(0, Phase::Granted, "c".into())]);
+    assert_eq!(stage.copies(0), ["b"]);
+}
+
+#[test]
+fn who_gives_a_task_up_keeps_a_copy_of_it() {
+    let mut stage = Stage::stateful(2, 1, 2);
+    let (mut a, mut b, c) = (member("a"), member("b"), member("c"));
+    stage.joins(&a);
+    stage.turn();
+    stage.holds(&mut a, &[0, 1]);
+    assert!(stage.copies(0).is_empty(), "there is nobody else");
+    stage.joins(&b);
+    stage.turn();
+    stage.has_copies(&mut b, &[(0, 0), (1, 0)]);
+    assert_eq!(stage.turn().len(), 1);
+    stage.joins(&c);
+    stage.holds(&mut a, &[0]);
+    assert_eq!(stage.turn(), [(1, Phase::Granted, "b".into())]);
+    assert_eq!(stage.copies(1), ["a"]);
+}
+
+#[test]
+fn a_copy_stays_until_the_one_in_its_place_is_near() {
+    let mut stage = Stage::stateful(4, 1, 2);
+    let (mut a, mut b, mut c) = (member("a"), member("b"), member("c"));
+    // Hardly a task moves: it has most of the threads.
+    a.threads = 4;
+    stage.joins(&a);
+    stage.turn();
+    stage.holds(&mut a, &[0, 1, 2, 3]);
+    stage.joins(&b);
+    stage.turn();
+    let of = |stage: &Stage, name: &str| (0..4).filter(|task| stage.copies(*task).contains(&name)).count();
+    assert_eq!(of(&stage, "b"), 4);
+    stage.has_copies(&mut b, &[(0, 0), (1, 0), (2, 0), (3, 0)]);
+    stage.joins(&c);
+    for _ in 0..3 {
+        let moved = stage.decide().rows.len();
+        stage.turn();
+        assert!(moved <= 1);
+    }
+    let both = (0..4).filter(|task| stage.copies(*task) == ["b", "c"]).count();
+    assert!(both >= 1, "{:?}", stage.view.copies);
+    let lags: Vec<(i32, i64)> =
+        (0..4).filter(|task| stage.copies(*task).contains(&"c")).map(|task| (task, 0)).collect();
+    stage.has_copies(&mut c, &lags);
+    stage.turn();
+    assert_eq!((0..4).filter(|task| stage.copies(*task) == ["b", "c"]).count(), 0, "{:?}", stage.view.copies);
+}
+
+#[test]
+fn copies_read_late_do_not_come_back() {
+    let mut view = View::default();
+    for (epoch, name) in [(2, "new"), (1, "old")] {
+        let copies = super::records::Copies { epoch, instances: vec![name.to_owned()] };
+        view.take(b"copies/0_0", Some(&encode(&copies)));
+    }
+    assert_eq!(view.copies_of("new").len(), 1);
+    assert!(view.copies_of("old").is_empty());
+    assert_eq!(view.epoch, 2);
+    let none: BTreeMap<TaskId, Row> = BTreeMap::new();
+    assert_eq!(view.table, none);
 }

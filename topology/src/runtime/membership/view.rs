@@ -1,8 +1,8 @@
 //! What the control topic says, folded: the newest announcement of each instance and the task table. Must not know clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::records::{Announcement, Key, Leadership, Owner, Row};
+use super::records::{Announcement, Copies, Key, Leadership, Owner, Row};
 use crate::record::TaskId;
 
 /// The state of the control topic up to some offset.
@@ -11,6 +11,8 @@ pub(crate) struct View {
     pub(crate) leader: Option<Leadership>,
     pub(crate) members: BTreeMap<String, Announcement>,
     pub(crate) table: BTreeMap<TaskId, Row>,
+    /// The instances that are to keep copies of tasks' stores.
+    pub(crate) copies: BTreeMap<TaskId, Copies>,
     /// The newest epoch of the table.
     pub(crate) epoch: u64,
 }
@@ -21,6 +23,7 @@ pub(crate) enum Change {
     Leader,
     Member(String),
     Row(TaskId),
+    Copies,
 }
 
 impl View {
@@ -31,6 +34,7 @@ impl View {
             Key::Leader => self.take_leader(value).map(|()| Change::Leader),
             Key::Member(instance) => self.take_member(&instance, value).map(|()| Change::Member(instance)),
             Key::Task(task) => self.take_row(task, value).map(|()| Change::Row(task)),
+            Key::Copies(task) => self.take_copies(task, value).map(|()| Change::Copies),
         };
         taken
             .inspect_err(|error| {
@@ -52,6 +56,12 @@ impl View {
         let tasks = self.table.iter().filter(|(task, _)| self.is_elsewhere(**task, instance));
         let endpoint = |row: &Row| self.members.get(&row.owner.incarnation.instance)?.endpoint.clone();
         tasks.map(|(task, row)| (*task, endpoint(row))).collect()
+    }
+
+    /// The tasks of whose stores this instance is to keep copies.
+    pub(crate) fn copies_of(&self, instance: &str) -> BTreeSet<TaskId> {
+        let is_listed = |copies: &Copies| copies.instances.iter().any(|name| name == instance);
+        self.copies.iter().filter(|(_, copies)| is_listed(copies)).map(|(task, _)| *task).collect()
     }
 
     fn take_leader(&mut self, value: Option<&[u8]>) -> serde_json::Result<()> {
@@ -86,6 +96,20 @@ impl View {
         }
         Ok(())
     }
+
+    fn take_copies(&mut self, task: TaskId, value: Option<&[u8]>) -> serde_json::Result<()> {
+        let Some(value) = value else {
+            self.copies.remove(&task);
+            return Ok(());
+        };
+        let copies: Copies = serde_json::from_slice(value)?;
+        self.epoch = self.epoch.max(copies.epoch);
+        // As with rows.
+        if self.copies.get(&task).is_none_or(|known| known.epoch <= copies.epoch) {
+            self.copies.insert(task, copies);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +140,7 @@ mod tests {
             fingerprint: "f".into(),
             applied: 0,
             holds: Vec::new(),
+            copies: BTreeMap::new(),
             is_leaving: false,
         };
         take(view, &key, encode(&news));
@@ -128,7 +153,7 @@ mod tests {
         let grant = |view: &mut View, to: Incarnation| {
             let owner = Owner { incarnation: to, transactional_ids: Vec::new() };
             let epoch = view.epoch + 1;
-            let row = Row { epoch, phase: Phase::Granted, owner, standbys: Vec::new() };
+            let row = Row { epoch, phase: Phase::Granted, owner };
             take(view, &Key::Task(TASK), encode(&row));
         };
         announce(&mut view, incarnation("a", "second"));
