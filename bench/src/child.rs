@@ -121,6 +121,20 @@ impl Child {
         self.wait_for_end(limit)
     }
 
+    /// Ends it as a power cut would, and waits for that.
+    pub(crate) fn kill(mut self, limit: Duration) -> Result<(), BenchError> {
+        // SAFETY: as in `terminate`.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        let begin = Instant::now();
+        while self.wait(libc::WNOHANG)?.is_none() {
+            if begin.elapsed() > limit {
+                return Err(self.late("its end", limit));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
     /// The error that says what did not happen.
     pub(crate) fn late(&self, what: &str, limit: Duration) -> BenchError {
         let what = format!("{}: {what}", self.program);

@@ -2,7 +2,8 @@
 //! know who reads them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use candlewick::client::{
@@ -37,6 +38,10 @@ pub(crate) fn delete_topics(log: &dyn Log, prefix: &str) -> Result<(), BenchErro
     Ok(admin.delete(&ours, TIMEOUT)?)
 }
 
+/// How many records each partition of a topic was given.
+#[derive(Debug, Default)]
+pub(crate) struct Written(pub(crate) [AtomicI64; PARTITIONS as usize]);
+
 /// Writes trades into a topic.
 pub(crate) struct Feed {
     producer: Box<dyn Producer>,
@@ -45,6 +50,7 @@ pub(crate) struct Feed {
     trades: TradeGenerator,
     headers: Headers,
     bytes: Vec<u8>,
+    written: Arc<Written>,
 }
 
 impl Feed {
@@ -56,7 +62,13 @@ impl Feed {
     ) -> Result<Self, BenchError> {
         let mut producer = log.producer(&ProducerSettings::default())?;
         let topic = producer.topic(topic)?;
-        Ok(Self { producer, topic, schema_id, trades, headers: Headers::default(), bytes: Vec::new() })
+        let (headers, bytes, written) = (Headers::default(), Vec::new(), Arc::default());
+        Ok(Self { producer, topic, schema_id, trades, headers, bytes, written })
+    }
+
+    /// What was written so far, to look at while more is.
+    pub(crate) fn written(&self) -> Arc<Written> {
+        Arc::clone(&self.written)
     }
 
     /// Writes the next `records` trades and waits until they are there.
@@ -97,10 +109,11 @@ impl Feed {
         let trade = self.trades.next_trade();
         self.trades.encode(&trade, self.schema_id, &mut self.bytes);
         let key = self.trades.name(trade.symbol).as_bytes();
+        let partition = partition_for_key(key, PARTITIONS);
         loop {
             let sent = self.producer.send(OutgoingRecord {
                 topic: self.topic,
-                partition: partition_for_key(key, PARTITIONS),
+                partition,
                 key: Some(key),
                 value: Some(&self.bytes),
                 headers: &self.headers,
@@ -111,7 +124,12 @@ impl Feed {
                     self.producer.poll()?;
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                sent => return Ok(sent?),
+                sent => {
+                    sent?;
+                    let at = usize::try_from(partition.0).expect("partitions count from 0");
+                    self.written.0[at].fetch_add(1, Ordering::Relaxed);
+                    return Ok(());
+                }
             }
         }
     }

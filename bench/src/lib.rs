@@ -6,6 +6,7 @@
 
 mod backtest;
 mod child;
+mod elasticity;
 mod error;
 mod feed;
 mod figures;
@@ -22,6 +23,7 @@ mod trades;
 mod workload;
 
 pub use backtest::{BacktestFigures, backtest};
+pub use elasticity::{ElasticityFigures, ElasticityOptions, Phase, Waits, elasticity};
 pub use error::BenchError;
 pub use figures::{Case, Figures, Side};
 pub use operators::{OperatorCost, OperatorTable, beside_driver, operator_cost, operators};

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use candlewick_bench::{
-    Bench, BenchError, Options, Side, Totals, Workload, backtest, beside_driver, queries, restore,
-    restore_ours,
+    Bench, BenchError, ElasticityOptions, Options, Side, Totals, Workload, backtest, beside_driver,
+    elasticity, queries, restore, restore_ours,
 };
 use clap::{Parser, Subcommand};
 
@@ -77,6 +77,24 @@ enum Which {
         #[arg(long)]
         json: Option<PathBuf>,
     },
+    /// How long records wait while instances come and go, alone.
+    Elasticity {
+        /// Trades a second.
+        #[arg(long, default_value_t = 50_000)]
+        rate: u32,
+        /// Symbols, each with a row of state.
+        #[arg(long, default_value_t = 1_000_000)]
+        symbols: usize,
+        /// Seconds of each part of the play.
+        #[arg(long, default_value_t = 20)]
+        seconds: u64,
+        /// Where to write the figures as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// The candlewick binary; by default the one beside this program.
+        #[arg(long)]
+        candlewick: Option<PathBuf>,
+    },
     /// Our side of `restore`, in a process of its own.
     #[command(hide = true)]
     RestoreOurs {
@@ -136,6 +154,15 @@ fn run(which: Which) -> Result<bool, BenchError> {
         }
         Which::Restore { records, keys, json } => {
             let figures = restore(records, keys, &folder.join("bench-jvm"))?;
+            let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");
+            println!("{text}");
+            write(json, text)?;
+            return Ok(figures.is_good());
+        }
+        Which::Elasticity { rate, symbols, seconds, json, candlewick } => {
+            let phase = std::time::Duration::from_secs(seconds);
+            let candlewick = binary(candlewick);
+            let figures = elasticity(&ElasticityOptions { rate, symbols, phase, candlewick })?;
             let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");
             println!("{text}");
             write(json, text)?;

@@ -10,6 +10,8 @@ use super::random::Random;
 pub const TRADE_SCHEMA: &str = include_str!("../../schemas/trade.avsc");
 
 const SYMBOLS: usize = 200;
+/// A prime that is greater than any number of symbols.
+const STRIDE: usize = 2_147_483_647;
 const LATE_ONE_IN: u64 = 10;
 const LATE_MS_MAX: u64 = 2_000;
 
@@ -42,6 +44,7 @@ pub struct GeneratedTrade {
 /// ```
 pub struct TradeGenerator {
     random: Random,
+    /// How much of all trades the symbols up to each have; empty when each symbol comes once in every round.
     cumulated: Vec<f64>,
     names: Vec<String>,
     prices: Vec<f64>,
@@ -70,6 +73,30 @@ impl TradeGenerator {
         }
     }
 
+    /// Trades of so many symbols, each of which comes once in every round of as many trades.
+    #[must_use]
+    pub fn of_symbols(seed: u64, start: Timestamp, symbols: usize) -> Self {
+        Self {
+            random: Random::new(seed),
+            cumulated: Vec::new(),
+            names: (0..symbols).map(|number| format!("S{number}-USD")).collect(),
+            prices: (0..symbols).map(|number| 50.0 + (number % 1_000) as f64).collect(),
+            start,
+            next_id: 0,
+        }
+    }
+
+    /// Which symbol is traded next. A stride through them that is prime to their number meets each once.
+    fn next_symbol(&mut self) -> usize {
+        let symbols = self.names.len();
+        if self.cumulated.is_empty() {
+            let number = usize::try_from(self.next_id).expect("counted from 0");
+            return number.wrapping_mul(STRIDE) % symbols;
+        }
+        let share = self.random.fraction();
+        self.cumulated.partition_point(|up_to| *up_to < share).min(symbols - 1)
+    }
+
     /// The name of a symbol.
     ///
     /// # Panics
@@ -81,8 +108,7 @@ impl TradeGenerator {
 
     /// The next trade.
     pub fn next_trade(&mut self) -> GeneratedTrade {
-        let share = self.random.fraction();
-        let symbol = self.cumulated.partition_point(|up_to| *up_to < share).min(SYMBOLS - 1);
+        let symbol = self.next_symbol();
         let walked = &mut self.prices[symbol];
         *walked *= 1.0 + (self.random.fraction() - 0.5) * 0.001;
         let price = (*walked * 100.0).round() / 100.0;
