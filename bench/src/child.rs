@@ -38,6 +38,14 @@ pub(crate) struct Cost {
     pub(crate) rss_anon_mib: f64,
 }
 
+/// Resident memory, in MiB.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Memory {
+    pub(crate) anonymous_mib: f64,
+    /// Pages of files, which the kernel can take back.
+    pub(crate) file_mib: f64,
+}
+
 /// Reads the processor time of a process in steps of a clock tick.
 #[derive(Clone, Debug)]
 pub(crate) struct CpuMeter {
@@ -78,6 +86,18 @@ impl Child {
         let sampler = sample(pid, Arc::clone(&peak_kib), Arc::clone(&ended));
         let log = log.to_owned();
         Ok(Self { program, id, pid, started, log, peak_kib, ended, sampler: Some(sampler), waited: false })
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// What it has in memory now; nothing once it has ended.
+    pub(crate) fn memory(&self) -> Memory {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        let mib = |name| resident_kib(&status, name).map_or(0.0, |kib| kib as f64 / 1024.0);
+        Memory { anonymous_mib: mib("RssAnon:"), file_mib: mib("RssFile:") }
     }
 
     /// When it was started.
@@ -197,7 +217,7 @@ fn sample(pid: libc::pid_t, peak_kib: Arc<AtomicU64>, ended: Arc<AtomicBool>) ->
     std::thread::spawn(move || {
         while !ended.load(Ordering::Relaxed) {
             let status = fs::read_to_string(&path).unwrap_or_default();
-            if let Some(kib) = anonymous_kib(&status) {
+            if let Some(kib) = resident_kib(&status, "RssAnon:") {
                 peak_kib.fetch_max(kib, Ordering::Relaxed);
             }
             std::thread::sleep(SAMPLE);
@@ -205,8 +225,8 @@ fn sample(pid: libc::pid_t, peak_kib: Arc<AtomicU64>, ended: Arc<AtomicBool>) ->
     })
 }
 
-fn anonymous_kib(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+fn resident_kib(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().split(' ').next()?.parse().ok()
 }
 

@@ -42,6 +42,12 @@ pub(crate) fn delete_topics(log: &dyn Log, prefix: &str) -> Result<(), BenchErro
 #[derive(Debug, Default)]
 pub(crate) struct Written(pub(crate) [AtomicI64; PARTITIONS as usize]);
 
+impl Written {
+    pub(crate) fn total(&self) -> i64 {
+        self.0.iter().map(|count| count.load(Ordering::Relaxed)).sum()
+    }
+}
+
 /// Writes trades into a topic.
 pub(crate) struct Feed {
     producer: Box<dyn Producer>,

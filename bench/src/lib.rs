@@ -5,6 +5,7 @@
 //! not know how either application works inside.
 
 mod backtest;
+mod cgroup;
 mod child;
 mod elasticity;
 mod error;
@@ -18,6 +19,7 @@ mod queries;
 mod report;
 mod restore;
 mod run;
+mod soak;
 mod totals;
 mod trades;
 mod workload;
@@ -31,6 +33,7 @@ pub use queries::{Asker, QueryCost, QueryFigures, queries};
 pub use report::Report;
 pub use restore::{RestoreFigures, Restored, restore, restore_ours};
 pub use run::{Bench, Options};
+pub use soak::{SoakFigures, SoakOptions, soak};
 pub use totals::Totals;
 pub use trades::{GeneratedTrade, TRADE_SCHEMA, TradeGenerator};
 pub use workload::{Application, Workload};

@@ -1,16 +1,19 @@
 //! `beside-jvm candles`: runs the bench beside the JVM, prints its table and writes its figures; `beside-jvm backtest`
 //! measures a backtest, `beside-jvm operators` each operator, `beside-jvm queries` what queries cost the processing,
-//! `beside-jvm restore` what restoring a store costs. Knows only the command line; fails when an output is not what it has
-//! to be.
+//! `beside-jvm restore` what restoring a store costs, `beside-jvm elasticity` how long records wait while instances come and
+//! go, `beside-jvm soak` what memory a load takes. Knows only the command line; fails when an output is not what it has to
+//! be, or a bar does not hold.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use candlewick_bench::{
-    Bench, BenchError, ElasticityOptions, Options, Side, Totals, Workload, backtest, beside_driver,
-    elasticity, queries, restore, restore_ours,
+    Bench, BenchError, ElasticityOptions, Options, Side, SoakOptions, Totals, Workload, backtest,
+    beside_driver, elasticity, queries, restore, restore_ours, soak,
 };
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 /// Candlewick and Kafka Streams on the same broker.
 #[derive(Debug, Parser)]
@@ -95,6 +98,30 @@ enum Which {
         #[arg(long)]
         candlewick: Option<PathBuf>,
     },
+    /// Memory under full load, against the budget that the application was given, alone.
+    Soak {
+        /// Minutes of full load.
+        #[arg(long, default_value_t = 30.0)]
+        minutes: f64,
+        /// Symbols, each with a row of state.
+        #[arg(long, default_value_t = 5_000_000)]
+        symbols: usize,
+        /// The budget, in MiB.
+        #[arg(long, default_value_t = 256)]
+        budget_mib: u64,
+        /// What the kernel lets the process have, file pages included, in MiB; needs a memory controller to write to.
+        #[arg(long)]
+        cgroup_mib: Option<u64>,
+        /// Commits at least once instead of exactly once.
+        #[arg(long)]
+        at_least_once: bool,
+        /// Where to write the figures as JSON.
+        #[arg(long)]
+        json: Option<PathBuf>,
+        /// The candlewick binary; by default the one beside this program.
+        #[arg(long)]
+        candlewick: Option<PathBuf>,
+    },
     /// Our side of `restore`, in a process of its own.
     #[command(hide = true)]
     RestoreOurs {
@@ -141,34 +168,39 @@ fn run(which: Which) -> Result<bool, BenchError> {
     let here = std::env::current_exe().map_err(io)?;
     let folder = here.parent().map_or_else(PathBuf::new, PathBuf::from);
     let binary = |given: Option<PathBuf>| given.unwrap_or_else(|| folder.join("candlewick"));
-    let (records, paced_records, threads, only, json, candlewick, alone) = match which {
+    let (options, json, alone) = match which {
         Which::Candles { records, paced_records, threads, only, json, candlewick, alone } => {
-            (records, paced_records, threads, only, json, candlewick, alone)
+            let options = Options {
+                records,
+                paced_records: paced_records.unwrap_or(records),
+                workloads: if only.is_empty() { Workload::ALL.to_vec() } else { only },
+                threads,
+                candlewick: binary(candlewick),
+                jvm_build_dir: (!alone).then(|| folder.join("bench-jvm")),
+            };
+            (options, json, alone)
         }
         Which::Backtest { records, json, candlewick } => {
             let figures = backtest(&binary(candlewick), records)?;
-            let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");
-            println!("{text}");
-            write(json, text)?;
-            return Ok(figures.outputs_equal());
+            return show(&figures, json, figures.outputs_equal());
         }
         Which::Restore { records, keys, json } => {
             let figures = restore(records, keys, &folder.join("bench-jvm"))?;
-            let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");
-            println!("{text}");
-            write(json, text)?;
-            return Ok(figures.is_good());
-        }
-        Which::Elasticity { rate, symbols, seconds, json, candlewick } => {
-            let phase = std::time::Duration::from_secs(seconds);
-            let candlewick = binary(candlewick);
-            let figures = elasticity(&ElasticityOptions { rate, symbols, phase, candlewick })?;
-            let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");
-            println!("{text}");
-            write(json, text)?;
-            return Ok(figures.is_good());
+            return show(&figures, json, figures.is_good());
         }
         Which::RestoreOurs { brokers, state } => return restore_ours(&brokers, state).map(|()| true),
+        Which::Elasticity { rate, symbols, seconds, json, candlewick } => {
+            let (phase, candlewick) = (Duration::from_secs(seconds), binary(candlewick));
+            let figures = elasticity(&ElasticityOptions { rate, symbols, phase, candlewick })?;
+            return show(&figures, json, figures.is_good());
+        }
+        Which::Soak { minutes, symbols, budget_mib, cgroup_mib, at_least_once, json, candlewick } => {
+            let time = Duration::from_secs_f64(minutes * 60.0);
+            let (exactly_once, candlewick) = (!at_least_once, binary(candlewick));
+            let options = SoakOptions { time, symbols, budget_mib, cgroup_mib, exactly_once, candlewick };
+            let figures = soak(&options)?;
+            return show(&figures, json, figures.is_good());
+        }
         Which::Operators { names, json } => {
             let table = beside_driver(&names, &folder.join("bench-jvm"))?;
             print!("{}", table.text());
@@ -177,19 +209,8 @@ fn run(which: Which) -> Result<bool, BenchError> {
         }
         Which::Queries { records, rate, json } => {
             let figures = queries(records, rate)?;
-            let text = serde_json::to_string_pretty(&figures).expect("numbers are JSON");
-            println!("{text}");
-            write(json, text)?;
-            return Ok(figures.is_good());
+            return show(&figures, json, figures.is_good());
         }
-    };
-    let options = Options {
-        records,
-        paced_records: paced_records.unwrap_or(records),
-        workloads: if only.is_empty() { Workload::ALL.to_vec() } else { only },
-        threads,
-        candlewick: binary(candlewick),
-        jvm_build_dir: (!alone).then(|| folder.join("bench-jvm")),
     };
     let bench = Bench::start(options)?;
     if alone {
@@ -199,6 +220,14 @@ fn run(which: Which) -> Result<bool, BenchError> {
     print!("{}", report.table());
     write(json, report.json())?;
     Ok(report.outputs_equal())
+}
+
+/// Prints figures and writes them where they are wanted.
+fn show(figures: &impl Serialize, json: Option<PathBuf>, is_good: bool) -> Result<bool, BenchError> {
+    let text = serde_json::to_string_pretty(figures).expect("numbers are JSON");
+    println!("{text}");
+    write(json, text)?;
+    Ok(is_good)
 }
 
 fn write(json: Option<PathBuf>, text: String) -> Result<(), BenchError> {

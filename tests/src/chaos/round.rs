@@ -61,8 +61,10 @@ pub fn play(
     let start = (now / MINUTE - minutes - 10) * MINUTE;
     let recording = Recording::of_many(40, seed, start, minutes, per_minute);
     let expected = recording.candles(MINUTE);
+    // Every other round with a standby of each task.
+    let arguments = topics.arguments(world, &name, seed % 2);
     let mut instances: Vec<Instance> = (0..INSTANCES)
-        .map(|n| Instance::start(world.folder.join(format!("{name}-{n}")), &topics.arguments(world, &name)))
+        .map(|n| Instance::start(world.folder.join(format!("{name}-{n}")), &arguments))
         .collect();
     let serde = AvroSerde::new(world.registry.clone()).expect("a serde");
     let is_fed = AtomicBool::new(false);
@@ -194,13 +196,17 @@ impl Topics {
         topics
     }
 
-    fn arguments(&self, world: &World, name: &str) -> Vec<String> {
+    fn arguments(&self, world: &World, name: &str, standbys: u64) -> Vec<String> {
         let pipeline = if world.elasticsearch.is_some() { "market" } else { "candles" };
         let prefix = format!("{name}-");
         let mut arguments = vec!["run", "--no-source", "--no-server", "--intervals", "1m"];
         arguments.extend(["--pipeline", pipeline, "--guarantee", "exactly-once"]);
         arguments.extend(["--brokers", world.kafka.bootstrap(), "--registry", &world.registry_url]);
         arguments.extend(["--application-id", name, "--input", &self.input, "--output-prefix", &prefix]);
+        let config = world.folder.join(format!("{name}.toml"));
+        std::fs::write(&config, format!("standby-replicas = {standbys}\n")).expect("a small file");
+        let config = config.display().to_string();
+        arguments.extend(["--config", &config]);
         let model = world.folder.join("model").display().to_string();
         if let Some((_, door)) = &world.elasticsearch {
             arguments.extend(["--elasticsearch", door.url(), "--model-dir", &model]);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::Budget;
 use super::config::{Guarantee, StreamsConfig};
 use super::handlers::DeserializationHandler;
 use super::planted::{Bug, planted};
@@ -103,9 +104,14 @@ impl Application {
         }
     }
 
+    /// How the instance's memory is divided.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget::of(&self.config, self.tasks.iter().map(|count| usize::try_from(*count).unwrap_or(0)).sum())
+    }
+
     /// What the clients of one thread may hold, in bytes.
     fn buffer_share(&self) -> usize {
-        self.config.buffer_bytes_max / self.config.threads.max(1)
+        self.budget().buffers / self.config.threads.max(1)
     }
 
     /// What the stores of a task are restored from.
@@ -138,14 +144,16 @@ impl Application {
     pub(crate) fn open_state(&self, task: TaskId) -> Result<TaskState, StoreError> {
         let stores = &self.sub_topology(task).stores;
         let persistent = stores.iter().any(|store| store.persistent);
+        let budget = self.budget();
         let engine = match &self.folder {
             Some(folder) if persistent => {
-                EngineChoice::Lmdb { folder: folder.task(task), map_bytes: INITIAL_MAP_BYTES }
+                let (folder, dirty_bytes_max) = (folder.task(task), budget.pages);
+                EngineChoice::Lmdb { folder, map_bytes: INITIAL_MAP_BYTES, dirty_bytes_max }
             }
             Some(_) | None => EngineChoice::Memory,
         };
         let total: i32 = self.tasks.iter().sum();
-        let share = self.config.cache_bytes_max / usize::try_from(total.max(1)).unwrap_or(1);
+        let share = budget.caches / usize::try_from(total.max(1)).unwrap_or(1);
         let settings = TaskSettings {
             engine,
             cache_bytes_max: share.max(MINIMAL_CACHE_BYTES),
@@ -170,7 +178,7 @@ impl Application {
             sub_topology: self.sub_topology(task),
             partition: task.partition,
             application: &self.config.application_id,
-            caching: self.config.cache_bytes_max > 0,
+            caching: self.budget().caches > 0,
             partitions_of: &|topic| self.partitions.get(topic).copied().unwrap_or(0),
             subscribed: &self.subscribed,
             directory: Arc::clone(&self.directory),

@@ -50,6 +50,10 @@ pub struct StreamsConfig {
     pub cache_bytes_max: usize,
     /// Bytes of fetched and of unsent records that the clients of all threads may hold together.
     pub buffer_bytes_max: usize,
+    /// Bytes of anonymous memory for the whole instance, divided over caches, clients and everything else that grows with the
+    /// load; `cache_bytes_max` and `buffer_bytes_max` then count no more. Files that are mapped, which the kernel takes back
+    /// as it needs, are not in it; nor are stores that are kept in memory, or what a processor keeps for itself.
+    pub memory_bytes_max: Option<usize>,
     /// Where stores live between runs; without it they are kept in memory and restored at every start.
     pub state_dir: Option<PathBuf>,
     /// Records that may wait per partition before it is paused.
@@ -109,6 +113,7 @@ impl Default for StreamsConfig {
             commit_interval_ms: None,
             cache_bytes_max: 10 << 20,
             buffer_bytes_max: 32 << 20,
+            memory_bytes_max: None,
             state_dir: None,
             buffered_records_max: 1_000,
             poll_records_max: 1_000,
@@ -171,13 +176,14 @@ pub enum ConfigError {
     },
 }
 
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 26] = [
     "application-id",
     "threads",
     "guarantee",
     "commit-interval-ms",
     "cache-bytes-max",
     "buffer-bytes-max",
+    "memory-bytes-max",
     "state-dir",
     "buffered-records-max",
     "poll-records-max",
@@ -286,6 +292,7 @@ impl StreamsConfig {
             "commit-interval-ms" => self.commit_interval_ms = one.commit_interval_ms,
             "cache-bytes-max" => self.cache_bytes_max = one.cache_bytes_max,
             "buffer-bytes-max" => self.buffer_bytes_max = one.buffer_bytes_max,
+            "memory-bytes-max" => self.memory_bytes_max = one.memory_bytes_max,
             "state-dir" => self.state_dir = one.state_dir,
             "buffered-records-max" => self.buffered_records_max = one.buffered_records_max,
             "poll-records-max" => self.poll_records_max = one.poll_records_max,

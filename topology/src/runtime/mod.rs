@@ -3,6 +3,7 @@
 
 mod application;
 mod assignment;
+mod budget;
 mod collector;
 mod commit;
 mod config;

@@ -83,6 +83,8 @@ pub(crate) struct StreamThread {
     pub(super) meters: Meters,
     commands: Receiver<Command>,
     batch: PolledBatch,
+    /// Bytes of evicted, uncommitted changes that a task may hold before it commits early.
+    overlay_bytes_max: usize,
 }
 
 /// Records a task may process before the others have their turn.
@@ -104,6 +106,7 @@ impl StreamThread {
         let producer = new_producer(&application, index)?;
         let ThreadEnds { gate, shared, commands, given_up, updater } = ends;
         let now = application.clock.monotonic();
+        let overlay_bytes_max = application.budget().overlay;
         Ok(Self {
             index,
             application,
@@ -124,6 +127,7 @@ impl StreamThread {
             meters: Meters::new(index),
             commands,
             batch: PolledBatch::default(),
+            overlay_bytes_max,
         })
     }
 
@@ -330,8 +334,8 @@ impl StreamThread {
         let now = self.application.clock.monotonic();
         let asked = self.tasks.iter().any(|running| running.task.env.commit_requested)
             || self.shared.directory.wants_commit(self.index);
-        let full =
-            self.tasks.iter().any(|running| running.task.env.state.overlay_bytes() > OVERLAY_BYTES_MAX);
+        let overlay_max = self.overlay_bytes_max;
+        let full = self.tasks.iter().any(|running| running.task.env.state.overlay_bytes() > overlay_max);
         let due = now.saturating_sub(self.last_commit) >= self.application.config.commit_interval();
         if due || asked || full {
             self.commit_all()?;
@@ -340,9 +344,6 @@ impl StreamThread {
         Ok(())
     }
 }
-
-/// Bytes of evicted, uncommitted changes that a task may hold before it commits early.
-const OVERLAY_BYTES_MAX: usize = 32 << 20;
 
 /// A thread's producer, registered where it writes in transactions.
 pub(super) fn new_producer(

@@ -418,7 +418,8 @@ impl Stores {
                 Arc::clone(&store),
                 Layout::Whole,
                 Grouping::Suffix(versioned::SUFFIX_BYTES),
-            )?;
+            )?
+            .uncut();
             Ok(Box::new(VersionedStore::new(codec(&settings.topic), layer, history_ms)?))
         });
         StoreBuilder::new(name, StoreKind::Versioned { history_ms }, make).queryable(types).without_cache()
@@ -433,7 +434,7 @@ impl Stores {
         let make: MakeStore = Arc::new(move |settings| {
             let layer =
                 Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole, Grouping::Single)?;
-            Ok(Box::new(UserStore::new(make(), layer)?))
+            Ok(Box::new(UserStore::new(make(), layer.uncut())?))
         });
         StoreBuilder::new(name, StoreKind::KeyValue, make).without_cache()
     }

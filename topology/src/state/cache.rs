@@ -83,9 +83,13 @@ pub(crate) struct Cache<Q, V> {
     capture_old: bool,
     limits: CacheLimits,
     slots_max: usize,
+    has_taker: bool,
     hand: usize,
     counts: Cell<CacheCounts>,
 }
+
+/// The smallest table for which the room of a table is known.
+const LEAST_BUCKETS: usize = 8;
 
 impl<Q, V: Clone> Cache<Q, V> {
     pub(crate) fn new(limits: CacheLimits, hash: fn(&Q) -> u64) -> Self {
@@ -98,6 +102,7 @@ impl<Q, V: Clone> Cache<Q, V> {
             capture_old: false,
             limits,
             slots_max: 0,
+            has_taker: false,
             hand: 0,
             counts: Cell::default(),
         };
@@ -107,13 +112,26 @@ impl<Q, V: Clone> Cache<Q, V> {
 
     /// Sizes the cache for slots that own `heap` bytes each beside their place in the table.
     pub(crate) fn expect_heap_bytes(&mut self, heap: usize) {
-        let slot = size_of::<Slot<Q, V>>() * 3 / 2 + heap;
-        self.slots_max = (self.limits.bytes_max / slot).clamp(1, NOWHERE as usize / 2);
+        // The table doubles: the slots are as many as the greatest table that fits has room for.
+        let bytes = |buckets: usize| buckets * (size_of::<Slot<Q, V>>() + 1) + buckets / 8 * 7 * heap;
+        let mut buckets = LEAST_BUCKETS;
+        while buckets < NOWHERE as usize / 2 && bytes(buckets * 2) <= self.limits.bytes_max {
+            buckets *= 2;
+        }
+        let few = self.limits.bytes_max / (size_of::<Slot<Q, V>>() + heap);
+        self.slots_max = if bytes(buckets) <= self.limits.bytes_max { buckets / 8 * 7 } else { few.max(1) };
     }
 
-    /// Whether `old` is remembered from now on; call it before the first change.
+    /// Whether `old` is remembered from now on; call it before the first change. A node does, and takes the changes when
+    /// they are too many.
     pub(crate) fn capture_old(&mut self, capture: bool) {
         self.capture_old = capture;
+        self.has_taker = true;
+    }
+
+    /// Whether the store itself has to take the changes, since no node does and they are as many as the cache may hold.
+    pub(crate) fn is_full_of_changes(&self) -> bool {
+        !self.has_taker && self.dirty.len() >= self.slots_max
     }
 
     pub(crate) fn captures_old(&self) -> bool {
@@ -367,7 +385,7 @@ mod tests {
     }
 
     fn cache(slots: usize) -> Cache<u64, u64> {
-        let bytes_max = slots * (size_of::<Slot<u64, u64>>() * 3 / 2 + 48);
+        let bytes_max = (slots * 8).div_ceil(7).next_power_of_two() * (size_of::<Slot<u64, u64>>() + 1 + 48);
         Cache::new(CacheLimits { bytes_max, write_through: false, keeps_clean: true }, identity)
     }
 
@@ -398,14 +416,14 @@ mod tests {
 
     #[test]
     fn clean_slots_are_forgotten_and_dirty_ones_never() {
-        let mut cache = cache(64);
+        let mut cache = cache(56);
         for key in 0..32 {
             put(&mut cache, key, key);
         }
         for key in 1_000..5_000 {
             cache.insert_read(identity(&key), key, None);
         }
-        assert!(cache.len() <= 64 + 8, "{} slots of 64", cache.len());
+        assert!(cache.len() <= 56 + 8, "{} slots of 56", cache.len());
         for key in 0..32u64 {
             assert!(cache.find(identity(&key), |k| *k == key).is_some(), "dirty {key} is kept");
         }
@@ -413,7 +431,7 @@ mod tests {
 
     #[test]
     fn old_is_what_was_there_before_the_first_change() {
-        let mut cache = cache(64);
+        let mut cache = cache(56);
         cache.capture_old(true);
         put(&mut cache, 1, 10);
         put(&mut cache, 1, 11);
@@ -429,7 +447,7 @@ mod tests {
 
     #[test]
     fn deleting_what_is_known_to_be_absent_is_no_change() {
-        let mut cache = cache(64);
+        let mut cache = cache(56);
         let bucket = cache.insert_read(identity(&5), 5, None);
         cache.change(bucket, Timestamp(9), |entry| *entry = None);
         assert_eq!(cache.dirty_len(), 0);

@@ -77,12 +77,18 @@ where
 
     #[cold]
     fn load(&mut self, hash: u64, key: &K) -> Result<usize, StoreError> {
+        self.make_room()?;
         let mut bytes = Vec::with_capacity(64);
         self.codec.append_key(key, &mut bytes)?;
         let codec = &self.codec;
         let entry =
             self.layer.get(WHOLE, &bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())?;
         Ok(self.cache.insert_read(hash, key.clone(), entry))
+    }
+
+    /// Where no node takes the changes, and the cache is full of them, they are put where the commit finds them.
+    fn make_room(&mut self) -> Result<(), StoreError> {
+        if self.cache.is_full_of_changes() { self.settle() } else { Ok(()) }
     }
 
     /// The entry of a key.
@@ -103,7 +109,10 @@ where
         let bucket = match self.cache.find(hash, |k| *k == key) {
             Some(bucket) => bucket,
             None if self.cache.captures_old() => self.load(hash, &key)?,
-            None => self.cache.insert(hash, key, None, Below::Unknown),
+            None => {
+                self.make_room()?;
+                self.cache.insert(hash, key, None, Below::Unknown)
+            }
         };
         self.cache.change(bucket, timestamp, |entry| *entry = Some(Entry { value, timestamp }));
         Ok(())
@@ -120,7 +129,10 @@ where
         let bucket = match self.cache.find(hash, |k| k == key) {
             Some(bucket) => bucket,
             None if self.cache.captures_old() || !self.cache.write_through() => self.load(hash, key)?,
-            None => self.cache.insert(hash, key.clone(), None, Below::Unknown),
+            None => {
+                self.make_room()?;
+                self.cache.insert(hash, key.clone(), None, Below::Unknown)
+            }
         };
         self.cache.change(bucket, timestamp, |slot| *slot = entry);
         Ok(())

@@ -54,6 +54,8 @@ pub(crate) struct Layer {
     unlogged: usize,
     /// How often the changelog was told what it had not seen.
     passes: u32,
+    /// Rows are written together or not at all.
+    is_whole: bool,
 }
 
 /// The name of a segment's keyspace. `store` cannot hold a slash: topics are named after it.
@@ -84,8 +86,26 @@ impl Layer {
             }
         }
         let (staged, spare) = (BTreeMap::new(), None);
-        let (bytes, unlogged, passes) = (0, 0, 0);
-        Ok(Self { store, engine, layout, grouping, segments, staged, spare, bytes, unlogged, passes })
+        let (bytes, unlogged, passes, is_whole) = (0, 0, 0, false);
+        Ok(Self {
+            store,
+            engine,
+            layout,
+            grouping,
+            segments,
+            staged,
+            spare,
+            bytes,
+            unlogged,
+            passes,
+            is_whole,
+        })
+    }
+
+    /// The rows of a store mean something only together: what the changelog brings again after a crash would not mend some
+    /// of them without the others.
+    pub(crate) fn uncut(self) -> Self {
+        Self { is_whole: true, ..self }
     }
 
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -261,6 +281,7 @@ impl Layer {
 
     /// Adds the overlay to a batch, after [`prepare`](Self::prepare) with the same `first`.
     pub(crate) fn add_to<'a>(&'a mut self, first: i64, batch: &mut Batch<'a>) {
+        batch.is_whole |= self.is_whole;
         for (segment, rows) in self.staged.range_mut(first..) {
             batch.parts.push((self.segments[segment], Rows::Staged(rows)));
         }
@@ -272,7 +293,8 @@ impl Layer {
         mut segments: BTreeMap<i64, RestoredRows>,
         marks: Vec<(String, i64)>,
     ) -> Result<(), StoreError> {
-        let mut batch = Batch { parts: Vec::with_capacity(segments.len()), marks };
+        let parts = Vec::with_capacity(segments.len());
+        let mut batch = Batch { parts, marks, is_whole: self.is_whole };
         for (segment, rows) in &mut segments {
             rows.sort();
             self.create(*segment)?;

@@ -50,6 +50,11 @@ impl RestoredRows {
         });
     }
 
+    #[cfg(feature = "lmdb")]
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.rows.iter().map(|row| {
             let (key, behind) = self.data[row.start as usize..].split_at(row.key_len as usize);

@@ -10,6 +10,8 @@ use super::StateStore;
 use super::builder::StoreKind;
 use super::builder::{ReadSource, StoreDecl, StoreSettings};
 use super::cache::{CacheCounts, CacheLimits};
+#[cfg(feature = "lmdb")]
+use super::engine::EngineLimits;
 use super::engine::{Batch, Engine, MemoryEngine};
 use super::error::StoreError;
 use super::overlay::{Layer, mark_name};
@@ -31,6 +33,9 @@ pub(crate) enum EngineChoice {
         /// Address space of the engine at first, in bytes: it grows by itself.
         #[cfg_attr(not(feature = "lmdb"), expect(dead_code, reason = "there is no engine to read it"))]
         map_bytes: usize,
+        /// Bytes of pages that one transaction of the engine may change, as far as it can be cut.
+        #[cfg_attr(not(feature = "lmdb"), expect(dead_code, reason = "there is no engine to read it"))]
+        dirty_bytes_max: usize,
     },
 }
 
@@ -292,8 +297,13 @@ fn open_engine(
 ) -> Result<(Option<Arc<Engine>>, Option<PathBuf>), StoreError> {
     match choice {
         EngineChoice::Memory => Ok((None, None)),
-        EngineChoice::Lmdb { folder, map_bytes } => {
-            let engine = super::engine::LmdbEngine::open(folder, *map_bytes, keyspaces_max(decls))?;
+        EngineChoice::Lmdb { folder, map_bytes, dirty_bytes_max } => {
+            let limits = EngineLimits {
+                map_bytes: *map_bytes,
+                dirty_bytes_max: *dirty_bytes_max,
+                keyspaces_max: keyspaces_max(decls),
+            };
+            let engine = super::engine::LmdbEngine::open(folder, &limits)?;
             Ok((Some(Arc::new(Engine::Lmdb(engine))), Some(folder.clone())))
         }
     }

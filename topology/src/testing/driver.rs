@@ -158,9 +158,11 @@ pub(super) fn open_task(
     let changelog = |name: &Arc<str>| changelog_topic(&options.application_id, name);
     let settings = TaskSettings {
         engine: match &options.state_dir {
-            Some(folder) => {
-                EngineChoice::Lmdb { folder: folder.join(format!("task-{partition}")), map_bytes: 1 << 20 }
-            }
+            Some(folder) => EngineChoice::Lmdb {
+                folder: folder.join(format!("task-{partition}")),
+                map_bytes: 1 << 20,
+                dirty_bytes_max: 1 << 20,
+            },
             None => EngineChoice::Memory,
         },
         cache_bytes_max: options.cache_bytes_max.max(1 << 20),

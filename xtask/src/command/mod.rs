@@ -29,7 +29,7 @@ pub(crate) struct Command {
 }
 
 /// All commands.
-pub(crate) const ALL: [Command; 8] = [
+pub(crate) const ALL: [Command; 9] = [
     Command {
         name: "test",
         about: "formatting, tidy, clippy and every test; --fast needs no server and leaves clippy out",
@@ -48,6 +48,12 @@ pub(crate) const ALL: [Command; 8] = [
         about: "beside the JVM on one broker: `bench candles --records N --json FILE`; `bench candles --help` for more",
         options: &[ANY],
         run: bench::run,
+    },
+    Command {
+        name: "soak",
+        about: "memory under full load, against a budget: `soak --minutes N --json FILE`",
+        options: &[ANY],
+        run: bench::soak,
     },
     Command {
         name: "chaos",

@@ -101,9 +101,6 @@ pub(crate) struct StateUpdater {
 /// Records taken from the changelogs by one poll: restoration wants big sorted batches.
 const RESTORE_RECORDS_MAX: usize = 20_000;
 
-/// Bytes of records that are gathered before they are written, of all stores together.
-const GATHERED_BYTES_MAX: usize = 64 << 20;
-
 /// How long one poll waits, and how long it takes at most until a request is seen.
 const POLL: Duration = Duration::from_millis(50);
 
@@ -176,18 +173,18 @@ impl StateUpdater {
         let task = request.task;
         self.handed_out.insert(task);
         let copy = self.copies.remove(&task);
-        let is_taken_for_whole = copy.is_some() && planted(Bug::CopyTakenForWhole);
+        let has_copy = copy.is_some();
         let state = match copy {
             Some(copy) => copy.into_state(),
             None => self.application.open_state(task).map_err(StreamsError::from),
         };
-        let plan = state.and_then(|state| match is_taken_for_whole {
+        let plan = state.and_then(|state| match has_copy && planted(Bug::CopyTakenForWhole) {
             true => Ok((state, Vec::new(), 0)),
             false => self.checked_plan(task, state, &request.progress),
         });
         match plan {
             Ok((state, streams, total)) => {
-                tracing::debug!(%task, total, "task restores");
+                tracing::info!(%task, has_copy, records = total, "task restores");
                 request.progress.total.store(total, Ordering::Relaxed);
                 self.restoring.push(Restoring { request, state, streams });
                 if let Err(error) = self.assign().and_then(|()| self.finish_done()) {
@@ -227,7 +224,7 @@ impl StateUpdater {
         }
         let restoring = self.restoring.iter().map(|restoring| restoring.streams.len());
         let stores: usize = restoring.chain(self.copies.values().map(|copy| copy.streams().len())).sum();
-        let bytes_max = GATHERED_BYTES_MAX / stores.max(1);
+        let bytes_max = self.application.budget().gathered / stores.max(1);
         for run in batch.runs.drain(..) {
             self.take_run(run, bytes_max)?;
         }

@@ -18,7 +18,7 @@ use heed::{Database, Env, MdbError, RoTxn, RwTxn, WithoutTls};
 
 use super::lmdb_env::{self, EnvSize};
 use super::trust::{DATA, Mark};
-use super::{Batch, Bounds, Keyspace, Visit};
+use super::{Batch, Bounds, EngineLimits, Keyspace, Visit};
 use crate::state::error::StoreError;
 use crate::state::folder::{fault, random_id};
 use crate::state::rows::{Grouping, after_prefix};
@@ -26,6 +26,8 @@ use crate::state::rows::{Grouping, after_prefix};
 type Db = Database<Bytes, Bytes>;
 
 const PAGE_BYTES: usize = 64 * 1024;
+/// What LMDB changes at least for a row.
+const DIRTY_PAGE_BYTES: usize = 4 * 1024;
 const FORMAT: i64 = 1;
 
 /// How long an environment that is still being read is waited for when its folder is opened again.
@@ -40,6 +42,9 @@ pub(crate) struct LmdbEngine {
     meta: Db,
     pool: RwLock<Pool>,
     dirty: AtomicBool,
+    /// Rows that one transaction may change where it can be cut: what it changes lies in memory, a page for each row at
+    /// worst, and the room for it is kept for the next one.
+    rows_max: usize,
 }
 
 /// Named databases, lent to keyspaces and taken back empty.
@@ -50,6 +55,14 @@ pub(crate) struct Pool {
     free: Vec<Keyspace>,
 }
 
+/// Write transactions, one after the other.
+struct Cut<'a> {
+    env: &'a Env<WithoutTls>,
+    txn: Option<RwTxn<'a>>,
+    left: usize,
+    rows_max: usize,
+}
+
 /// One read transaction.
 pub(crate) struct LmdbView<'a> {
     engine: &'a LmdbEngine,
@@ -58,8 +71,8 @@ pub(crate) struct LmdbView<'a> {
 }
 
 impl LmdbEngine {
-    /// Opens the environment in `folder`, made when there is none, for up to `keyspaces_max` keyspaces.
-    pub(crate) fn open(folder: &Path, map_bytes: usize, keyspaces_max: u32) -> Result<Self, StoreError> {
+    /// Opens the environment in `folder`, made when there is none.
+    pub(crate) fn open(folder: &Path, limits: &EngineLimits) -> Result<Self, StoreError> {
         fs::create_dir_all(folder).map_err(fault("make the folder", folder))?;
         wait_for_readers(folder)?;
         let data = folder.join(DATA);
@@ -68,9 +81,9 @@ impl LmdbEngine {
         let file_bytes = fs::metadata(&data).map_or(0, |data| usize::try_from(data.len()).unwrap_or(0));
         let pages = |bytes: usize| bytes.div_ceil(PAGE_BYTES).max(1) * PAGE_BYTES;
         let mut size = EnvSize {
-            map_bytes: pages(map_bytes.max(file_bytes)),
+            map_bytes: pages(limits.map_bytes.max(file_bytes)),
             // One beside the pool for the directory; a few for stores that the topology no longer has.
-            databases_max: keyspaces_max + 9,
+            databases_max: limits.keyspaces_max + 9,
         };
         loop {
             let engine = Self::open_env(folder, &size).and_then(|(env, meta)| Self::load(folder, env, meta));
@@ -89,7 +102,8 @@ impl LmdbEngine {
                 Err(heed::Error::Mdb(error)) => return Err(corrupt(error.to_string())),
                 Err(error) => return Err(engine_fault(folder, error)),
             };
-            return engine.examine(mark);
+            let rows_max = (limits.dirty_bytes_max / DIRTY_PAGE_BYTES).max(1);
+            return Self { rows_max, ..engine }.examine(mark);
         }
     }
 
@@ -131,6 +145,7 @@ impl LmdbEngine {
             meta,
             pool: RwLock::new(pool),
             dirty: AtomicBool::new(false),
+            rows_max: usize::MAX,
         })
     }
 
@@ -221,18 +236,31 @@ impl LmdbEngine {
     }
 
     pub(crate) fn write(&self, batch: &Batch<'_>) -> Result<(), StoreError> {
+        let rows: usize = batch.parts.iter().map(|(_, rows)| rows.len()).sum();
+        if rows <= self.rows_max || batch.is_whole {
+            return self.write_growing(|| {
+                let pool = self.pool.read().unwrap_or_else(PoisonError::into_inner);
+                self.write_cut(batch, &pool, usize::MAX)
+            });
+        }
         self.write_growing(|| {
-            let pool = self.pool.read().unwrap_or_else(PoisonError::into_inner);
-            let mut txn = self.env.write_txn()?;
-            for (keyspace, rows) in &batch.parts {
-                let database = pool.databases[keyspace.0 as usize];
-                rows.in_order(|key, value| write_row(database, &mut txn, key, value))?;
-            }
-            for (name, value) in &batch.marks {
-                self.meta.put(&mut txn, &mark_key(name), &value.to_be_bytes())?;
-            }
-            txn.commit()
+            // Nobody looks between two transactions of a batch.
+            let pool = self.pool.write().unwrap_or_else(PoisonError::into_inner);
+            self.write_cut(batch, &pool, self.rows_max)
         })
+    }
+
+    /// Writes a batch in transactions of at most so many rows; the marks come with the last.
+    fn write_cut(&self, batch: &Batch<'_>, pool: &Pool, rows_max: usize) -> Result<(), heed::Error> {
+        let mut cut = Cut { env: &self.env, txn: None, left: rows_max, rows_max };
+        for (keyspace, rows) in &batch.parts {
+            let database = pool.databases[keyspace.0 as usize];
+            rows.in_order(|key, value| write_row(database, cut.next()?, key, value))?;
+        }
+        for (name, value) in &batch.marks {
+            self.meta.put(cut.current()?, &mark_key(name), &value.to_be_bytes())?;
+        }
+        cut.commit()
     }
 
     /// Runs a write transaction, again with a larger map as often as the map is full.
@@ -258,6 +286,30 @@ impl LmdbEngine {
         Mark::now(&self.folder, &self.id, true).write(&self.folder)?;
         self.dirty.store(false, Ordering::Release);
         Ok(())
+    }
+}
+
+impl<'a> Cut<'a> {
+    fn current(&mut self) -> Result<&mut RwTxn<'a>, heed::Error> {
+        let txn = match self.txn.take() {
+            Some(txn) => txn,
+            None => self.env.write_txn()?,
+        };
+        Ok(self.txn.insert(txn))
+    }
+
+    /// The transaction for one more row.
+    fn next(&mut self) -> Result<&mut RwTxn<'a>, heed::Error> {
+        if self.left == 0 {
+            self.commit()?;
+        }
+        self.left -= 1;
+        self.current()
+    }
+
+    fn commit(&mut self) -> Result<(), heed::Error> {
+        self.left = self.rows_max;
+        self.txn.take().map_or(Ok(()), RwTxn::commit)
     }
 }
 

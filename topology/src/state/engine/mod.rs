@@ -31,11 +31,24 @@ pub(crate) type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 /// What a scan calls for each row; `false` ends it.
 pub(crate) type Visit<'v> = dyn FnMut(&[u8], &[u8]) -> Result<bool, StoreError> + 'v;
 
-/// All writes of one commit, atomic.
+/// What an engine is opened with.
+#[cfg(feature = "lmdb")]
+pub(crate) struct EngineLimits {
+    /// Address space at first, in bytes.
+    pub(crate) map_bytes: usize,
+    /// Bytes of pages that one transaction may change, as far as it can be cut.
+    pub(crate) dirty_bytes_max: usize,
+    pub(crate) keyspaces_max: u32,
+}
+
+/// All writes of one commit. Whoever looks sees all of them or none; and so does who comes after a crash, or else he finds
+/// some of the rows and the marks from before: the changelog, read from there, brings the same rows again.
 #[derive(Default)]
 pub(crate) struct Batch<'a> {
     pub(crate) parts: Vec<(Keyspace, Rows<'a>)>,
     pub(crate) marks: Vec<(String, i64)>,
+    /// Rows mean something only together: it is not cut.
+    pub(crate) is_whole: bool,
 }
 
 /// Rows for one keyspace.
@@ -56,6 +69,15 @@ impl Rows<'_> {
                 });
             }
             Self::Restored(rows) => rows.iter().for_each(|(key, _)| visit(key)),
+        }
+    }
+
+    /// How many there are.
+    #[cfg(feature = "lmdb")]
+    fn len(&self) -> usize {
+        match self {
+            Self::Staged(rows) => rows.len(),
+            Self::Restored(rows) => rows.len(),
         }
     }
 
@@ -126,7 +148,7 @@ impl Engine {
         }
     }
 
-    /// Writes a batch: all of it or nothing. The memory takes its rows out; they are not read again.
+    /// Writes a batch. The memory takes its rows out; they are not read again.
     pub(crate) fn write(&self, batch: &mut Batch<'_>) -> Result<(), StoreError> {
         match self {
             Self::Memory(engine) => {

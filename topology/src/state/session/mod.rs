@@ -144,6 +144,7 @@ where
 
     #[cold]
     fn load(&mut self, hash: u64, key: &K, session: Session) -> Result<usize, StoreError> {
+        self.make_room()?;
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.clear();
         let read = self.codec.append_key(key, &mut bytes).and_then(|()| {
@@ -185,6 +186,7 @@ where
             Some(bucket) => bucket,
             None if self.cache.captures_old() => self.load(hash, key, session)?,
             None => {
+                self.make_room()?;
                 let slot = SessionKey { key: key.clone(), session };
                 self.cache.insert(hash, slot, None, Below::Unknown)
             }

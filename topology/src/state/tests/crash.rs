@@ -19,7 +19,8 @@ fn decls() -> Vec<StoreDecl> {
 }
 
 fn open(folder: &Path) -> Task {
-    let engine = EngineChoice::Lmdb { folder: folder.join("0_0"), map_bytes: 1 << 20 };
+    let engine =
+        EngineChoice::Lmdb { folder: folder.join("0_0"), map_bytes: 1 << 20, dirty_bytes_max: 1 << 14 };
     Task::open(decls(), engine, 1 << 20)
 }
 
@@ -114,7 +115,8 @@ fn foreign_cut_and_unmarked_files_are_corrupt_and_a_wiped_folder_is_new() {
 #[test]
 fn the_map_grows_under_a_reader_and_segments_reuse_their_databases() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let engine = EngineChoice::Lmdb { folder: folder.path().join("0_0"), map_bytes: 1 };
+    let engine =
+        EngineChoice::Lmdb { folder: folder.path().join("0_0"), map_bytes: 1, dirty_bytes_max: 1 << 14 };
     let mut task = Task::open(decls(), engine, 1 << 20);
     let reader = task.state().reader();
     for minute in 0..200i64 {

@@ -107,7 +107,11 @@ fn engines(folder: &Path) -> Vec<EngineChoice> {
     let mut engines = vec![EngineChoice::Memory];
     if cfg!(feature = "lmdb") {
         // Small, so that it has to grow.
-        engines.push(EngineChoice::Lmdb { folder: folder.join("0_0"), map_bytes: 64 * 1024 });
+        engines.push(EngineChoice::Lmdb {
+            folder: folder.join("0_0"),
+            map_bytes: 64 * 1024,
+            dirty_bytes_max: 1 << 14,
+        });
     }
     engines
 }

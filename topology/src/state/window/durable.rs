@@ -16,6 +16,17 @@ use crate::state::overlay::{Layer, Log, mark_name};
 use crate::state::restore::RestoredRows;
 use crate::state::schema::window::split;
 
+impl<K, V> WindowStore<K, V>
+where
+    K: Clone + Eq + Hash + Send + 'static,
+    V: Clone + Send + 'static,
+{
+    /// Where no node takes the changes, and the cache is full of them, they are put where the commit finds them.
+    pub(super) fn make_room(&mut self) -> Result<(), StoreError> {
+        if self.cache.is_full_of_changes() { self.settle() } else { Ok(()) }
+    }
+}
+
 impl<K, V> StateStore for WindowStore<K, V>
 where
     K: Clone + Eq + Hash + Send + 'static,

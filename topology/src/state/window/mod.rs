@@ -156,6 +156,7 @@ where
 
     #[cold]
     fn load(&mut self, hash: u64, key: &K, start: Timestamp) -> Result<usize, StoreError> {
+        self.make_room()?;
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.clear();
         let read = self.codec.append_key(key, &mut bytes).and_then(|()| {
@@ -205,7 +206,10 @@ where
         let bucket = match self.cache.find(hash, |k| k.start == start && k.sequence == 0 && k.key == key) {
             Some(bucket) => bucket,
             None if self.cache.captures_old() => self.load(hash, &key, start)?,
-            None => self.cache.insert(hash, WindowKey { key, start, sequence: 0 }, None, Below::Unknown),
+            None => {
+                self.make_room()?;
+                self.cache.insert(hash, WindowKey { key, start, sequence: 0 }, None, Below::Unknown)
+            }
         };
         self.cache.change(bucket, timestamp, |entry| *entry = Some(Entry { value, timestamp }));
         Ok(())
