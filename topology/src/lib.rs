@@ -38,10 +38,10 @@ pub use record::{
 pub use runtime::Bug;
 pub use runtime::{
     Answer, ApplicationState, ConfigError, Cursor, DeadLetterOnDecodeError, DeserializationHandler,
-    FailOnDecodeError, FailedBytes, Guarantee, KafkaStreams, Keys, NodeStatus, NodeView, Page,
-    PartitionStatus, Position, QueryError, RunningStreams, SkipOnDecodeError, StandbyStatus, Status,
-    StoreInfo, StoreQuery, StoreType, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase,
-    TaskStatus, Times, TopologyView,
+    FailOnDecodeError, FailedBytes, FolderSnapshots, Guarantee, KafkaStreams, Keys, NodeStatus, NodeView,
+    Page, PartitionStatus, Position, QueryError, RunningStreams, SkipOnDecodeError, SnapshotStore,
+    StandbyStatus, Status, StoreInfo, StoreQuery, StoreType, StreamsConfig, StreamsError, StreamsHandle,
+    TaskFault, TaskPhase, TaskStatus, Times, TopologyView,
 };
 #[cfg(feature = "sim")]
 pub use runtime::{Spawned, Threads};

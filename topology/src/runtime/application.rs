@@ -9,6 +9,7 @@ use super::budget::Budget;
 use super::config::{Guarantee, StreamsConfig};
 use super::handlers::DeserializationHandler;
 use super::planted::{Bug, planted};
+use super::snapshots::SnapshotStore;
 use super::task::{Task, TaskPlan};
 use super::threads::Threads;
 use crate::client::{ConsumerSettings, Isolation, Log, ProducerSettings};
@@ -49,6 +50,8 @@ pub(crate) struct Application {
     /// How many tasks each sub-topology has.
     pub(crate) tasks: Vec<i32>,
     pub(crate) globals: GlobalTables,
+    /// Where copies of stores are kept outside of the cluster.
+    pub(crate) snapshots: Option<Arc<dyn SnapshotStore>>,
 }
 
 impl Application {
@@ -140,8 +143,15 @@ impl Application {
         matches!(self.sub_topology(task).stores[store].kind, StoreKind::Window { .. })
     }
 
-    /// Opens a task's stores; what cannot be trusted is thrown away, to be restored from the changelogs.
+    /// Opens a task's stores, or a snapshot of them where there are none that can be trusted: what is missing is to be
+    /// restored from the changelogs.
     pub(crate) fn open_state(&self, task: TaskId) -> Result<TaskState, StoreError> {
+        self.fetch_snapshot(task);
+        self.open_local_state(task, true)
+    }
+
+    /// Opens what there is of a task's stores on this machine.
+    pub(crate) fn open_local_state(&self, task: TaskId, may_fetch: bool) -> Result<TaskState, StoreError> {
         let stores = &self.sub_topology(task).stores;
         let persistent = stores.iter().any(|store| store.persistent);
         let budget = self.budget();
@@ -164,6 +174,9 @@ impl Application {
                 tracing::warn!(%task, reason, "the task's stores cannot be trusted and are restored");
                 if let EngineChoice::Lmdb { folder, .. } = &settings.engine {
                     TaskState::wipe_folder(folder)?;
+                }
+                if may_fetch {
+                    self.fetch_snapshot(task);
                 }
                 TaskState::open(stores, &settings)
             }

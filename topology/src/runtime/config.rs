@@ -98,6 +98,8 @@ pub struct StreamsConfig {
     /// Records that a copy may be behind its changelogs for a task to move to it (Kafka Streams'
     /// `acceptable.recovery.lag`).
     pub acceptable_recovery_lag: i64,
+    /// Milliseconds within which every task's stores are copied to where snapshots are kept, if that is anywhere.
+    pub snapshot_interval_ms: u64,
     /// Milliseconds after which a thread that does not give up a task ends the instance.
     pub task_stuck_after_ms: u64,
     /// Where other instances and their users reach this one, such as `10.0.0.7:8080`.
@@ -131,6 +133,7 @@ impl Default for StreamsConfig {
             standby_replicas: 0,
             warmup_replicas_max: 2,
             acceptable_recovery_lag: 10_000,
+            snapshot_interval_ms: 600_000,
             task_stuck_after_ms: 60_000,
             endpoint: None,
         }
@@ -176,7 +179,7 @@ pub enum ConfigError {
     },
 }
 
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 27] = [
     "application-id",
     "threads",
     "guarantee",
@@ -201,6 +204,7 @@ const KEYS: [&str; 26] = [
     "standby-replicas",
     "warmup-replicas-max",
     "acceptable-recovery-lag",
+    "snapshot-interval-ms",
     "task-stuck-after-ms",
     "endpoint",
 ];
@@ -315,6 +319,7 @@ impl StreamsConfig {
             "standby-replicas" => self.standby_replicas = one.standby_replicas,
             "warmup-replicas-max" => self.warmup_replicas_max = one.warmup_replicas_max,
             "acceptable-recovery-lag" => self.acceptable_recovery_lag = one.acceptable_recovery_lag,
+            "snapshot-interval-ms" => self.snapshot_interval_ms = one.snapshot_interval_ms,
             "task-stuck-after-ms" => self.task_stuck_after_ms = one.task_stuck_after_ms,
             "endpoint" => self.endpoint = one.endpoint,
             _ => self.request_timeout_ms = one.request_timeout_ms,

@@ -26,6 +26,7 @@ mod query;
 mod report;
 mod restore;
 mod shared;
+mod snapshots;
 mod status;
 mod streams;
 mod task;
@@ -41,6 +42,7 @@ pub use handlers::{
 #[cfg(feature = "planted-bugs")]
 pub use planted::Bug;
 pub use query::{Answer, Cursor, Keys, Page, Position, QueryError, StoreInfo, StoreQuery, StoreType, Times};
+pub use snapshots::{FolderSnapshots, SnapshotStore};
 pub use status::{
     ApplicationState, NodeStatus, NodeView, PartitionStatus, StandbyStatus, Status, TaskPhase, TaskStatus,
     TopologyView,

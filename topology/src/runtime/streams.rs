@@ -15,6 +15,7 @@ use super::global::GlobalUpdater;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
 use super::restore::StateUpdater;
 use super::shared::Shared;
+use super::snapshots::{SnapshotStore, SnapshotTaker};
 use super::status::{ApplicationState, NodeView, Status, TopologyView};
 use super::thread::{Command, StreamThread, ThreadEnds};
 use super::threads::{OsThreads, Spawned, Threads};
@@ -54,6 +55,7 @@ pub struct KafkaStreams {
     process_handler: Arc<dyn ProcessHandler>,
     decode_handler: Arc<dyn DeserializationHandler>,
     listener: Option<Listener>,
+    snapshots: Option<Arc<dyn SnapshotStore>>,
 }
 
 impl KafkaStreams {
@@ -68,7 +70,16 @@ impl KafkaStreams {
             process_handler: Arc::new(FailOnProcessError),
             decode_handler: Arc::new(FailOnDecodeError),
             listener: None,
+            snapshots: None,
         }
+    }
+
+    /// Keeps snapshots of tasks' stores there, so that an instance with an empty disk begins with one and reads only what
+    /// came after it; see [`snapshot_interval_ms`](StreamsConfig::snapshot_interval_ms). Stores in memory have none.
+    #[must_use]
+    pub fn snapshots(mut self, store: Arc<dyn SnapshotStore>) -> Self {
+        self.snapshots = Some(store);
+        self
     }
 
     /// Decides about records that a processor refuses.
@@ -188,6 +199,7 @@ impl KafkaStreams {
             directory: Arc::new(directory),
             tasks: prepared.tasks,
             globals: global.as_ref().map(GlobalUpdater::tables).unwrap_or_default(),
+            snapshots: self.snapshots,
         });
         launch(application, shared, global)
     }
@@ -209,6 +221,7 @@ fn launch(
     let threads = Arc::clone(&application.threads);
     let spawn =
         |name: String, run: Box<dyn FnOnce() + Send>| threads.spawn(name, run).map_err(StreamsError::Thread);
+    let snapshots = SnapshotTaker::spawn(&application)?;
     for index in 0..application.config.threads {
         let (sender, receiver) = crossbeam_channel::unbounded();
         let (app, shared) = (Arc::clone(&application), Arc::clone(&shared));
@@ -218,6 +231,7 @@ fn launch(
             commands: receiver,
             given_up: given_up.clone(),
             updater: requests.clone(),
+            snapshots: snapshots.as_ref().map(|(sender, _)| sender.clone()),
         };
         let thread = StreamThread::new(index, app, ends)?;
         commands.push(sender);
@@ -225,6 +239,7 @@ fn launch(
         stream_threads.push(spawn(format!("stream-{index}"), run)?);
     }
     drop(requests);
+    let snapshots = snapshots.map(|(_, thread)| thread);
     let updater = spawn("restore".into(), Box::new(move || updater.run()))?;
     let global = global.map(|global| run_global(global, Arc::clone(&shared), &threads)).transpose()?;
     shared.enter(ApplicationState::Rebalancing);
@@ -232,7 +247,7 @@ fn launch(
     let control = spawn("control".into(), Box::new(move || control.run(senders)))?;
     let started = application.clock.monotonic();
     let handle = StreamsHandle { application, shared, started };
-    let threads = Spawns { stream: stream_threads, control, updater, global };
+    let threads = Spawns { stream: stream_threads, control, updater, snapshots, global };
     Ok(RunningStreams {
         handle,
         commands,
@@ -283,6 +298,8 @@ struct Spawns {
     stream: Vec<Box<dyn Spawned>>,
     control: Box<dyn Spawned>,
     updater: Box<dyn Spawned>,
+    /// Ends when the stream threads have.
+    snapshots: Option<Box<dyn Spawned>>,
     /// The thread that reads global tables, which ends when its channel is closed.
     global: Option<(Sender<()>, Box<dyn Spawned>)>,
 }
@@ -404,6 +421,9 @@ impl RunningStreams {
         threads.control.join();
         if !late {
             threads.updater.join();
+            if let Some(snapshots) = threads.snapshots {
+                snapshots.join();
+            }
         }
         if let Some((stop, thread)) = threads.global {
             drop(stop);

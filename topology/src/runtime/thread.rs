@@ -16,11 +16,13 @@ use super::membership::{Gate, Grant};
 use super::report::Meters;
 use super::restore::{RestoreProgress, Restored, Work};
 use super::shared::Shared;
+use super::snapshots::SnapshotSchedule;
 use super::task::Task;
 use super::threads::receive;
 use crate::client::{ClientError, Consumer, PolledBatch, Producer, ProducerError};
 use crate::processor::PunctuationType;
 use crate::record::{TaskId, TopicPartition};
+use crate::state::Snapshot;
 
 /// What a thread is told. What it gives up it says in the channel that it was made with.
 pub(crate) enum Command {
@@ -41,6 +43,7 @@ pub(crate) struct ThreadEnds {
     pub(crate) commands: Receiver<Command>,
     pub(crate) given_up: Sender<Grant>,
     pub(crate) updater: Sender<Work>,
+    pub(crate) snapshots: Option<Sender<(TaskId, Snapshot)>>,
 }
 
 /// A task whose stores are being restored.
@@ -81,6 +84,7 @@ pub(crate) struct StreamThread {
     pub(super) updater: Sender<Work>,
     pub(super) restored: (Sender<Restored>, Receiver<Restored>),
     pub(super) meters: Meters,
+    pub(super) snapshots: SnapshotSchedule,
     commands: Receiver<Command>,
     batch: PolledBatch,
     /// Bytes of evicted, uncommitted changes that a task may hold before it commits early.
@@ -104,7 +108,8 @@ impl StreamThread {
     ) -> Result<Self, StreamsError> {
         let consumer = application.log.consumer_with(&application.consumer_settings())?;
         let producer = new_producer(&application, index)?;
-        let ThreadEnds { gate, shared, commands, given_up, updater } = ends;
+        let ThreadEnds { gate, shared, commands, given_up, updater, snapshots } = ends;
+        let every = Duration::from_millis(application.config.snapshot_interval_ms);
         let now = application.clock.monotonic();
         let overlay_bytes_max = application.budget().overlay;
         Ok(Self {
@@ -125,6 +130,7 @@ impl StreamThread {
             updater,
             restored: crossbeam_channel::unbounded(),
             meters: Meters::new(index),
+            snapshots: SnapshotSchedule::new(snapshots, every),
             commands,
             batch: PolledBatch::default(),
             overlay_bytes_max,
@@ -340,6 +346,7 @@ impl StreamThread {
         if due || asked || full {
             self.commit_all()?;
             self.purge_when_due();
+            self.snapshot_when_due();
         }
         Ok(())
     }

@@ -61,7 +61,7 @@ pub(crate) use rows::Grouping;
 pub(crate) use schema::join::Side;
 pub use session::{DirtySession, Session, SessionStore};
 pub use suppress::{BufferStats, Buffered, ChangeSerde, Evicted, SuppressBuffer};
-pub(crate) use task_state::{EngineChoice, TaskSettings, TaskState};
+pub(crate) use task_state::{EngineChoice, Snapshot, TaskSettings, TaskState};
 pub use versioned::{Put, VersionedStore};
 pub use window::{DirtyWindow, WindowStore};
 

@@ -225,6 +225,11 @@ impl TaskState {
         self.stores.iter().map(|store| store.layer())
     }
 
+    /// What a snapshot is taken from: the persistent stores as of their last commit.
+    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
+        self.persistent.as_ref().map(|engine| Snapshot(Arc::clone(engine)))
+    }
+
     /// A handle for queries of the last committed state; it ends with the task.
     pub(crate) fn reader(&self) -> StateReader {
         StateReader::new(self.stores.iter().map(|store| store.layer()))
@@ -259,6 +264,58 @@ impl TaskState {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// The persistent stores of a task, to be copied while they are used.
+pub(crate) struct Snapshot(Arc<Engine>);
+
+#[cfg(feature = "lmdb")]
+impl Snapshot {
+    /// Writes them to a file, as of their last commit.
+    pub(crate) fn write(&self, file: &Path) -> Result<(), StoreError> {
+        match &*self.0 {
+            Engine::Memory(_) => Err(StoreError::NoPersistentEngine),
+            Engine::Lmdb(engine) => engine.copy_to(file),
+        }
+    }
+
+    /// What [`install`](Self::install) has to be told.
+    pub(crate) fn id(&self) -> &str {
+        match &*self.0 {
+            Engine::Memory(_) => "",
+            Engine::Lmdb(engine) => engine.id(),
+        }
+    }
+
+    /// Whether a task's folder holds no stores.
+    pub(crate) fn is_vacant(folder: &Path) -> bool {
+        super::engine::snapshot::is_vacant(folder)
+    }
+
+    /// Makes a file that [`write`](Self::write) has written the stores of a folder that is vacant.
+    pub(crate) fn install(folder: &Path, file: &Path, id: &str) -> Result<(), StoreError> {
+        super::engine::snapshot::install(folder, file, id)
+    }
+}
+
+/// Without the persistent engine there is nothing to take.
+#[cfg(not(feature = "lmdb"))]
+impl Snapshot {
+    pub(crate) fn write(&self, _: &Path) -> Result<(), StoreError> {
+        Err(StoreError::NoPersistentEngine)
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        ""
+    }
+
+    pub(crate) fn is_vacant(_: &Path) -> bool {
+        false
+    }
+
+    pub(crate) fn install(_: &Path, _: &Path, _: &str) -> Result<(), StoreError> {
+        Err(StoreError::NoPersistentEngine)
     }
 }
 

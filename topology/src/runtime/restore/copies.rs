@@ -188,7 +188,7 @@ impl StateUpdater {
     fn rebuild(&mut self, task: TaskId) -> Result<(), StreamsError> {
         let Some(copy) = self.copies.remove(&task) else { return Ok(()) };
         copy.state.wipe()?;
-        let state = self.application.open_state(task)?;
+        let state = self.application.open_local_state(task, false)?;
         let fresh = Copy::new(state, self.application.clock.monotonic());
         self.copies.insert(task, Copy { unwanted: copy.unwanted, ..fresh });
         Ok(())

@@ -48,7 +48,7 @@ impl StateUpdater {
             return Ok((state, streams, total));
         }
         state.wipe()?;
-        state = self.application.open_state(task)?;
+        state = self.application.open_local_state(task, false)?;
         let lost =
             ClientError::Fatal { operation: "restore", reason: "an empty store has no position".into() };
         let (streams, total) = self.plan(task, &state, progress)?.ok_or(lost)?;

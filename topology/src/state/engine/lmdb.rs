@@ -36,15 +36,17 @@ const READERS_MAX: Duration = Duration::from_secs(10);
 /// One environment in one folder.
 #[derive(Debug)]
 pub(crate) struct LmdbEngine {
-    env: Env<WithoutTls>,
-    folder: PathBuf,
-    id: String,
+    pub(super) env: Env<WithoutTls>,
+    pub(super) folder: PathBuf,
+    pub(super) id: String,
     meta: Db,
     pool: RwLock<Pool>,
     dirty: AtomicBool,
     /// Rows that one transaction may change where it can be cut: what it changes lies in memory, a page for each row at
     /// worst, and the room for it is kept for the next one.
     rows_max: usize,
+    /// Held while the file is copied, in a transaction that is begun and ended elsewhere: the map does not grow under it.
+    pub(super) copying: RwLock<()>,
 }
 
 /// Named databases, lent to keyspaces and taken back empty.
@@ -146,6 +148,7 @@ impl LmdbEngine {
             pool: RwLock::new(pool),
             dirty: AtomicBool::new(false),
             rows_max: usize::MAX,
+            copying: RwLock::default(),
         })
     }
 
@@ -272,6 +275,7 @@ impl LmdbEngine {
         loop {
             match write() {
                 Err(heed::Error::Mdb(MdbError::MapFull)) => {
+                    let _no_copy = self.copying.write().unwrap_or_else(PoisonError::into_inner);
                     let _exclusive = self.pool.write().unwrap_or_else(PoisonError::into_inner);
                     let grown = lmdb_env::resize(&self.env, self.env.info().map_size * 2);
                     grown.map_err(|error| engine_fault(&self.folder, error))?;
@@ -448,7 +452,7 @@ fn write_fault(folder: &Path, error: heed::Error) -> StoreError {
     }
 }
 
-fn engine_fault(folder: &Path, error: heed::Error) -> StoreError {
+pub(super) fn engine_fault(folder: &Path, error: heed::Error) -> StoreError {
     StoreError::Engine { folder: folder.to_owned(), source: Box::new(error) }
 }
 

@@ -7,6 +7,8 @@ mod lmdb;
 mod lmdb_env;
 mod memory;
 #[cfg(feature = "lmdb")]
+pub(super) mod snapshot;
+#[cfg(feature = "lmdb")]
 mod trust;
 
 use std::convert::Infallible;

@@ -1,0 +1,111 @@
+//! An instance with an empty disk begins with the newest snapshot of its task's stores: what the changelog no longer holds
+//! comes from there, and what came after it from the changelog.
+#![cfg(feature = "lmdb")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use candlewick::client::{EmbeddedLog, Log, NewTopic, OutgoingRecord, ProducerSettings};
+use candlewick::{
+    Consumed, FolderSnapshots, Grouped, Guarantee, Headers, KafkaStreams, KeyValueStore, Keys, Materialized,
+    Partition, RunningStreams, SnapshotStore, StreamsBuilder, StreamsConfig, Timestamp, TopicPartition,
+};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CHANGELOG: &str = "counter-counts-changelog";
+const KEYS: i64 = 100;
+
+fn write(log: &Arc<EmbeddedLog>, numbers: std::ops::Range<i64>) {
+    let mut producer = log.producer(&ProducerSettings::default()).expect("producer");
+    let handle = producer.topic("in").expect("topic");
+    for number in numbers {
+        let record = OutgoingRecord {
+            topic: handle,
+            partition: Partition(0),
+            key: Some(&(number % KEYS).to_be_bytes()),
+            value: Some(&number.to_be_bytes()),
+            headers: &Headers::default(),
+            timestamp: Timestamp(number),
+        };
+        producer.send(record).expect("sent");
+    }
+    producer.flush(TIMEOUT).expect("flushed");
+}
+
+fn start(log: &Arc<EmbeddedLog>, disk: &Path, snapshots: &Path) -> RunningStreams {
+    let builder = StreamsBuilder::new();
+    builder
+        .stream("in", Consumed::<i64, i64>::default())
+        .group_by_key(Grouped::default())
+        .count(Materialized::named("counts"));
+    let config = StreamsConfig {
+        guarantee: Guarantee::ExactlyOnce,
+        commit_interval_ms: Some(10),
+        state_dir: Some(disk.to_owned()),
+        snapshot_interval_ms: 30,
+        ..StreamsConfig::new("counter")
+    };
+    let streams = KafkaStreams::new(builder.build().expect("valid"), config, log.clone());
+    streams.snapshots(Arc::new(FolderSnapshots::new(snapshots))).start().expect("started")
+}
+
+fn counts(running: &RunningStreams) -> BTreeMap<i64, i64> {
+    let store = running.handle().store::<KeyValueStore<i64, i64>>("counts");
+    let page = store.and_then(|store| store.range(Keys::all().limit(1_000)));
+    page.map(|page| page.rows.into_iter().map(|(key, entry)| (key, entry.value)).collect())
+        .unwrap_or_default()
+}
+
+fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
+    let until = Instant::now() + TIMEOUT;
+    while !is_there() {
+        assert!(Instant::now() < until, "{what} within {TIMEOUT:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// How often each key was written, of so many numbers.
+fn expected(numbers: i64) -> BTreeMap<i64, i64> {
+    (0..KEYS).map(|key| (key, numbers / KEYS + i64::from(key < numbers % KEYS))).collect()
+}
+
+#[test]
+fn an_empty_disk_begins_with_a_snapshot_and_goes_on_with_the_changelog() {
+    let log = EmbeddedLog::in_memory();
+    let mut admin = log.admin().expect("an administrator");
+    let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: BTreeMap::new() };
+    admin.create(&[topic], TIMEOUT).expect("made");
+    let folder = tempfile::tempdir().expect("a folder");
+    let snapshots = folder.path().join("snapshots");
+    let names = || FolderSnapshots::new(&snapshots).list("counter/0_0/").expect("a folder");
+    let first = start(&log, &folder.path().join("first"), &snapshots);
+    write(&log, 0..5_050);
+    wait_for("all counts", || counts(&first) == expected(5_050));
+    // One that was begun after the last commit; the commits that ask for it have something to commit.
+    let seen = names();
+    let mut more = 5_050;
+    wait_for("a snapshot", || {
+        write(&log, more..more + 1);
+        more += 1;
+        names().last() > seen.last()
+    });
+    wait_for("all counts", || counts(&first) == expected(more));
+    let held = admin.watermarks(&TopicPartition::new(CHANGELOG, 0), TIMEOUT).expect("offsets");
+    first.stop(TIMEOUT).expect("stopped");
+    assert!((1..=2).contains(&names().len()), "older ones are deleted: {:?}", names());
+    // What the snapshot has is in the changelog no more.
+    let before = held.high - 8;
+    admin.delete_records(&[(TopicPartition::new(CHANGELOG, 0), before)], TIMEOUT).expect("deleted");
+    // It alone is not enough any more.
+    let third = start(&log, &folder.path().join("third"), &folder.path().join("none"));
+    wait_for("a running task", || !counts(&third).is_empty());
+    assert_ne!(counts(&third), expected(more));
+    third.stop(TIMEOUT).expect("stopped");
+    let second = start(&log, &folder.path().join("second"), &snapshots);
+    wait_for("the same counts", || counts(&second) == expected(more));
+    write(&log, more..more + 500);
+    wait_for("counts that go on", || counts(&second) == expected(more + 500));
+    second.stop(TIMEOUT).expect("stopped");
+}
