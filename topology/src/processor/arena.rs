@@ -78,6 +78,15 @@ impl NodeArena {
         Ok(())
     }
 
+    /// Lets slow nodes forward what has been finished, parents first.
+    pub(crate) fn pump(&mut self, env: &mut Env) -> Result<(), ProcessError> {
+        for at in 0..env.unfinished.nodes().len() {
+            let node = env.unfinished.nodes()[at];
+            self.at(node as usize, env, |node, hop| node.pump(hop))?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn punctuate(
         &mut self,
         node: u32,

@@ -118,6 +118,12 @@ pub(crate) trait Node: Send {
         let _ = (time, hop);
         Ok(())
     }
+
+    /// Forwards what has become of records that the node handed to somebody else. Asked of slow nodes alone.
+    fn pump(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
+        let _ = hop;
+        Ok(())
+    }
 }
 
 /// The first node of a record's way: bytes in, typed record on.

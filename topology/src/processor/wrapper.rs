@@ -87,4 +87,7 @@ impl Node for Wrapped {
     fn advance(&mut self, time: Timestamp, hop: Hop<'_>) -> Result<(), ProcessError> {
         self.node.advance(time, hop)
     }
+    fn pump(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
+        self.node.pump(hop)
+    }
 }

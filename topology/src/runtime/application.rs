@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::config::{Guarantee, StreamsConfig};
 use super::handlers::DeserializationHandler;
 use super::planted::{Bug, planted};
+use super::slow::Workshop;
 use super::task::{Task, TaskPlan};
 use super::threads::Threads;
 use crate::client::{ConsumerSettings, Isolation, Log, ProducerSettings};
@@ -48,6 +49,8 @@ pub(crate) struct Application {
     /// How many tasks each sub-topology has.
     pub(crate) tasks: Vec<i32>,
     pub(crate) globals: GlobalTables,
+    /// Where the slow nodes of all tasks have their work done.
+    pub(crate) workshop: Arc<Workshop>,
 }
 
 impl Application {
@@ -177,6 +180,7 @@ impl Application {
             dead_letter_topic: self.config.dead_letter_topic.as_deref(),
             process_handler: Arc::clone(&self.process_handler),
             decode_handler: Arc::clone(&self.decode_handler),
+            workplace: Arc::<Workshop>::clone(&self.workshop),
         };
         let mut task = Task::new(&plan, state);
         task.env.globals = self.globals.clone();

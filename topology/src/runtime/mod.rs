@@ -25,6 +25,7 @@ mod query;
 mod report;
 mod restore;
 mod shared;
+mod slow;
 mod status;
 mod streams;
 mod task;

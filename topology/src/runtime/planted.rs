@@ -37,6 +37,8 @@ pub enum Bug {
     InputUncommitted,
     /// A task starts with its stores as they are, whatever its changelog says.
     NoRestoration,
+    /// A commit does not wait for records that slow nodes work on, and its offsets pass them.
+    UnfinishedCommitted,
 }
 
 #[cfg(feature = "planted-bugs")]
@@ -51,7 +53,7 @@ mod switch {
 
     impl Bug {
         /// All of them.
-        pub const ALL: [Self; 14] = [
+        pub const ALL: [Self; 15] = [
             Self::SkippedFlush,
             Self::EngineBeforeCommit,
             Self::FencedProducerReused,
@@ -66,6 +68,7 @@ mod switch {
             Self::OffsetsBeforeTransaction,
             Self::InputUncommitted,
             Self::NoRestoration,
+            Self::UnfinishedCommitted,
         ];
 
         /// Switches one on for this thread, and every other off.

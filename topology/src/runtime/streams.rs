@@ -15,6 +15,7 @@ use super::global::GlobalUpdater;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
 use super::restore::StateUpdater;
 use super::shared::Shared;
+use super::slow::Workshop;
 use super::status::{ApplicationState, NodeView, Status, TopologyView};
 use super::thread::{Command, StreamThread, ThreadEnds};
 use super::threads::{OsThreads, Spawned, Threads};
@@ -173,6 +174,7 @@ impl KafkaStreams {
             Arc::clone(&self.log),
             std::time::Duration::from_millis(self.config.request_timeout_ms),
         );
+        let workshop = Workshop::new(Arc::clone(&self.clock), Arc::clone(&self.threads));
         let application = Arc::new(Application {
             topology: self.topology,
             config: self.config,
@@ -188,6 +190,7 @@ impl KafkaStreams {
             directory: Arc::new(directory),
             tasks: prepared.tasks,
             globals: global.as_ref().map(GlobalUpdater::tables).unwrap_or_default(),
+            workshop,
         });
         launch(application, shared, global)
     }
@@ -402,6 +405,8 @@ impl RunningStreams {
         let _ = self.stop_control.send(departure);
         threads.control.join();
         if !late {
+            // A task that still runs must not take work that nobody does for work that failed.
+            self.handle.application.workshop.close();
             threads.updater.join();
         }
         if let Some((stop, thread)) = threads.global {

@@ -74,6 +74,8 @@ pub(crate) struct StreamThread {
     /// The last commit was refused: nothing is processed until the gate lets one through, or the tasks are taken.
     pub(super) waits_for_gate: bool,
     pub(super) last_commit: Duration,
+    /// Since when a commit waits for slow work.
+    pub(super) drains_since: Option<Duration>,
     pub(super) last_report: Duration,
     /// What was told to be deleted last, and when.
     pub(super) purged: (BTreeMap<TopicPartition, i64>, Duration),
@@ -116,6 +118,7 @@ impl StreamThread {
             in_transaction: false,
             waits_for_gate: false,
             last_commit: now,
+            drains_since: None,
             last_report: Duration::ZERO,
             purged: (BTreeMap::new(), now),
             given_up,
@@ -215,13 +218,14 @@ impl StreamThread {
             return Ok(());
         }
         self.look_for_lag();
-        let timeout = if self.tasks.iter().any(|running| running.task.group.is_ready()) {
+        let timeout = if self.tasks.iter().any(|running| running.task.is_ready()) {
             Duration::ZERO
         } else if self.tasks.iter().any(|running| running.task.group.buffered() > 0) {
             self.poll_timeout().min(AWAITED_POLL)
         } else {
             self.poll_timeout()
         };
+        let timeout = timeout.min(self.patience_with_slow_work());
         let mut batch = std::mem::take(&mut self.batch);
         match self.consumer.poll(self.application.config.poll_records_max, timeout, &mut batch) {
             Ok(()) => {}
@@ -283,6 +287,7 @@ impl StreamThread {
         for index in 0..self.tasks.len() {
             let running = &mut self.tasks[index];
             running.task.env.wall = wall;
+            running.task.pump()?;
             let before = running.task.processed;
             loop {
                 let done = running.task.process(TURN_RECORDS)?;
@@ -328,12 +333,14 @@ impl StreamThread {
 
     fn commit_when_due(&mut self) -> Result<(), StreamsError> {
         let now = self.application.clock.monotonic();
-        let asked = self.tasks.iter().any(|running| running.task.env.commit_requested)
+        let asked = self.tasks.iter().any(|running| running.task.asks_for_commit())
             || self.shared.directory.wants_commit(self.index);
-        let full =
-            self.tasks.iter().any(|running| running.task.env.state.overlay_bytes() > OVERLAY_BYTES_MAX);
+        let full = self.tasks.iter().any(|running| {
+            let env = &running.task.env;
+            !env.unfinished.is_draining() && env.state.overlay_bytes() > OVERLAY_BYTES_MAX
+        });
         let due = now.saturating_sub(self.last_commit) >= self.application.config.commit_interval();
-        if due || asked || full {
+        if (due || asked || full) && self.may_commit()? {
             self.commit_all()?;
             self.purge_when_due();
         }

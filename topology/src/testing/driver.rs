@@ -13,7 +13,9 @@ use super::globals::Globals;
 use super::topics::{TestInputTopic, TestOutputTopic};
 use crate::error::ProcessError;
 use crate::plan::{SubTopology, Topology, changelog_topic};
-use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType, TopicDirectory};
+use crate::processor::{
+    DropReason, FailOnProcessError, InlineWorkplace, ProcessHandler, PunctuationType, TopicDirectory,
+};
 use crate::record::{Headers, Partition, RecordRun, TaskId, TopicPartition};
 use crate::runtime::{DeserializationHandler, FailOnDecodeError, Task, TaskFault, TaskPlan};
 use crate::serde::{Serde, partition_for_key};
@@ -154,6 +156,7 @@ pub(super) fn open_task(
         dead_letter_topic: options.dead_letter_topic.as_deref(),
         process_handler: Arc::clone(&options.process_handler),
         decode_handler: Arc::clone(&options.decode_handler),
+        workplace: Arc::new(InlineWorkplace::default()),
     };
     let changelog = |name: &Arc<str>| changelog_topic(&options.application_id, name);
     let settings = TaskSettings {
@@ -409,6 +412,7 @@ impl Driven {
 
     fn commit(&mut self) -> Result<(), TaskFault> {
         let task = &mut self.task;
+        task.finish_slow_work()?;
         task.flush()?;
         let changelogs: Vec<(usize, u32)> = task.changelogs().collect();
         for at in 0..task.env.outputs.len() {
