@@ -256,8 +256,10 @@ where
         let slot = self.slots.remove(&number).expect("it was found among the unfinished");
         if let Some(lane) = self.lanes.get_mut(&slot.lane) {
             lane.pop_front();
-            if lane.is_empty() {
-                self.lanes.remove(&slot.lane);
+            match lane.front() {
+                // It may have waited for this one alone.
+                Some(&next) => self.over.push_front(next),
+                None => drop(self.lanes.remove(&slot.lane)),
             }
         }
         let Slot { key, timestamp, headers, origin, phase: Phase::Over(result), .. } = slot else {
