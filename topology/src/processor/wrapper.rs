@@ -80,10 +80,6 @@ impl Node for Wrapped {
         self.node.flush(hop)
     }
 
-    fn finish_batch(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
-        self.node.finish_batch(hop)
-    }
-
     fn advance(&mut self, time: Timestamp, hop: Hop<'_>) -> Result<(), ProcessError> {
         self.node.advance(time, hop)
     }

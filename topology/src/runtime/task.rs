@@ -273,11 +273,6 @@ impl Task {
         Ok(())
     }
 
-    /// What one poll brought has been processed.
-    pub(crate) fn finish_batch(&mut self) -> Result<(), TaskFault> {
-        self.arena.finish_batch(&mut self.env).map_err(|error| TaskFault::Process { task: self.id, error })
-    }
-
     /// Moves stream time on without a record. The partitions count as moved, so that the next commit keeps it.
     pub(crate) fn advance(&mut self, time: Timestamp) -> Result<(), TaskFault> {
         if time <= self.env.stream_time {

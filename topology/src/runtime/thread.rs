@@ -295,10 +295,7 @@ impl StreamThread {
                     break;
                 }
             }
-            if self.tasks[index].task.processed > before {
-                is_idle = false;
-                self.tasks[index].task.finish_batch()?;
-            }
+            is_idle &= running.task.processed == before;
             self.send_outputs(index)?;
         }
         if !is_idle {

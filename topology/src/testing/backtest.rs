@@ -154,7 +154,6 @@ impl Backtest {
                 self.task.work_off()?;
                 moved |= self.task.process(usize::MAX)? > 0;
             }
-            self.task.finish_batch()?;
             self.commit(&mut output)?;
             if !moved && self.readers.values().all(|reader| reader.run.is_empty()) {
                 return Ok(());

@@ -406,7 +406,6 @@ impl Driven {
 
     fn process_one(&mut self) -> Result<(), TaskFault> {
         self.task.process(1)?;
-        self.task.finish_batch()?;
         self.commit()
     }
 
