@@ -43,8 +43,8 @@ fn topology(service: &str, executor: tokio::runtime::Handle) -> Result<Topology,
     let options = AsyncOptions {
         concurrency: 16,
         // The results of one currency stay in the order of its orders.
-        timeout: Duration::from_secs(2),
-        retry: Retry { attempts_max: 10, backoff: Duration::from_millis(5), ..Retry::default() },
+        timeout: Duration::from_millis(500),
+        retry: Retry { attempts_max: 8, backoff: Duration::from_millis(5), ..Retry::default() },
         ..AsyncOptions::default()
     };
     let builder = StreamsBuilder::new();
@@ -60,7 +60,7 @@ fn topology(service: &str, executor: tokio::runtime::Handle) -> Result<Topology,
 
 const RATES: [(&str, i64); 3] = [("EUR", 108), ("GBP", 127), ("CHF", 113)];
 
-/// A service that takes 20 ms for an answer, and is out of order for every fifth request.
+/// A service that takes 20 ms for an answer, and is out of order for every twentieth request.
 struct Service {
     url: String,
     requests: Arc<AtomicUsize>,
@@ -89,7 +89,7 @@ fn answer(mut connection: TcpStream, number: usize) -> std::io::Result<()> {
     std::thread::sleep(Duration::from_millis(20));
     let rate = RATES.iter().find(|(currency, _)| asked.contains(currency)).map(|(_, rate)| rate.to_string());
     let (status, body) = match rate {
-        Some(_) if number % 5 == 4 => ("503 Service Unavailable", String::new()),
+        Some(_) if number % 20 == 7 => ("503 Service Unavailable", String::new()),
         Some(rate) => ("200 OK", rate),
         None => ("404 Not Found", String::new()),
     };

@@ -23,8 +23,6 @@ pub use node::Processor;
 pub(crate) use node::{InPlace, MapNode, Node, SourceError, SourceNode, Typed, take};
 pub use punctuation::{Punctuation, PunctuationType, PunctuatorId};
 pub use slow::{AsyncOrder, Completion, Retry};
-pub(crate) use slow::{
-    Desk, InlineWorkplace, Piece, Places, Policy, SlowNode, Terms, Way, Work, Workplace, each, together,
-};
+pub(crate) use slow::{Desk, Piece, Places, Policy, SlowNode, Terms, Way, Work, Workplace, each, together};
 pub use wrapper::ProcessorWrapper;
 pub(crate) use wrapper::Wrapped;

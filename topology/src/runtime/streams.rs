@@ -15,7 +15,7 @@ use super::global::GlobalUpdater;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
 use super::restore::StateUpdater;
 use super::shared::Shared;
-use super::slow::Workshop;
+use super::slow::{Workshop, check_calls};
 use super::status::{ApplicationState, NodeView, Status, TopologyView};
 use super::thread::{Command, StreamThread, ThreadEnds};
 use super::threads::{OsThreads, Spawned, Threads};
@@ -164,6 +164,7 @@ impl KafkaStreams {
         let instance =
             // An instance without a state folder is a new one at every start.
             folder.as_ref().map_or_else(random_id, |folder| Ok(folder.instance_id().to_owned()))?;
+        check_calls(&self.topology, &self.config)?;
         let prepared = prepare(&self.topology, &self.config, &self.log, &*self.clock, &*self.threads)?;
         let isolation = isolation_of(self.config.guarantee);
         let (threads, config) = (&*self.threads, &self.config);

@@ -11,11 +11,10 @@ use std::time::Duration;
 use super::durable::Durable;
 use super::globals::Globals;
 use super::topics::{TestInputTopic, TestOutputTopic};
+use super::workplace::InlineWorkplace;
 use crate::error::ProcessError;
 use crate::plan::{SubTopology, Topology, changelog_topic};
-use crate::processor::{
-    DropReason, FailOnProcessError, InlineWorkplace, ProcessHandler, PunctuationType, TopicDirectory,
-};
+use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType, TopicDirectory};
 use crate::record::{Headers, Partition, RecordRun, TaskId, TopicPartition};
 use crate::runtime::{DeserializationHandler, FailOnDecodeError, Task, TaskFault, TaskPlan};
 use crate::serde::{Serde, partition_for_key};

@@ -89,7 +89,11 @@ fn slow(builder: &StreamsBuilder, kind: Kind) {
         concurrency: 5,
         order: if kind == Kind::Calls { AsyncOrder::Partition } else { AsyncOrder::Key },
         timeout: Duration::from_millis(200),
-        retry: Retry { attempts_max: 1_000, backoff: Duration::from_millis(2), ..Retry::default() },
+        retry: Retry {
+            attempts_max: 20,
+            backoff: Duration::from_millis(2),
+            backoff_max: Duration::from_millis(20),
+        },
     };
     let stream = builder.stream("in", texts());
     if kind == Kind::Calls {

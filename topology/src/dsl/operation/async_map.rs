@@ -29,7 +29,8 @@ pub struct AsyncOptions {
     pub concurrency: usize,
     /// In which order results go on.
     pub order: AsyncOrder,
-    /// How long one attempt may take. One that is given up keeps its place until it has ended all the same: a blocking call
+    /// How long one attempt may take. Under exactly-once all attempts of a record together, with the waits in between, must
+    /// fit into half of `transaction-timeout-ms`; an application whose calls do not is not started. An attempt that is given up keeps its place until it has ended all the same: a blocking call
     /// needs a timeout of its own.
     pub timeout: Duration,
     /// How often a call is tried.
@@ -37,12 +38,12 @@ pub struct AsyncOptions {
 }
 
 impl Default for AsyncOptions {
-    /// 16 calls, results in the order of their key's records, 10 s for an attempt, three attempts.
+    /// 16 calls, results in the order of their key's records, 1 s for an attempt, three attempts.
     fn default() -> Self {
         Self {
             concurrency: 16,
             order: AsyncOrder::default(),
-            timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(1),
             retry: Retry::default(),
         }
     }
@@ -139,11 +140,12 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         let AsyncCall { way } = call;
         let make =
             move |name: Arc<str>| SlowNode::<K, V, V2>::new(name, terms, policy, way.clone(), lane_of::<K>);
-        self.then(
+        let mapped = self.then(
             "KSTREAM-ASYNC-MAP-",
             Vec::new(),
             Box::new(move |wiring| Box::new(make(Arc::clone(&wiring.node.name)))),
-        )
-        .with_effect(Effect::Value)
+        );
+        self.builder.graph.borrow_mut().node_mut(mapped.node).longest_call = policy.longest();
+        mapped.with_effect(Effect::Value)
     }
 }

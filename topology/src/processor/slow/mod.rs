@@ -11,7 +11,6 @@
 
 mod completion;
 mod desk_work;
-mod inline;
 mod node;
 mod policy;
 mod unfinished;
@@ -19,7 +18,6 @@ mod workplace;
 
 pub use completion::Completion;
 pub(crate) use desk_work::{each, together};
-pub(crate) use inline::InlineWorkplace;
 pub(crate) use node::{SlowNode, Way};
 pub(crate) use policy::Policy;
 pub use policy::{AsyncOrder, Retry};

@@ -75,3 +75,12 @@ pub(crate) struct Policy {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: Retry,
 }
+
+impl Policy {
+    /// How long a record may take with all its attempts; no bound where an attempt has none.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        let attempts = self.retry.attempts_max;
+        let waits: Duration = (1..attempts).map(|failed| self.retry.wait_after(failed)).sum();
+        Some(self.timeout?.saturating_mul(attempts).saturating_add(waits))
+    }
+}

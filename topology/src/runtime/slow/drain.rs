@@ -4,11 +4,37 @@
 use std::time::Duration;
 
 use crate::client::ProducerError;
+use crate::plan::Topology;
+use crate::runtime::config::{Guarantee, StreamsConfig};
 use crate::runtime::error::StreamsError;
 use crate::runtime::membership::Grant;
 use crate::runtime::planted::{Bug, planted};
 use crate::runtime::task::Task;
 use crate::runtime::thread::StreamThread;
+
+/// How long a commit may wait for slow work: what follows has to fit into the transaction's time as well.
+fn drain_max(config: &StreamsConfig) -> Duration {
+    Duration::from_millis(config.transaction_timeout_ms.min(config.task_stuck_after_ms) / 2)
+}
+
+/// Whether commits can wait for the calls of the topology. A call whose time is not over when the thread goes back to its
+/// last commit begins anew, and would never come to its end.
+pub(in crate::runtime) fn check_calls(
+    topology: &Topology,
+    config: &StreamsConfig,
+) -> Result<(), StreamsError> {
+    if config.guarantee != Guarantee::ExactlyOnce {
+        return Ok(());
+    }
+    let limit = drain_max(config);
+    for &id in topology.sub_topologies().iter().flat_map(|sub| &sub.nodes) {
+        let node = topology.node(id);
+        if let Some(longest) = node.longest_call.filter(|longest| *longest > limit) {
+            return Err(StreamsError::SlowCalls { node: node.name.to_string(), longest, limit });
+        }
+    }
+    Ok(())
+}
 
 /// How long a poll waits while results may come at any moment.
 const UNFINISHED_POLL: Duration = Duration::from_millis(1);
@@ -53,10 +79,8 @@ impl StreamThread {
         Ok(false)
     }
 
-    /// How long a commit may wait for slow work: what follows has to fit into the transaction's time as well.
     fn drain_max(&self) -> Duration {
-        let config = &self.application.config;
-        Duration::from_millis(config.transaction_timeout_ms.min(config.task_stuck_after_ms) / 2)
+        drain_max(&self.application.config)
     }
 
     /// Waits, within the bound, until nothing is unfinished: tasks are about to be given up.

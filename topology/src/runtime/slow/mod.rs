@@ -32,4 +32,5 @@ mod drain;
 mod task;
 mod workshop;
 
+pub(super) use drain::check_calls;
 pub(crate) use workshop::Workshop;

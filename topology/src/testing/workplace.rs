@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::workplace::{Desk, Piece, Places, Terms, Work, Workplace};
+use crate::processor::{Desk, Piece, Places, Terms, Work, Workplace};
 use crate::time::{Clock, SystemClock};
 
 /// See the module.
