@@ -77,7 +77,7 @@ impl Bench {
         let topic = producer.topic(topic).expect("it is there");
         for n in numbers {
             let (key, value) = (format!("k{}", n % keys), n.to_be_bytes());
-            let partition = Partition(i32::try_from(n % keys).unwrap() % self.partitions);
+            let partition = Partition(i32::try_from(n % keys).expect("few keys") % self.partitions);
             let (key, value, headers) = (Some(key.as_bytes()), Some(&value[..]), &Headers::default());
             let timestamp = Timestamp(n);
             let record = OutgoingRecord { topic, partition, key, value, headers, timestamp };
@@ -100,9 +100,9 @@ impl Bench {
                 return found;
             }
             for run in &batch.runs {
-                let place = usize::try_from(run.source.partition.0).unwrap();
-                let number = |bytes: &[u8]| i64::from_be_bytes(bytes.try_into().unwrap());
-                found[place].extend(run.iter().map(|record| number(record.value.unwrap())));
+                let place = usize::try_from(run.source.partition.0).expect("it is one of ours");
+                let number = |bytes: &[u8]| i64::from_be_bytes(bytes.try_into().expect("eight bytes"));
+                found[place].extend(run.iter().map(|record| number(record.value.expect("no tombstones"))));
             }
         }
     }

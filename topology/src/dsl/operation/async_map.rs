@@ -69,14 +69,18 @@ impl<K: Data, V: Data, V2: Data> AsyncCall<K, V, V2> {
     /// A call that blocks its thread until the result is there. A panic is an error of this record.
     ///
     /// ```
-    /// use candlewick::{AsyncCall, AsyncOptions, Consumed, Produced, StreamsBuilder};
+    /// use candlewick::{AsyncCall, AsyncOptions, Consumed, Produced, Record, StreamsBuilder};
     /// # use candlewick::*;
+    /// let read = AsyncCall::blocking(|path: Record<String, String>| Ok(std::fs::read_to_string(path.value)?));
     /// let builder = StreamsBuilder::new();
     /// builder
-    ///     .stream("hosts", Consumed::<String, String>::default())
-    ///     .async_map(AsyncOptions::default(), AsyncCall::blocking(|record| Ok(record.value.len().to_string())))
-    ///     .to("lengths", Produced::default());
-    /// # builder.build().expect("valid");
+    ///     .stream("paths", Consumed::<String, String>::default())
+    ///     .async_map(AsyncOptions::default(), read)
+    ///     .to("texts", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let paths = driver.input_topic("paths", StringSerde, StringSerde);
+    /// let fault = paths.pipe("k".to_owned(), "/no/such/file".to_owned(), Timestamp(0)).expect_err("it is tried, and fails");
+    /// assert!(fault.to_string().contains("KSTREAM-ASYNC-MAP-0000000001"));
     /// ```
     pub fn blocking(call: impl Fn(Record<K, V>) -> Result<V2, ProcessError> + Send + Sync + 'static) -> Self {
         Self { way: Way::Desk(each(call)) }
