@@ -1,6 +1,6 @@
 //! What `batch` is worth to a model: an application of several tasks on an embedded log, whose windows reach the model one by
-//! one, or together: `cargo run --release -p candlewick-models --example batch -- [WINDOWS] [PARTITIONS]`. The model is trained
-//! for one epoch: what it says does not matter here.
+//! one on the task's own thread, or in batches beside it: `cargo run --release -p candlewick-models --example batch -- [WINDOWS] [PARTITIONS]`. The model is trained
+//! for one epoch: what it says does not matter here. Linux only, for the CPU clock.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use candlewick::client::{
     EmbeddedLog, Isolation, Log, NewTopic, OutgoingRecord, PolledBatch, ProducerSettings, StartAt,
 };
 use candlewick::{
-    BatchOptions, Consumed, DefaultSerde, Headers, KafkaStreams, Partition, Produced, Record, Serde,
-    StreamsBuilder, StreamsConfig, Timestamp, TopicPartition,
+    BatchOptions, Consumed, DefaultSerde, Headers, KafkaStreams, Partition, ProcessError, Produced, Record,
+    Serde, StreamsBuilder, StreamsConfig, Timestamp, TopicPartition,
 };
 use candlewick_models::{CandleWindow, Predictor, Progress, TrainConfig, train};
 
@@ -33,18 +33,39 @@ fn main() -> Outcome {
     let candles = synthetic::series(2, 500).candles;
     let complete = candles.iter().filter(|closed| window.push(closed.start, &closed.candle)).count();
     assert!(complete > 0, "a window is complete after so many candles");
+    for rows in [1, 16, 256] {
+        let predictor = model.predictor();
+        let inputs = window.window().repeat(rows);
+        let mut out = vec![0.0; rows * predictor.quantiles()];
+        let (start, calls) = (cpu()?, 40_000 / rows);
+        (0..calls).for_each(|_| predictor.predict_batch(&inputs, &mut out));
+        let micros = (cpu()? - start) * 1e6 / (calls * rows) as f64;
+        println!("the model alone, {rows} windows a call: {micros:.1} us of CPU a window");
+    }
     let mut bytes = Vec::new();
     CandleWindow::default_serde().serialize("windows", &window, &mut bytes)?;
-    for max in [1, 4, 16, 64, 256] {
+    for max in [0, 1, 4, 16, 64, 256] {
         let log = filled(&bytes, windows, partitions)?;
+        let start = cpu()?;
         let (took, calls) = run(log, model.predictor(), max, windows)?;
+        let what =
+            if max == 0 { "on the task's thread".to_owned() } else { format!("batches of up to {max}") };
         println!(
-            "batches of up to {max}: {calls} calls, {:.1} windows each, {:.0} windows a second",
+            "{what}: {calls} calls, {:.1} windows each, {:.0} windows a second, {:.1} us of CPU a window",
             windows as f64 / calls as f64,
-            windows as f64 / took.as_secs_f64()
+            windows as f64 / took.as_secs_f64(),
+            (cpu()? - start) * 1e6 / windows as f64
         );
     }
     Ok(())
+}
+
+/// CPU time of this process, in seconds; the kernel counts hundredths.
+fn cpu() -> Outcome<f64> {
+    let text = std::fs::read_to_string("/proc/self/stat")?;
+    let behind_name = text.rsplit(')').next().unwrap_or_default();
+    let ticks: Vec<f64> = behind_name.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
+    Ok(ticks.iter().sum::<f64>() / 100.0)
 }
 
 /// A log with so many windows, spread over the partitions.
@@ -72,22 +93,30 @@ fn filled(window: &[u8], windows: usize, partitions: i32) -> Outcome<Arc<dyn Log
     Ok(log)
 }
 
-/// How long it took until all results lay in the log, and how often the model was asked.
+/// How long it took until all results lay in the log, and how often the model was asked. With no `max` it is asked
+/// on the thread of each task.
 fn run(log: Arc<dyn Log>, predictor: Predictor, max: usize, windows: usize) -> Outcome<(Duration, usize)> {
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
-    let predict = move |rows: &[Record<String, CandleWindow>]| {
+    let predict = move |rows: &[Record<String, CandleWindow>]| -> Result<Vec<f64>, ProcessError> {
         counted.fetch_add(1, Ordering::Relaxed);
         let inputs: Vec<f32> = rows.iter().flat_map(|row| row.value.window()).copied().collect();
         let mut out = vec![0.0; rows.len() * predictor.quantiles()];
         predictor.predict_batch(&inputs, &mut out);
-        Ok(out.chunks(predictor.quantiles()).map(|row| row[0]).collect::<Vec<f64>>())
+        Ok(out.chunks(predictor.quantiles()).map(|row| row[0]).collect())
     };
     let builder = StreamsBuilder::new();
-    builder
-        .stream("windows", Consumed::<String, CandleWindow>::default())
-        .batch(BatchOptions { max, ..BatchOptions::default() }, predict)
-        .to("quantiles", Produced::default());
+    let stream = builder.stream("windows", Consumed::<String, CandleWindow>::default());
+    let quantiles = if max == 0 {
+        // One by one, as any other operation.
+        stream.map_values(move |window| {
+            let row = Record::new(String::new(), window, Timestamp(0));
+            predict(std::slice::from_ref(&row)).map_or(f64::NAN, |found| found[0])
+        })
+    } else {
+        stream.batch(BatchOptions { max, ..BatchOptions::default() }, predict)
+    };
+    quantiles.to("quantiles", Produced::default());
     let began = Instant::now();
     let running =
         KafkaStreams::new(builder.build()?, StreamsConfig::new("batch"), Arc::clone(&log)).start()?;

@@ -239,6 +239,7 @@ impl StreamThread {
     /// anew, and reading starts again at the committed offsets. Nothing is wiped.
     pub(super) fn rewind(&mut self) -> Result<(), StreamsError> {
         self.abort()?;
+        self.drains_since = None;
         if planted(Bug::NoRewind) {
             return Ok(());
         }

@@ -86,7 +86,25 @@ impl<K: Data, V: Data, V2: Data> AsyncCall<K, V, V2> {
         Self { way: Way::Desk(each(call)) }
     }
 
-    /// A call that is only begun, and completed by somebody else: an executor of the user's own. See [`Completion`].
+    /// A call that is only begun, and completed by somebody else: an executor of the user's own. It runs on the stream
+    /// thread and must not block. See [`Completion`].
+    ///
+    /// ```
+    /// use candlewick::{AsyncCall, Completion, Record};
+    /// let double = AsyncCall::completing(|record: Record<String, i64>, done: Completion<i64>| {
+    ///     std::thread::spawn(move || done.complete(Ok(record.value * 2)));
+    /// });
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).async_map(AsyncOptions::default(), double).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 1 and 2:
+    /// assert_eq!(values, [2, 4]);
+    /// ```
     pub fn completing(call: impl Fn(Record<K, V>, Completion<V2>) + Send + Sync + 'static) -> Self {
         Self { way: Way::Direct(Arc::new(call)) }
     }

@@ -73,7 +73,6 @@ impl StreamThread {
                 ?limit,
                 "slow work is not finished in time: going back to the last commit; give it shorter timeouts, or raise transaction-timeout-ms"
             );
-            self.drains_since = None;
             self.rewind()?;
         }
         Ok(false)
