@@ -56,7 +56,7 @@ impl MarketTopics {
 }
 
 /// Windows that the model sees at once.
-const WINDOWS_MAX: usize = 256;
+const WINDOWS_MAX: usize = 64;
 
 /// Trades → candles of each interval → indicators and predictions of the longest one.
 ///
