@@ -41,6 +41,9 @@ mod queries;
 #[path = "../06_sessions.rs"]
 mod sessions;
 #[cfg(test)]
+#[path = "../13_slow_calls.rs"]
+mod slow_calls;
+#[cfg(test)]
 #[path = "../10_testing.rs"]
 mod testing;
 #[cfg(test)]

@@ -16,20 +16,21 @@ mod testing;
 mod time;
 
 pub use dsl::{
-    Branches, Change, CogroupedKStream, Consumed, Data, FailOnInvalidTimestamp, GlobalKTable, Grouped,
-    JoinWindows, Joined, KGroupedStream, KGroupedTable, KStream, KTable, Materialized, ProcessorStores,
-    Produced, RecordTimestamp, Repartitioned, SessionWindowedKStream, SessionWindowedSerde, SessionWindows,
-    SlidingWindowedKStream, SlidingWindows, SplitStream, StoreKey, StreamJoined, StreamsBuilder, Suppressed,
-    TableContext, TableJoined, TimeWindowedKStream, TimeWindows, TimestampExtractor,
-    UsePartitionTimeOnInvalidTimestamp, WallclockTimestamp, Window, WindowKind, Windowable, Windowed,
-    WindowedCogroupedKStream, WindowedKStream, WindowedSerde,
+    AsyncCall, AsyncOptions, BatchOptions, Branches, Change, CogroupedKStream, Consumed, Data,
+    FailOnInvalidTimestamp, GlobalKTable, Grouped, JoinWindows, Joined, KGroupedStream, KGroupedTable,
+    KStream, KTable, Materialized, ProcessorStores, Produced, RecordTimestamp, Repartitioned,
+    SessionWindowedKStream, SessionWindowedSerde, SessionWindows, SlidingWindowedKStream, SlidingWindows,
+    SplitStream, StoreKey, StreamJoined, StreamsBuilder, Suppressed, TableContext, TableJoined,
+    TimeWindowedKStream, TimeWindows, TimestampExtractor, UsePartitionTimeOnInvalidTimestamp,
+    WallclockTimestamp, Window, WindowKind, Windowable, Windowed, WindowedCogroupedKStream, WindowedKStream,
+    WindowedSerde,
 };
 pub use error::{ProcessError, TopologyError, TopologyErrors};
 pub use plan::{AutoOffsetReset, BuildOptions, InternalTopic, PartitionCounts, TopicKind, Topology};
 pub use processor::{
-    ChildHandle, Context, DropReason, FailOnProcessError, FailedRecord, FixedKeyContext, FixedKeyProcessor,
-    FixedKeyRecord, ProcessHandler, ProcessResponse, Processor, ProcessorWrapper, Punctuation,
-    PunctuationType, PunctuatorId, SkipOnProcessError,
+    AsyncOrder, ChildHandle, Completion, Context, DropReason, FailOnProcessError, FailedRecord,
+    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, ProcessHandler, ProcessResponse, Processor,
+    ProcessorWrapper, Punctuation, PunctuationType, PunctuatorId, Retry, SkipOnProcessError,
 };
 pub use record::{
     Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,

@@ -9,6 +9,6 @@ mod topology;
 
 pub use indicators::{IndicatorState, IndicatorsProcessor};
 pub use model_slot::ModelSlot;
-pub use predict::PredictProcessor;
+pub use predict::{Inference, WindowsProcessor};
 pub use records::{IndicatorRecord, PredictionRecord};
 pub use topology::{MarketOptions, MarketTopics, topology};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use candlewick::{Consumed, Produced, Stores, StreamsBuilder, Topology, Utf8, Windowed};
+use candlewick::{BatchOptions, Consumed, Produced, Stores, StreamsBuilder, Topology, Utf8, Windowed};
 use candlewick_connectors::avro::{AvroSerde, CandleRecord, SchemaRegistry};
 use candlewick_models::CandleWindow;
 use candlewick_operators::{
@@ -12,8 +12,8 @@ use candlewick_operators::{
 
 use super::indicators::{IndicatorState, IndicatorsProcessor};
 use super::model_slot::ModelSlot;
-use super::predict::PredictProcessor;
-use super::records::{IndicatorRecord, PredictionRecord};
+use super::predict::{Inference, WindowsProcessor};
+use super::records::IndicatorRecord;
 use crate::error::CommandError;
 
 /// What the topology is made of.
@@ -54,6 +54,9 @@ impl MarketTopics {
         }
     }
 }
+
+/// Windows that the model sees at once.
+const WINDOWS_MAX: usize = 64;
 
 /// Trades → candles of each interval → indicators and predictions of the longest one.
 ///
@@ -103,15 +106,15 @@ pub fn topology(
             );
         if let Some(model) = &options.model {
             builder.add_store(Stores::key_value::<Symbol, CandleWindow>("model-windows", Utf8, StateSerde));
-            let (model, exchange) = (model.clone(), options.exchange.clone());
+            let inference = Inference::new(model.clone(), options.exchange.clone(), interval);
+            let model = model.clone();
             closed
-                .process::<Symbol, PredictionRecord, _>(&["model-windows"], move |stores| {
-                    PredictProcessor::new(
-                        stores.get("model-windows"),
-                        model.clone(),
-                        exchange.clone(),
-                        interval,
-                    )
+                .process::<Symbol, CandleWindow, _>(&["model-windows"], move |stores| {
+                    WindowsProcessor::new(stores.get("model-windows"), model.clone())
+                })
+                .named("windows-of-candles")
+                .batch(BatchOptions { max: WINDOWS_MAX, ..BatchOptions::default() }, move |windows| {
+                    inference.predict(windows)
                 })
                 .named("predict")
                 .to(

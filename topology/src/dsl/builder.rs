@@ -279,6 +279,7 @@ impl StreamsBuilder {
             final_only: false,
             can_wait: false,
             grace_ms: None,
+            longest_call: None,
         })
     }
 }

@@ -34,6 +34,8 @@ pub use join_options::{Joined, StreamJoined, TableJoined};
 pub use join_windows::JoinWindows;
 pub use kstream::KStream;
 pub use ktable::KTable;
+pub use operation::async_map::{AsyncCall, AsyncOptions};
+pub use operation::batch::BatchOptions;
 pub use operation::process::ProcessorStores;
 pub use operation::split::{Branches, SplitStream};
 pub use operation::suppress::{Suppressed, Windowable};

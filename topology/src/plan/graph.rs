@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::config::AutoOffsetReset;
 use super::pattern::TopicPattern;
@@ -137,6 +138,8 @@ pub(crate) struct NodeDecl {
     pub(crate) can_wait: bool,
     /// The grace of a windowed aggregation, in milliseconds.
     pub(crate) grace_ms: Option<i64>,
+    /// How long a record may take in a node whose calls are bounded in time, with all its attempts.
+    pub(crate) longest_call: Option<Duration>,
 }
 
 /// A repartition topic as declared.

@@ -56,16 +56,6 @@ impl NodeArena {
     pub(crate) fn flush(&mut self, env: &mut Env) -> Result<(), ProcessError> {
         for index in 0..self.cells.len() {
             self.at(index, env, |node, hop| node.flush(hop))?;
-            self.at(index, env, |node, hop| node.finish_batch(hop))?;
-        }
-        Ok(())
-    }
-
-    /// Tells every node that what one poll brought has been processed, parents first.
-    pub(crate) fn finish_batch(&mut self, env: &mut Env) -> Result<(), ProcessError> {
-        for index in 0..self.cells.len() {
-            let result = self.at(index, env, |node, hop| node.finish_batch(hop));
-            result.or_else(|error| env.skip(error))?;
         }
         Ok(())
     }
@@ -74,6 +64,15 @@ impl NodeArena {
     pub(crate) fn advance(&mut self, time: Timestamp, env: &mut Env) -> Result<(), ProcessError> {
         for index in 0..self.cells.len() {
             self.at(index, env, |node, hop| node.advance(time, hop))?;
+        }
+        Ok(())
+    }
+
+    /// Lets slow nodes forward what has been finished, parents first.
+    pub(crate) fn pump(&mut self, env: &mut Env) -> Result<(), ProcessError> {
+        for at in 0..env.unfinished.nodes().len() {
+            let node = env.unfinished.nodes()[at];
+            self.at(node as usize, env, |node, hop| node.pump(hop))?;
         }
         Ok(())
     }

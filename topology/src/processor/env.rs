@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::output::OutputBuffer;
 use super::punctuation::Punctuators;
+use super::slow::{Unfinished, Workplace};
 use crate::error::ProcessError;
 use crate::record::{RecordMetadata, TaskId, TopicPartition};
 use crate::state::{GlobalTables, StoreHandle, TaskState};
@@ -255,6 +256,8 @@ pub(crate) struct Env {
     pub(crate) commit_requested: bool,
     /// Set when the handler asked for the record in process to become a dead letter.
     pub(crate) dead_letter: Option<ProcessError>,
+    /// Records that slow nodes have taken and not yet forwarded.
+    pub(crate) unfinished: Unfinished,
     /// The instance's global tables.
     pub(crate) globals: GlobalTables,
     /// What operators must not forget, committed with the offsets.
@@ -272,6 +275,7 @@ impl Env {
         (topics, directory): (Vec<OutputTopic>, Arc<dyn TopicDirectory>),
         sources: Vec<TopicPartition>,
         handler: Arc<dyn ProcessHandler>,
+        workplace: Arc<dyn Workplace>,
     ) -> Self {
         Self {
             task,
@@ -285,6 +289,7 @@ impl Env {
             wall: Timestamp(0),
             commit_requested: false,
             dead_letter: None,
+            unfinished: Unfinished::new(workplace),
             globals: GlobalTables::default(),
             remembered: BTreeMap::new(),
             sources,
@@ -335,6 +340,16 @@ impl Env {
     #[inline]
     pub(crate) fn set_current(&mut self, source: usize, offset: i64) {
         self.current = Some((source, offset));
+    }
+
+    /// The source and offset of the record in process.
+    pub(crate) fn current(&self) -> Option<(usize, i64)> {
+        self.current
+    }
+
+    /// A record that came from there is in process again.
+    pub(crate) fn set_origin(&mut self, origin: Option<(usize, i64)>) {
+        self.current = origin;
     }
 
     pub(crate) fn metadata(&self) -> Option<RecordMetadata> {

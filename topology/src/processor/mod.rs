@@ -8,6 +8,7 @@ mod fixed_key;
 mod node;
 mod output;
 mod punctuation;
+mod slow;
 mod wrapper;
 
 pub(crate) use arena::{Cell, Hop, NodeArena};
@@ -21,5 +22,7 @@ pub use fixed_key::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
 pub use node::Processor;
 pub(crate) use node::{InPlace, MapNode, Node, SourceError, SourceNode, Typed, take};
 pub use punctuation::{Punctuation, PunctuationType, PunctuatorId};
+pub use slow::{AsyncOrder, Completion, Retry};
+pub(crate) use slow::{Desk, Piece, Places, Policy, SlowNode, Terms, Way, Work, Workplace, each, together};
 pub use wrapper::ProcessorWrapper;
 pub(crate) use wrapper::Wrapped;

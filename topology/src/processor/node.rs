@@ -69,16 +69,6 @@ pub trait Processor<KI, VI, KO, VO>: Send + 'static {
         Ok(())
     }
 
-    /// What one poll brought has been processed: operators that gather records and work on them together do so now.
-    /// Called before every commit too, so that nothing gathered is left behind by one.
-    ///
-    /// # Errors
-    /// Goes to the processing handler.
-    fn finish_batch(&mut self, cx: &mut Context<'_, KO, VO>) -> Result<(), ProcessError> {
-        let _ = cx;
-        Ok(())
-    }
-
     /// Stream time moves on without a record: the input is idle and its user chose that windows close all the same.
     ///
     /// # Errors
@@ -109,13 +99,14 @@ pub(crate) trait Node: Send {
         Ok(())
     }
 
-    fn finish_batch(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
-        let _ = hop;
+    fn advance(&mut self, time: Timestamp, hop: Hop<'_>) -> Result<(), ProcessError> {
+        let _ = (time, hop);
         Ok(())
     }
 
-    fn advance(&mut self, time: Timestamp, hop: Hop<'_>) -> Result<(), ProcessError> {
-        let _ = (time, hop);
+    /// Forwards what has become of records that the node handed to somebody else. Asked of slow nodes alone.
+    fn pump(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
+        let _ = hop;
         Ok(())
     }
 }
@@ -189,10 +180,6 @@ where
 
     fn flush(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
         self.processor.flush(&mut Context::new(hop))
-    }
-
-    fn finish_batch(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
-        self.processor.finish_batch(&mut Context::new(hop))
     }
 
     fn advance(&mut self, time: Timestamp, hop: Hop<'_>) -> Result<(), ProcessError> {

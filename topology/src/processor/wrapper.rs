@@ -80,11 +80,10 @@ impl Node for Wrapped {
         self.node.flush(hop)
     }
 
-    fn finish_batch(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
-        self.node.finish_batch(hop)
-    }
-
     fn advance(&mut self, time: Timestamp, hop: Hop<'_>) -> Result<(), ProcessError> {
         self.node.advance(time, hop)
+    }
+    fn pump(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
+        self.node.pump(hop)
     }
 }

@@ -9,6 +9,7 @@ use super::budget::Budget;
 use super::config::{Guarantee, StreamsConfig};
 use super::handlers::DeserializationHandler;
 use super::planted::{Bug, planted};
+use super::slow::Workshop;
 use super::snapshots::SnapshotStore;
 use super::task::{Task, TaskPlan};
 use super::threads::Threads;
@@ -52,6 +53,8 @@ pub(crate) struct Application {
     pub(crate) globals: GlobalTables,
     /// Where copies of stores are kept outside of the cluster.
     pub(crate) snapshots: Option<Arc<dyn SnapshotStore>>,
+    /// Where the slow nodes of all tasks have their work done.
+    pub(crate) workshop: Arc<Workshop>,
 }
 
 impl Application {
@@ -198,6 +201,7 @@ impl Application {
             dead_letter_topic: self.config.dead_letter_topic.as_deref(),
             process_handler: Arc::clone(&self.process_handler),
             decode_handler: Arc::clone(&self.decode_handler),
+            workplace: Arc::<Workshop>::clone(&self.workshop),
         };
         let mut task = Task::new(&plan, state);
         task.env.globals = self.globals.clone();

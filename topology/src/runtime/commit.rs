@@ -47,6 +47,7 @@ impl StreamThread {
             .iter()
             .any(|running| running.task.needs_commit() || !running.task.env.outputs.is_empty());
         if !moved && !self.in_transaction {
+            self.end_drains();
             self.shared.directory.committed(self.index, self.last_commit);
             return Ok(());
         }
@@ -71,11 +72,15 @@ impl StreamThread {
     }
 
     fn try_commit(&mut self) -> Result<(), Refused> {
-        for index in 0..self.tasks.len() {
+        // Those of which something is unfinished may be left out.
+        let taking_part: Vec<usize> =
+            (0..self.tasks.len()).filter(|index| self.takes_part(&self.tasks[*index].task)).collect();
+        for &index in &taking_part {
             self.tasks[index].task.flush()?;
             self.send_outputs(index)?;
         }
-        let mut offsets: Offsets = self.tasks.iter().flat_map(|running| running.task.offsets()).collect();
+        let mut offsets: Offsets =
+            taking_part.iter().flat_map(|index| self.tasks[*index].task.offsets()).collect();
         if planted(Bug::OffsetsOfUnprocessed) {
             for (partition, committed) in &mut offsets {
                 committed.offset = self.consumer.position(partition).unwrap_or(committed.offset);
@@ -89,7 +94,7 @@ impl StreamThread {
         } else {
             self.commit_plainly(&offsets)?;
         }
-        for index in 0..self.tasks.len() {
+        for index in taking_part {
             let positions = self.changelog_positions(index);
             let running = &mut self.tasks[index];
             for (partition, committed) in running.task.offsets() {
@@ -234,6 +239,7 @@ impl StreamThread {
     /// anew, and reading starts again at the committed offsets. Nothing is wiped.
     pub(super) fn rewind(&mut self) -> Result<(), StreamsError> {
         self.abort()?;
+        self.drains_since = None;
         if planted(Bug::NoRewind) {
             return Ok(());
         }

@@ -70,6 +70,18 @@ pub enum StreamsError {
         /// How long it had.
         stuck: std::time::Duration,
     },
+    /// Calls may take longer than a transaction waits.
+    #[error(
+        "node {node}: with all attempts a call may take {longest:?}, and under exactly-once a commit waits for it {limit:?} at most; lower its timeout or attempts, or raise transaction-timeout-ms (and task-stuck-after-ms) to more than twice of that"
+    )]
+    SlowCalls {
+        /// The node.
+        node: String,
+        /// How long a record may take.
+        longest: std::time::Duration,
+        /// How long a commit waits.
+        limit: std::time::Duration,
+    },
     /// A thread panicked: a bug, in user code or here.
     #[error("stream thread {thread} panicked: {message}")]
     Panicked {

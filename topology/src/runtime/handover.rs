@@ -150,7 +150,7 @@ impl StreamThread {
         if planted(Bug::GivenUpBeforeCommit) {
             grants.iter().for_each(|grant| self.say_given_up(*grant));
         }
-        match self.commit_all() {
+        match self.finish_before_handover(grants).and_then(|()| self.commit_all()) {
             Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
             other => other?,
         }

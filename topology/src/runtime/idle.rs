@@ -47,12 +47,14 @@ impl StreamThread {
 
     /// Whether everything that lies in the task's partitions has been processed.
     fn is_quiet(&self, index: usize) -> bool {
-        let group = &self.tasks[index].task.group;
-        group.queues.iter().all(|queue| {
-            let at = self.consumer.position(&queue.partition);
-            let end = self.consumer.known_end(&queue.partition);
-            queue.len() == 0 && at.zip(end).is_some_and(|(at, end)| at >= end)
-        })
+        let Running { task, .. } = &self.tasks[index];
+        let group = &task.group;
+        task.env.unfinished.count() == 0
+            && group.queues.iter().all(|queue| {
+                let at = self.consumer.position(&queue.partition);
+                let end = self.consumer.known_end(&queue.partition);
+                queue.len() == 0 && at.zip(end).is_some_and(|(at, end)| at >= end)
+            })
     }
 
     /// Whether the log holds nothing that a task has not read. One that does not answer may hold something.

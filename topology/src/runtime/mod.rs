@@ -26,6 +26,7 @@ mod query;
 mod report;
 mod restore;
 mod shared;
+mod slow;
 mod snapshots;
 mod status;
 mod streams;

@@ -39,6 +39,8 @@ pub enum Bug {
     NoRestoration,
     /// A copy of a task's stores is taken over as it is.
     CopyTakenForWhole,
+    /// A commit does not wait for records that slow nodes work on, and its offsets pass them.
+    UnfinishedCommitted,
 }
 
 #[cfg(feature = "planted-bugs")]
@@ -53,7 +55,7 @@ mod switch {
 
     impl Bug {
         /// All of them.
-        pub const ALL: [Self; 15] = [
+        pub const ALL: [Self; 16] = [
             Self::SkippedFlush,
             Self::EngineBeforeCommit,
             Self::FencedProducerReused,
@@ -69,6 +71,7 @@ mod switch {
             Self::InputUncommitted,
             Self::NoRestoration,
             Self::CopyTakenForWhole,
+            Self::UnfinishedCommitted,
         ];
 
         /// Switches one on for this thread, and every other off.

@@ -15,6 +15,7 @@ use super::global::GlobalUpdater;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
 use super::restore::StateUpdater;
 use super::shared::Shared;
+use super::slow::{Workshop, check_calls};
 use super::snapshots::{SnapshotStore, SnapshotTaker};
 use super::status::{ApplicationState, NodeView, Status, TopologyView};
 use super::thread::{Command, StreamThread, ThreadEnds};
@@ -174,6 +175,7 @@ impl KafkaStreams {
         let instance =
             // An instance without a state folder is a new one at every start.
             folder.as_ref().map_or_else(random_id, |folder| Ok(folder.instance_id().to_owned()))?;
+        check_calls(&self.topology, &self.config)?;
         let prepared = prepare(&self.topology, &self.config, &self.log, &*self.clock, &*self.threads)?;
         let isolation = isolation_of(self.config.guarantee);
         let (threads, config) = (&*self.threads, &self.config);
@@ -184,6 +186,7 @@ impl KafkaStreams {
             Arc::clone(&self.log),
             std::time::Duration::from_millis(self.config.request_timeout_ms),
         );
+        let workshop = Workshop::new(Arc::clone(&self.clock), Arc::clone(&self.threads));
         let application = Arc::new(Application {
             topology: self.topology,
             config: self.config,
@@ -200,6 +203,7 @@ impl KafkaStreams {
             tasks: prepared.tasks,
             globals: global.as_ref().map(GlobalUpdater::tables).unwrap_or_default(),
             snapshots: self.snapshots,
+            workshop,
         });
         launch(application, shared, global)
     }
@@ -420,6 +424,8 @@ impl RunningStreams {
         let _ = self.stop_control.send(departure);
         threads.control.join();
         if !late {
+            // A task that still runs must not take work that nobody does for work that failed.
+            self.handle.application.workshop.close();
             threads.updater.join();
             if let Some(snapshots) = threads.snapshots {
                 snapshots.join();

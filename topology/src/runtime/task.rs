@@ -13,7 +13,7 @@ use crate::error::ProcessError;
 use crate::plan::{Instance, SourceCell, SubTopology, Topology};
 use crate::processor::{
     DropReason, Env, NodeArena, OutputTopic, ProcessHandler, ProcessResponse, PunctuationType, SourceError,
-    TopicDirectory,
+    TopicDirectory, Workplace,
 };
 use crate::record::{Headers, Partition, RawRecord, RecordRun, TaskId, TopicPartition};
 use crate::state::{StoreError, TaskState};
@@ -81,6 +81,8 @@ pub(crate) struct TaskPlan<'a> {
     pub(crate) dead_letter_topic: Option<&'a str>,
     pub(crate) process_handler: Arc<dyn ProcessHandler>,
     pub(crate) decode_handler: Arc<dyn DeserializationHandler>,
+    /// Where its slow nodes have their work done.
+    pub(crate) workplace: Arc<dyn Workplace>,
 }
 
 /// A running task.
@@ -89,12 +91,12 @@ pub(crate) struct Task {
     pub(crate) env: Env,
     pub(crate) group: PartitionGroup,
     sources: Vec<SourceCell>,
-    arena: NodeArena,
+    pub(super) arena: NodeArena,
     decode_handler: Arc<dyn DeserializationHandler>,
     /// Index of the dead letter topic among the outputs.
-    dead_letters: Option<u32>,
+    pub(super) dead_letters: Option<u32>,
     /// For each store, the output topic of its changelog.
-    changelogs: Vec<Option<u32>>,
+    pub(super) changelogs: Vec<Option<u32>>,
     /// The stores that are restored from a source topic, with its queue.
     sourced: Vec<(usize, usize)>,
     /// For each store, the headers its changelog's records carry.
@@ -145,6 +147,7 @@ impl Task {
                 (topics, Arc::clone(&plan.directory)),
                 names,
                 Arc::clone(&plan.process_handler),
+                Arc::clone(&plan.workplace),
             ),
             group: PartitionGroup::new(partitions),
             sources,
@@ -176,6 +179,9 @@ impl Task {
     /// Processes at most `records_max` waiting records; gives how many.
     pub(crate) fn process(&mut self, records_max: usize) -> Result<usize, TaskFault> {
         for done in 0..records_max {
+            if self.env.unfinished.blocks() {
+                return Ok(done);
+            }
             let sources = &self.sources;
             let next = self.group.choose(|queue, raw| {
                 sources[queue.source].node.time_of(&queue.partition.topic, raw, queue.partition_time)
@@ -202,6 +208,9 @@ impl Task {
         let result = source.node.process(&queue.partition.topic, raw, queue.partition_time, hop);
         if result.is_err() || self.env.dead_letter.is_some() {
             self.failed(index, result)?;
+        }
+        if self.env.unfinished.has_taken() {
+            self.hold_for_dead_letter(index);
         }
         let queue = &mut self.group.queues[index];
         queue.partition_time = queue.partition_time.max(self.env.record_time);
@@ -264,11 +273,6 @@ impl Task {
         Ok(())
     }
 
-    /// What one poll brought has been processed.
-    pub(crate) fn finish_batch(&mut self) -> Result<(), TaskFault> {
-        self.arena.finish_batch(&mut self.env).map_err(|error| TaskFault::Process { task: self.id, error })
-    }
-
     /// Moves stream time on without a record. The partitions count as moved, so that the next commit keeps it.
     pub(crate) fn advance(&mut self, time: Timestamp) -> Result<(), TaskFault> {
         if time <= self.env.stream_time {
@@ -302,9 +306,11 @@ impl Task {
 
     /// Applies what was flushed to the engine: the changelog is durable up to `positions` (store, next offset).
     pub(crate) fn committed(&mut self, positions: &[(usize, i64)]) -> Result<(), TaskFault> {
-        for queue in &mut self.group.queues {
-            queue.moved = false;
+        for (index, queue) in self.group.queues.iter_mut().enumerate() {
+            // What is held back is committed when it is finished.
+            queue.moved &= self.env.unfinished.lowest(index).is_some();
         }
+        self.env.unfinished.drain(false);
         self.env.commit_requested = false;
         self.env.state.commit(positions).map_err(|source| TaskFault::Store { task: self.id, source })
     }
@@ -327,14 +333,15 @@ impl Task {
 
     /// The offsets to commit: of each partition that moved.
     pub(crate) fn offsets(&self) -> Vec<(TopicPartition, CommittedOffset)> {
-        let moved = self.group.queues.iter().filter(|queue| queue.moved);
+        let moved = self.group.queues.iter().enumerate().filter(|(_, queue)| queue.moved);
         moved
-            .filter_map(|queue| {
+            .filter_map(|(index, queue)| {
                 let metadata = OffsetMetadata {
                     partition_time: queue.partition_time,
                     processor: self.env.remembered.clone(),
                 };
-                let offset = CommittedOffset { offset: queue.position?, metadata: metadata.encode() };
+                let offset = self.finished_up_to(index, queue.position?);
+                let offset = CommittedOffset { offset, metadata: metadata.encode() };
                 Some((queue.partition.clone(), offset))
             })
             .collect()
@@ -370,7 +377,7 @@ impl Task {
 
 /// Puts the raw record into the dead letter topic, with headers that tell what happened (KIP-1034). Where the JVM writes
 /// its stack trace stands the node that failed.
-fn dead_letter(
+pub(super) fn dead_letter(
     env: &mut Env,
     topic: Option<u32>,
     source: &TopicPartition,

@@ -77,6 +77,8 @@ pub(crate) struct StreamThread {
     /// The last commit was refused: nothing is processed until the gate lets one through, or the tasks are taken.
     pub(super) waits_for_gate: bool,
     pub(super) last_commit: Duration,
+    /// Since when a commit waits for slow work.
+    pub(super) drains_since: Option<Duration>,
     pub(super) last_report: Duration,
     /// What was told to be deleted last, and when.
     pub(super) purged: (BTreeMap<TopicPartition, i64>, Duration),
@@ -124,6 +126,7 @@ impl StreamThread {
             in_transaction: false,
             waits_for_gate: false,
             last_commit: now,
+            drains_since: None,
             last_report: Duration::ZERO,
             purged: (BTreeMap::new(), now),
             given_up,
@@ -225,13 +228,14 @@ impl StreamThread {
             return Ok(());
         }
         self.look_for_lag();
-        let timeout = if self.tasks.iter().any(|running| running.task.group.is_ready()) {
+        let timeout = if self.tasks.iter().any(|running| running.task.is_ready()) {
             Duration::ZERO
         } else if self.tasks.iter().any(|running| running.task.group.buffered() > 0) {
             self.poll_timeout().min(AWAITED_POLL)
         } else {
             self.poll_timeout()
         };
+        let timeout = timeout.min(self.patience_with_slow_work());
         let mut batch = std::mem::take(&mut self.batch);
         match self.consumer.poll(self.application.config.poll_records_max, timeout, &mut batch) {
             Ok(()) => {}
@@ -293,6 +297,7 @@ impl StreamThread {
         for index in 0..self.tasks.len() {
             let running = &mut self.tasks[index];
             running.task.env.wall = wall;
+            running.task.pump()?;
             let before = running.task.processed;
             loop {
                 let done = running.task.process(TURN_RECORDS)?;
@@ -300,10 +305,7 @@ impl StreamThread {
                     break;
                 }
             }
-            if self.tasks[index].task.processed > before {
-                is_idle = false;
-                self.tasks[index].task.finish_batch()?;
-            }
+            is_idle &= running.task.processed == before;
             self.send_outputs(index)?;
         }
         if !is_idle {
@@ -338,12 +340,15 @@ impl StreamThread {
 
     fn commit_when_due(&mut self) -> Result<(), StreamsError> {
         let now = self.application.clock.monotonic();
-        let asked = self.tasks.iter().any(|running| running.task.env.commit_requested)
+        let asked = self.tasks.iter().any(|running| running.task.asks_for_commit())
             || self.shared.directory.wants_commit(self.index);
         let overlay_max = self.overlay_bytes_max;
-        let full = self.tasks.iter().any(|running| running.task.env.state.overlay_bytes() > overlay_max);
+        let full = self.tasks.iter().any(|running| {
+            let env = &running.task.env;
+            !env.unfinished.is_draining() && env.state.overlay_bytes() > overlay_max
+        });
         let due = now.saturating_sub(self.last_commit) >= self.application.config.commit_interval();
-        if due || asked || full {
+        if (due || asked || full) && self.may_commit()? {
             self.commit_all()?;
             self.purge_when_due();
             self.snapshot_when_due();

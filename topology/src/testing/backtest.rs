@@ -149,8 +149,11 @@ impl Backtest {
                 let run = std::mem::replace(&mut reader.run, RecordRun::new(source));
                 self.task.enqueue(reader.queue, run);
             }
-            let moved = self.task.process(usize::MAX)? > 0;
-            self.task.finish_batch()?;
+            let mut moved = self.task.process(usize::MAX)? > 0;
+            while self.task.is_blocked() {
+                self.task.work_off()?;
+                moved |= self.task.process(usize::MAX)? > 0;
+            }
             self.commit(&mut output)?;
             if !moved && self.readers.values().all(|reader| reader.run.is_empty()) {
                 return Ok(());
@@ -217,6 +220,7 @@ impl Backtest {
 
     fn commit(&mut self, output: &mut impl FnMut(BacktestOutput<'_>)) -> Result<(), TaskFault> {
         let task = &mut self.task;
+        task.finish_slow_work()?;
         task.flush()?;
         let changelogs: Vec<u32> = task.changelogs().map(|(_, topic)| topic).collect();
         for at in 0..task.env.outputs.len() {

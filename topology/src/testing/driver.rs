@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::durable::Durable;
 use super::globals::Globals;
 use super::topics::{TestInputTopic, TestOutputTopic};
+use super::workplace::InlineWorkplace;
 use crate::error::ProcessError;
 use crate::plan::{SubTopology, Topology, changelog_topic};
 use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType, TopicDirectory};
@@ -154,6 +155,7 @@ pub(super) fn open_task(
         dead_letter_topic: options.dead_letter_topic.as_deref(),
         process_handler: Arc::clone(&options.process_handler),
         decode_handler: Arc::clone(&options.decode_handler),
+        workplace: Arc::new(InlineWorkplace::default()),
     };
     let changelog = |name: &Arc<str>| changelog_topic(&options.application_id, name);
     let settings = TaskSettings {
@@ -405,12 +407,12 @@ impl Driven {
 
     fn process_one(&mut self) -> Result<(), TaskFault> {
         self.task.process(1)?;
-        self.task.finish_batch()?;
         self.commit()
     }
 
     fn commit(&mut self) -> Result<(), TaskFault> {
         let task = &mut self.task;
+        task.finish_slow_work()?;
         task.flush()?;
         let changelogs: Vec<(usize, u32)> = task.changelogs().collect();
         for at in 0..task.env.outputs.len() {

@@ -6,6 +6,7 @@ mod driver;
 mod durable;
 mod globals;
 mod topics;
+mod workplace;
 
 pub use backtest::{Backtest, BacktestOutput};
 pub use driver::{DriverOptions, TopologyTestDriver};

@@ -25,7 +25,7 @@ pub const ARROWS: [(&str, &[&str]); 13] = [
 const BELONGS: [(&str, &[&str]); 13] = [
     ("rdkafka", &["topology"]),
     ("heed", &["topology"]),
-    ("tokio", &["connectors", "server", "sql"]),
+    ("tokio", &["connectors", "server", "sql", "examples"]),
     ("axum", &["server"]),
     ("reqwest", &["connectors", "server", "examples"]),
     ("elasticsearch", &["connectors"]),

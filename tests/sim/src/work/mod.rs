@@ -39,6 +39,10 @@ pub(crate) enum Kind {
     Global,
     /// All ids of a key that lie close to each other in time.
     Sessions,
+    /// Mapped by slow calls, no state.
+    Calls,
+    /// All ids of a key, in their order, between slow calls and slow batches.
+    Slow,
 }
 
 impl Kind {
@@ -53,6 +57,8 @@ impl Kind {
             Self::Tables,
             Self::Foreign,
             Self::Global,
+            Self::Calls,
+            Self::Slow,
             Self::Windows,
             Self::Sessions,
         ];
@@ -63,7 +69,13 @@ impl Kind {
     /// The input topics.
     pub(crate) fn sources(self) -> &'static [&'static str] {
         match self {
-            Self::Copies | Self::Lists | Self::Regrouped | Self::Windows | Self::Sessions => &["in"],
+            Self::Copies
+            | Self::Lists
+            | Self::Regrouped
+            | Self::Windows
+            | Self::Sessions
+            | Self::Calls
+            | Self::Slow => &["in"],
             Self::Pairs | Self::Tables | Self::Foreign => &["left", "right"],
             Self::Global => &["in", FACTS],
         }
@@ -72,9 +84,9 @@ impl Kind {
     /// For each topic that is read with offsets, where every id read must be before an offset behind it counts.
     pub(crate) fn trail(self) -> &'static [(&'static str, &'static [&'static str])] {
         match self {
-            Self::Copies | Self::Global => &[("in", &[OUT])],
+            Self::Copies | Self::Global | Self::Calls => &[("in", &[OUT])],
             Self::Sessions => &[("in", &["sim-sessions-changelog"])],
-            Self::Lists => &[("in", &["sim-lists-changelog", OUT])],
+            Self::Lists | Self::Slow => &[("in", &["sim-lists-changelog", OUT])],
             Self::Regrouped => &[
                 ("in", &["sim-regrouped-repartition"]),
                 ("sim-regrouped-repartition", &["sim-lists-changelog", OUT]),
@@ -92,10 +104,10 @@ impl Kind {
     /// Stores of strings by strings.
     pub(crate) fn tables(self) -> &'static [&'static str] {
         match self {
-            Self::Lists | Self::Regrouped => &["lists"],
+            Self::Lists | Self::Regrouped | Self::Slow => &["lists"],
             Self::Tables => &["lefts", "rights"],
             Self::Foreign => &["lefts", "rights", "joined"],
-            Self::Copies | Self::Windows | Self::Pairs | Self::Sessions | Self::Global => &[],
+            Self::Copies | Self::Windows | Self::Pairs | Self::Sessions | Self::Global | Self::Calls => &[],
         }
     }
 

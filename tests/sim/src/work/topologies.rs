@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use candlewick::{
-    BuildOptions, Consumed, Grouped, JoinWindows, Joined, Materialized, Produced, SessionWindows,
-    StreamJoined, StreamsBuilder, Suppressed, TableJoined, TimeWindows, Topology,
+    AsyncCall, AsyncOptions, AsyncOrder, BatchOptions, BuildOptions, Consumed, Grouped, JoinWindows, Joined,
+    Materialized, ProcessError, Produced, Record, Retry, SessionWindows, StreamJoined, StreamsBuilder,
+    Suppressed, TableJoined, TimeWindows, Topology,
 };
 
 use super::{FACTS, Kind, OUT};
+use crate::stage::{self, Wake, on};
 
 /// The length of windows.
 pub(super) const WINDOW_MS: i64 = 500;
@@ -37,6 +39,7 @@ pub(super) fn of(kind: Kind, reuses_sources: bool) -> Topology {
         Kind::Copies | Kind::Lists | Kind::Regrouped => plain(&builder, kind),
         Kind::Windows | Kind::Sessions => windowed(&builder, kind),
         Kind::Pairs | Kind::Tables | Kind::Foreign | Kind::Global => joined(&builder, kind),
+        Kind::Calls | Kind::Slow => slow(&builder, kind),
     }
     builder.build().expect("the topologies are valid")
 }
@@ -69,6 +72,50 @@ fn plain(builder: &StreamsBuilder, kind: Kind) {
             .to_stream()
             .to(OUT, Produced::default()),
     }
+}
+
+/// What a call waits for: others run, time passes, and now and then it fails.
+fn service() -> Result<(), ProcessError> {
+    let (until, fails) = on(|stage| {
+        let ms = if stage.chance.once_in(20) { stage.chance.below(300) } else { stage.chance.below(15) };
+        (stage.now + Duration::from_millis(ms), stage.chance.once_in(10))
+    });
+    stage::rest(until, Wake::Nothing);
+    if fails { Err(ProcessError::new("no answer")) } else { Ok(()) }
+}
+
+fn slow(builder: &StreamsBuilder, kind: Kind) {
+    let options = AsyncOptions {
+        concurrency: 5,
+        order: if kind == Kind::Calls { AsyncOrder::Partition } else { AsyncOrder::Key },
+        timeout: Duration::from_millis(200),
+        retry: Retry {
+            attempts_max: 20,
+            backoff: Duration::from_millis(2),
+            backoff_max: Duration::from_millis(20),
+        },
+    };
+    let stream = builder.stream("in", texts());
+    if kind == Kind::Calls {
+        let call = AsyncCall::blocking(|record: Record<String, String>| {
+            service().map(|()| format!("copy of {}", record.value))
+        });
+        stream.async_map(options, call).to(OUT, Produced::default());
+        return;
+    }
+    let together = |rows: &[Record<String, Option<String>>]| {
+        // A batch that fails is tried again record by record, and then it may not.
+        if rows.len() > 1 { service() } else { service().or(Ok(())) }?;
+        Ok(rows.iter().map(|row| row.value.clone().unwrap_or_default()).collect())
+    };
+    let batches = BatchOptions { max: 8, linger: Duration::from_millis(3), threads: 2 };
+    stream
+        .async_map(options, AsyncCall::blocking(|record| service().map(|()| record.value)))
+        .group_by_key(Grouped::default())
+        .aggregate(String::new, |_, value, list| append(list, value), Materialized::named("lists"))
+        .to_stream()
+        .batch(batches, together)
+        .to(OUT, Produced::default());
 }
 
 fn windowed(builder: &StreamsBuilder, kind: Kind) {

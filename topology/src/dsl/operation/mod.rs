@@ -2,6 +2,8 @@
 //! processor's traits, and nothing of the others.
 
 mod aggregate;
+pub(super) mod async_map;
+pub(super) mod batch;
 mod closing;
 pub(super) mod cogroup;
 mod filter;
