@@ -25,7 +25,10 @@ pub use dsl::{
     WindowedCogroupedKStream, WindowedKStream, WindowedSerde,
 };
 pub use error::{ProcessError, TopologyError, TopologyErrors};
-pub use plan::{AutoOffsetReset, BuildOptions, InternalTopic, PartitionCounts, TopicKind, Topology};
+pub use plan::{
+    AutoOffsetReset, BuildOptions, InternalTopic, PartitionCounts, PlanAction, PlanChange, PlanReport,
+    TopicKind, Topology,
+};
 pub use processor::{
     ChildHandle, Context, DropReason, FailOnProcessError, FailedRecord, FixedKeyContext, FixedKeyProcessor,
     FixedKeyRecord, ProcessHandler, ProcessResponse, Processor, ProcessorWrapper, Punctuation,
@@ -46,8 +49,8 @@ pub use runtime::{
 #[cfg(feature = "sim")]
 pub use runtime::{Spawned, Threads};
 pub use serde::{
-    BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde,
-    Utf8, VoidSerde, partition_for_key,
+    BytesSerde, DefaultSerde, F64Serde, Format, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError,
+    StringSerde, Utf8, VoidSerde, partition_for_key,
 };
 #[cfg(feature = "sim")]
 pub use state::seed_ids;

@@ -35,6 +35,14 @@ pub enum StreamsError {
         /// Their names.
         topics: Vec<String>,
     },
+    /// The plan cannot go on where the version that ran last has stopped; see [`KafkaStreams::plan`](crate::KafkaStreams::plan).
+    #[error("application {application} cannot be taken over by this plan: {reasons}")]
+    Incompatible {
+        /// The application's id.
+        application: String,
+        /// What is refused, each with what to do about it.
+        reasons: String,
+    },
     /// The log failed.
     #[error(transparent)]
     Client(#[from] ClientError),

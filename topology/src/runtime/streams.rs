@@ -15,12 +15,12 @@ use super::global::GlobalUpdater;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
 use super::restore::StateUpdater;
 use super::shared::Shared;
-use super::status::{ApplicationState, NodeView, Status, TopologyView};
+use super::status::{ApplicationState, Status, TopologyView};
 use super::thread::{Command, StreamThread, ThreadEnds};
 use super::threads::{OsThreads, Spawned, Threads};
-use super::topics::prepare;
+use super::topology_view::view;
 use crate::client::Log;
-use crate::plan::{NodeRole, Topology};
+use crate::plan::Topology;
 use crate::processor::{FailOnProcessError, ProcessHandler};
 use crate::state::{StateFolder, random_id};
 use crate::time::{Clock, SystemClock};
@@ -46,11 +46,11 @@ type Listener = Box<dyn Fn(ApplicationState, ApplicationState) + Send + Sync>;
 /// # }
 /// ```
 pub struct KafkaStreams {
-    topology: Arc<Topology>,
-    config: StreamsConfig,
-    log: Arc<dyn Log>,
-    clock: Arc<dyn Clock>,
-    threads: Arc<dyn Threads>,
+    pub(super) topology: Arc<Topology>,
+    pub(super) config: StreamsConfig,
+    pub(super) log: Arc<dyn Log>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) threads: Arc<dyn Threads>,
     process_handler: Arc<dyn ProcessHandler>,
     decode_handler: Arc<dyn DeserializationHandler>,
     listener: Option<Listener>,
@@ -163,7 +163,7 @@ impl KafkaStreams {
         let instance =
             // An instance without a state folder is a new one at every start.
             folder.as_ref().map_or_else(random_id, |folder| Ok(folder.instance_id().to_owned()))?;
-        let prepared = prepare(&self.topology, &self.config, &self.log, &*self.clock, &*self.threads)?;
+        let prepared = self.take_over(folder.as_ref())?;
         let isolation = isolation_of(self.config.guarantee);
         let (threads, config) = (&*self.threads, &self.config);
         let global =
@@ -458,34 +458,4 @@ impl StreamsHandle {
     pub fn topology(&self) -> TopologyView {
         view(&self.application.topology)
     }
-}
-
-/// The graph of a topology: its nodes, and the topics they read and write.
-pub(crate) fn view(topology: &Topology) -> TopologyView {
-    let mut nodes = Vec::new();
-    for sub in topology.sub_topologies() {
-        for &id in &sub.nodes {
-            let node = topology.node(id);
-            let kind = match &node.role {
-                NodeRole::Source { .. } => "source",
-                NodeRole::Processor { .. } => "processor",
-                NodeRole::Sink { .. } => "sink",
-            };
-            let stores = node.stores.iter().map(|store| store.to_string()).collect();
-            nodes.push(NodeView { name: node.name.to_string(), kind, sub_topology: Some(sub.id), stores });
-        }
-    }
-    let mut edges = Vec::new();
-    topology.edges(|from, to| edges.push((from.to_owned(), to.to_owned())));
-    let topics: std::collections::BTreeSet<&str> = edges
-        .iter()
-        .flat_map(|(from, to)| [from.as_str(), to.as_str()])
-        .filter(|name| !nodes.iter().any(|node: &NodeView| node.name == *name))
-        .collect();
-    let topics: Vec<NodeView> = topics
-        .into_iter()
-        .map(|name| NodeView { name: name.into(), kind: "topic", sub_topology: None, stores: Vec::new() })
-        .collect();
-    nodes.extend(topics);
-    TopologyView { nodes, edges }
 }

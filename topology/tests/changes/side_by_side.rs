@@ -1,0 +1,1 @@
+//! Two versions at the same time.
