@@ -24,15 +24,15 @@ pub use dsl::{
     UsePartitionTimeOnInvalidTimestamp, WallclockTimestamp, Window, WindowKind, Windowable, Windowed,
     WindowedCogroupedKStream, WindowedKStream, WindowedSerde,
 };
-pub use error::{ProcessError, TopologyError, TopologyErrors};
+pub use error::{Panicked, ProcessError, TopologyError, TopologyErrors};
 pub use plan::{
     AutoOffsetReset, BuildOptions, InternalTopic, PartitionCounts, PlanAction, PlanChange, PlanReport,
     TopicKind, Topology,
 };
 pub use processor::{
-    ChildHandle, Context, DropReason, FailOnProcessError, FailedRecord, FixedKeyContext, FixedKeyProcessor,
-    FixedKeyRecord, ProcessHandler, ProcessResponse, Processor, ProcessorWrapper, Punctuation,
-    PunctuationType, PunctuatorId, SkipOnProcessError,
+    ChildHandle, Context, DropReason, ErrorPolicy, FailOnProcessError, FailedRecord, FixedKeyContext,
+    FixedKeyProcessor, FixedKeyRecord, PolicyError, ProcessHandler, ProcessResponse, Processor,
+    ProcessorWrapper, Punctuation, PunctuationType, PunctuatorId, SkipOnProcessError,
 };
 pub use record::{
     Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,

@@ -9,6 +9,7 @@ mod config;
 mod control;
 mod directory;
 mod error;
+mod failures;
 mod former;
 mod global;
 mod handlers;

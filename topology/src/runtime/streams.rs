@@ -21,7 +21,7 @@ use super::threads::{OsThreads, Spawned, Threads};
 use super::topology_view::view;
 use crate::client::Log;
 use crate::plan::Topology;
-use crate::processor::{FailOnProcessError, ProcessHandler};
+use crate::processor::{ErrorPolicy, FailOnProcessError, ProcessHandler};
 use crate::state::{StateFolder, random_id};
 use crate::time::{Clock, SystemClock};
 
@@ -173,6 +173,10 @@ impl KafkaStreams {
             Arc::clone(&self.log),
             std::time::Duration::from_millis(self.config.request_timeout_ms),
         );
+        let handler = |policy: ErrorPolicy| -> Arc<dyn ProcessHandler> { Arc::new(policy) };
+        let process_handler = self.config.process_errors.map_or(self.process_handler, handler);
+        let handler = |policy: ErrorPolicy| -> Arc<dyn DeserializationHandler> { Arc::new(policy) };
+        let decode_handler = self.config.decode_errors.map_or(self.decode_handler, handler);
         let application = Arc::new(Application {
             topology: self.topology,
             config: self.config,
@@ -181,8 +185,8 @@ impl KafkaStreams {
             threads: self.threads,
             folder,
             instance,
-            process_handler: self.process_handler,
-            decode_handler: self.decode_handler,
+            process_handler,
+            decode_handler,
             partitions: prepared.partitions,
             subscribed: prepared.subscribed,
             directory: Arc::new(directory),

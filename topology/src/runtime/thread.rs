@@ -16,7 +16,7 @@ use super::membership::{Gate, Grant};
 use super::report::Meters;
 use super::restore::{RestoreProgress, Restored, Work};
 use super::shared::Shared;
-use super::task::Task;
+use super::task::{Task, TaskFault};
 use super::threads::receive;
 use crate::client::{ClientError, Consumer, PolledBatch, Producer, ProducerError};
 use crate::processor::PunctuationType;
@@ -73,6 +73,8 @@ pub(crate) struct StreamThread {
     pub(super) in_transaction: bool,
     /// The last commit was refused: nothing is processed until the gate lets one through, or the tasks are taken.
     pub(super) waits_for_gate: bool,
+    /// Until then a record that failed waits for its next try.
+    pub(super) rests_until: Option<Duration>,
     pub(super) last_commit: Duration,
     pub(super) last_report: Duration,
     /// What was told to be deleted last, and when.
@@ -115,6 +117,7 @@ impl StreamThread {
             restoring: BTreeMap::new(),
             in_transaction: false,
             waits_for_gate: false,
+            rests_until: None,
             last_commit: now,
             last_report: Duration::ZERO,
             purged: (BTreeMap::new(), now),
@@ -147,6 +150,9 @@ impl StreamThread {
                     tracing::warn!(thread = self.index, reason, "the transaction is aborted and repeated");
                     self.rewind().map(|()| Next::Go)
                 }
+                Err(StreamsError::Task(fault @ TaskFault::Again { .. })) => {
+                    self.again(&fault).map(|()| Next::Go)
+                }
                 outcome => outcome,
             };
             match outcome {
@@ -169,6 +175,10 @@ impl StreamThread {
             self.waits_for_gate = !self.tasks.is_empty() && self.gate.metadata(self.losses()).is_err();
             return Ok(Next::Go);
         }
+        if self.is_resting() {
+            self.report_when_due();
+            return Ok(Next::Go);
+        }
         self.poll()?;
         self.process()?;
         self.punctuate()?;
@@ -180,7 +190,7 @@ impl StreamThread {
 
     fn take_commands(&mut self) -> Result<Next, StreamsError> {
         let idle = self.tasks.is_empty() && self.restoring.is_empty();
-        if idle || self.waits_for_gate {
+        if idle || self.waits_for_gate || self.is_resting() {
             // Nothing to do: wait for work instead of spinning.
             let patience = if idle { self.application.config.poll_ms } else { 2 };
             match receive(&*self.application.threads, &self.commands, Some(Duration::from_millis(patience))) {

@@ -1,1 +1,0 @@
-//! Two versions at the same time.
