@@ -42,9 +42,9 @@ pub use runtime::Bug;
 pub use runtime::{
     Answer, ApplicationState, ConfigError, Cursor, DeadLetterOnDecodeError, DeserializationHandler,
     FailOnDecodeError, FailedBytes, Guarantee, KafkaStreams, Keys, NodeStatus, NodeView, Page,
-    PartitionStatus, Position, QueryError, RunningStreams, SkipOnDecodeError, Status, StoreInfo, StoreQuery,
-    StoreType, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase, TaskStatus, Times,
-    TopologyView,
+    PartitionStatus, Position, QueryError, RunningStreams, SkipOnDecodeError, StalledTask, Status, StoreInfo,
+    StoreQuery, StoreType, StreamsConfig, StreamsError, StreamsHandle, TaskFault, TaskPhase, TaskStatus,
+    Times, TopologyView,
 };
 #[cfg(feature = "sim")]
 pub use runtime::{Spawned, Threads};

@@ -78,6 +78,18 @@ pub enum StreamsError {
         /// How long it had.
         stuck: std::time::Duration,
     },
+    /// A thread has been in one call of user code for too long.
+    #[error(
+        "task {task}: stream thread {thread} has been at one record, or at one punctuation, for {limit:?}; the instance ends, so that others can take over. Look for what it waits for, or raise task-stuck-after-ms"
+    )]
+    Wedged {
+        /// The task.
+        task: String,
+        /// Which thread.
+        thread: usize,
+        /// How long it had.
+        limit: std::time::Duration,
+    },
     /// A thread panicked: a bug, in user code or here.
     #[error("stream thread {thread} panicked: {message}")]
     Panicked {

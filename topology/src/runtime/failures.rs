@@ -91,7 +91,12 @@ impl Task {
         if !self.failures.is_empty() {
             self.look_up_failures(None);
         }
-        catch_unwind(AssertUnwindSafe(|| run(self))).unwrap_or_else(|panic| Err(self.panicked(panic)))
+        let was_inside = self.pulse.enter(self.id);
+        let result = catch_unwind(AssertUnwindSafe(|| run(self)));
+        if !was_inside {
+            self.pulse.leave();
+        }
+        result.unwrap_or_else(|panic| Err(self.panicked(panic)))
     }
 
     #[cold]

@@ -7,6 +7,7 @@ mod collector;
 mod commit;
 mod config;
 mod control;
+mod crew;
 mod directory;
 mod error;
 mod failures;
@@ -22,6 +23,7 @@ mod membership;
 mod offset_metadata;
 mod partition_group;
 mod planted;
+mod pulse;
 mod purge;
 mod query;
 mod report;
@@ -35,6 +37,7 @@ mod thread;
 mod threads;
 mod topics;
 mod topology_view;
+mod watchdog;
 
 pub use config::{ConfigError, Guarantee, StreamsConfig};
 pub use error::StreamsError;
@@ -45,7 +48,8 @@ pub use handlers::{
 pub use planted::Bug;
 pub use query::{Answer, Cursor, Keys, Page, Position, QueryError, StoreInfo, StoreQuery, StoreType, Times};
 pub use status::{
-    ApplicationState, NodeStatus, NodeView, PartitionStatus, Status, TaskPhase, TaskStatus, TopologyView,
+    ApplicationState, NodeStatus, NodeView, PartitionStatus, StalledTask, Status, TaskPhase, TaskStatus,
+    TopologyView,
 };
 pub use streams::{KafkaStreams, RunningStreams, StreamsHandle};
 pub use task::TaskFault;

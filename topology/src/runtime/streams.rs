@@ -9,11 +9,13 @@ use crossbeam_channel::Sender;
 use super::application::{Application, isolation_of};
 use super::config::StreamsConfig;
 use super::control::{Control, ControlEnds, Departure};
+use super::crew::Crew;
 use super::directory::LogDirectory;
 use super::error::StreamsError;
 use super::global::GlobalUpdater;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
-use super::restore::StateUpdater;
+use super::membership::{Gate, Grant};
+use super::restore::{StateUpdater, Work};
 use super::shared::Shared;
 use super::status::{ApplicationState, Status, TopologyView};
 use super::thread::{Command, StreamThread, ThreadEnds};
@@ -203,7 +205,8 @@ fn launch(
     global: Option<GlobalUpdater>,
 ) -> Result<RunningStreams, StreamsError> {
     let (stop_control, stopped) = crossbeam_channel::bounded(1);
-    let (control, ends) = Control::join(Arc::clone(&application), Arc::clone(&shared), stopped)?;
+    let (crew, changes) = crossbeam_channel::unbounded();
+    let (control, ends) = Control::join(Arc::clone(&application), Arc::clone(&shared), stopped, changes)?;
     let ControlEnds { gate, given_up } = ends;
     let (requests, incoming) = crossbeam_channel::unbounded();
     let updater = StateUpdater::new(Arc::clone(&application), incoming)?;
@@ -225,9 +228,8 @@ fn launch(
         let thread = StreamThread::new(index, app, ends)?;
         commands.push(sender);
         let run = Box::new(move || run_thread(index, thread, &shared));
-        stream_threads.push(spawn(format!("stream-{index}"), run)?);
+        stream_threads.push(Some(spawn(format!("stream-{index}"), run)?));
     }
-    drop(requests);
     let updater = spawn("restore".into(), Box::new(move || updater.run()))?;
     let global = global.map(|global| run_global(global, Arc::clone(&shared), &threads)).transpose()?;
     shared.enter(ApplicationState::Rebalancing);
@@ -235,11 +237,13 @@ fn launch(
     let control = spawn("control".into(), Box::new(move || control.run(senders)))?;
     let started = application.clock.monotonic();
     let handle = StreamsHandle { application, shared, started };
-    let threads = Spawns { stream: stream_threads, control, updater, global };
+    let threads = Spawns { stream: stream_threads, leaving: Vec::new(), control, updater, global };
     Ok(RunningStreams {
         handle,
         commands,
         stop_control,
+        crew,
+        ends: Some(CrewEnds { gate, given_up, updater: requests }),
         threads: Some(threads),
         failed: AtomicBool::new(false),
     })
@@ -264,7 +268,7 @@ fn run_global(
 }
 
 /// A failing or panicking thread fails the application; the others are stopped by whoever watches its state.
-fn run_thread(index: usize, thread: StreamThread, shared: &Shared) {
+pub(super) fn run_thread(index: usize, thread: StreamThread, shared: &Shared) {
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| thread.run()));
     let error = match result {
         Ok(Ok(())) => return,
@@ -282,12 +286,22 @@ fn run_thread(index: usize, thread: StreamThread, shared: &Shared) {
     shared.fail(error.to_string());
 }
 
-struct Spawns {
-    stream: Vec<Box<dyn Spawned>>,
+pub(super) struct Spawns {
+    /// By their numbers; nothing where one was removed.
+    pub(super) stream: Vec<Option<Box<dyn Spawned>>>,
+    /// Removed ones that had not ended in time.
+    pub(super) leaving: Vec<Box<dyn Spawned>>,
     control: Box<dyn Spawned>,
     updater: Box<dyn Spawned>,
     /// The thread that reads global tables, which ends when its channel is closed.
     global: Option<(Sender<()>, Box<dyn Spawned>)>,
+}
+
+/// What ties a stream thread to the others of its instance.
+pub(super) struct CrewEnds {
+    pub(super) gate: Gate,
+    pub(super) given_up: Sender<Grant>,
+    pub(super) updater: Sender<Work>,
 }
 
 /// A running application. Dropping it stops it, without a deadline.
@@ -322,10 +336,13 @@ struct Spawns {
 /// # }
 /// ```
 pub struct RunningStreams {
-    handle: StreamsHandle,
-    commands: Vec<Sender<Command>>,
+    pub(super) handle: StreamsHandle,
+    pub(super) commands: Vec<Sender<Command>>,
     stop_control: Sender<Departure>,
-    threads: Option<Spawns>,
+    pub(super) crew: Sender<Crew>,
+    /// Until it is shut down.
+    pub(super) ends: Option<CrewEnds>,
+    pub(super) threads: Option<Spawns>,
     failed: AtomicBool,
 }
 
@@ -376,6 +393,8 @@ impl RunningStreams {
 
     fn shut_down(&mut self, deadline: Option<Duration>) {
         let Some(threads) = self.threads.take() else { return };
+        // The thread that restores ends when nobody can ask it for anything.
+        self.ends = None;
         let shared = &self.handle.shared;
         let failing = shared.state() == ApplicationState::PendingError;
         self.failed.store(failing, Ordering::Relaxed);
@@ -386,7 +405,7 @@ impl RunningStreams {
         let Application { clock, threads: waiting, .. } = &*self.handle.application;
         let until = deadline.map(|deadline| clock.monotonic() + deadline);
         let mut late = false;
-        for thread in threads.stream {
+        for thread in threads.stream.into_iter().flatten().chain(threads.leaving) {
             while !thread.is_finished() && until.is_none_or(|until| clock.monotonic() < until) {
                 waiting.sleep(Duration::from_millis(2));
             }

@@ -10,6 +10,7 @@ use super::failures::Failures;
 use super::handlers::{DeserializationHandler, FailedBytes};
 use super::offset_metadata::OffsetMetadata;
 use super::partition_group::PartitionGroup;
+use super::pulse::Pulse;
 use crate::client::CommittedOffset;
 use crate::error::ProcessError;
 use crate::plan::{Instance, SourceCell, SubTopology, Topology};
@@ -112,6 +113,8 @@ pub(crate) struct Task {
     /// For each store, the headers its changelog's records carry.
     changelog_headers: Vec<Headers>,
     pub(crate) processed: u64,
+    /// Of the thread that it runs on.
+    pub(super) pulse: Arc<Pulse>,
     /// Records that are tried again.
     pub(super) failures: Failures,
 }
@@ -174,6 +177,7 @@ impl Task {
                 .map(|store| store.kind.value_headers())
                 .collect(),
             processed: 0,
+            pulse: Arc::default(),
             failures: Failures::default(),
         }
     }
@@ -200,6 +204,7 @@ impl Task {
                 sources[queue.source].node.time_of(&queue.partition.topic, raw, queue.partition_time)
             });
             let Some(queue) = next else { return Ok(done) };
+            self.pulse.beat();
             self.process_head(queue)?;
             if self.env.commit_requested {
                 return Ok(done + 1);

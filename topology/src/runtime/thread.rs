@@ -13,6 +13,7 @@ use super::error::StreamsError;
 use super::idle::Idle;
 use super::lag::AWAITED_POLL;
 use super::membership::{Gate, Grant};
+use super::pulse::Pulse;
 use super::report::Meters;
 use super::restore::{RestoreProgress, Restored, Work};
 use super::shared::Shared;
@@ -83,6 +84,7 @@ pub(crate) struct StreamThread {
     pub(super) updater: Sender<Work>,
     pub(super) restored: (Sender<Restored>, Receiver<Restored>),
     pub(super) meters: Meters,
+    pulse: Arc<Pulse>,
     commands: Receiver<Command>,
     batch: PolledBatch,
 }
@@ -106,6 +108,8 @@ impl StreamThread {
         let producer = new_producer(&application, index)?;
         let ThreadEnds { gate, shared, commands, given_up, updater } = ends;
         let now = application.clock.monotonic();
+        let pulse = Arc::<Pulse>::default();
+        shared.set_pulse(index, Some(Arc::clone(&pulse)));
         Ok(Self {
             index,
             application,
@@ -125,6 +129,7 @@ impl StreamThread {
             updater,
             restored: crossbeam_channel::unbounded(),
             meters: Meters::new(index),
+            pulse,
             commands,
             batch: PolledBatch::default(),
         })
@@ -179,6 +184,12 @@ impl StreamThread {
             self.report_when_due();
             return Ok(Next::Go);
         }
+        if self.shared.is_paused() {
+            // Nothing new is begun; what was begun is finished.
+            self.commit_when_due()?;
+            self.report_when_due();
+            return Ok(Next::Go);
+        }
         self.poll()?;
         self.process()?;
         self.punctuate()?;
@@ -190,9 +201,10 @@ impl StreamThread {
 
     fn take_commands(&mut self) -> Result<Next, StreamsError> {
         let idle = self.tasks.is_empty() && self.restoring.is_empty();
-        if idle || self.waits_for_gate || self.is_resting() {
+        let is_paused = self.shared.is_paused();
+        if idle || is_paused || self.waits_for_gate || self.is_resting() {
             // Nothing to do: wait for work instead of spinning.
-            let patience = if idle { self.application.config.poll_ms } else { 2 };
+            let patience = if idle || is_paused { self.application.config.poll_ms } else { 2 };
             match receive(&*self.application.threads, &self.commands, Some(Duration::from_millis(patience))) {
                 Ok(command) => return self.obey(command),
                 Err(crossbeam_channel::RecvTimeoutError::Timeout) => return Ok(Next::Go),
@@ -293,6 +305,9 @@ impl StreamThread {
         for index in 0..self.tasks.len() {
             let running = &mut self.tasks[index];
             running.task.env.wall = wall;
+            if !Arc::ptr_eq(&running.task.pulse, &self.pulse) {
+                running.task.pulse = Arc::clone(&self.pulse);
+            }
             let before = running.task.processed;
             loop {
                 let done = running.task.process(TURN_RECORDS)?;
