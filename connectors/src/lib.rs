@@ -13,5 +13,6 @@ mod replay;
 mod retry;
 
 pub use error::{Classified, Domain, Retry};
+pub use exchange::read_time;
 pub use replay::{Pace, Pacer, Replay, ReplayError, ReplayReport, ReplaySettings};
 pub use retry::{Backoff, BackoffSettings};

@@ -8,7 +8,10 @@ use candlewick::Guarantee;
 use candlewick_operators::Interval;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::upkeep::{DlqAction, DlqOptions, DlqSource, PlanOptions, ResetOptions, ResetTo};
 use crate::secret::Secret;
+
+mod upkeep;
 
 /// Streams of trades to candles, indicators and predictions.
 #[derive(Debug, Parser)]
@@ -37,7 +40,10 @@ pub enum Command {
     Backtest(Box<BacktestOptions>),
     /// Exit with 0 when the status server of a running candlewick answers: a health check without curl.
     Health(HealthOptions),
-    /// Delete an application's internal topics, offsets and local state.
+    /// Say what would become of an application's state if this version of it started now: what goes on as it is, what is
+    /// rebuilt, migrated or left, and what is refused. Changes nothing; exits with 2 when the start would be refused.
+    Plan(PlanOptions),
+    /// Delete an application's internal topics, offsets and local state, and choose where it reads from next.
     Reset(ResetOptions),
     /// Look at an application's dead letters, and send them back to where they came from.
     Dlq(DlqOptions),
@@ -386,86 +392,6 @@ pub enum TopologyFormat {
     Graphviz,
     /// A Mermaid flowchart.
     Mermaid,
-}
-
-/// Options of `dlq`.
-#[derive(Clone, Debug, Args)]
-pub struct DlqOptions {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: DlqAction,
-}
-
-/// Which dead letters.
-#[derive(Clone, Debug, Args)]
-pub struct DlqSource {
-    /// Where the log is.
-    #[command(flatten)]
-    pub log: LogOptions,
-    /// The application's id.
-    #[arg(long, env = "CANDLEWICK_APPLICATION_ID", default_value = "market", value_name = "ID")]
-    pub application_id: String,
-    /// The topic of dead letters; by default <application id>-dead-letters.
-    #[arg(long, value_name = "TOPIC")]
-    pub topic: Option<String>,
-    /// Only those that came from this topic.
-    #[arg(long, value_name = "TOPIC")]
-    pub from: Option<String>,
-}
-
-/// What `dlq` does.
-#[derive(Clone, Debug, Subcommand)]
-pub enum DlqAction {
-    /// One line for each dead letter: its place, where it came from, and why.
-    List(DlqSource),
-    /// All of one dead letter: headers, key and value.
-    Show {
-        /// Which ones.
-        #[command(flatten)]
-        source: DlqSource,
-        /// Its place, as `list` tells it: PARTITION@OFFSET.
-        #[arg(value_name = "PLACE", value_parser = parse_place)]
-        place: (i32, i64),
-    },
-    /// Write dead letters back to the topics and partitions they came from, byte for byte: those that were not sent back
-    /// before, each once.
-    Replay {
-        /// Which ones.
-        #[command(flatten)]
-        source: DlqSource,
-        /// Say what would be sent, and send nothing.
-        #[arg(long)]
-        dry_run: bool,
-        /// Those that were sent back before, too.
-        #[arg(long)]
-        again: bool,
-    },
-}
-
-/// Options of `reset`.
-#[derive(Clone, Debug, Args)]
-pub struct ResetOptions {
-    /// Where the log is.
-    #[command(flatten)]
-    pub log: LogOptions,
-    /// The application's id.
-    #[arg(long, value_name = "ID")]
-    pub application_id: String,
-    /// Where stores live; by default in the data folder.
-    #[arg(long, value_name = "FOLDER")]
-    pub state_dir: Option<PathBuf>,
-    /// Say what would be deleted, and delete nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-}
-
-fn parse_place(text: &str) -> Result<(i32, i64), String> {
-    let parts = text
-        .split_once('@')
-        .and_then(|(partition, offset)| Some((partition.parse().ok()?, offset.parse().ok()?)));
-    parts.ok_or_else(|| {
-        format!("{text} is no place: write PARTITION@OFFSET, as `candlewick dlq list` shows it")
-    })
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

@@ -54,7 +54,8 @@ mod tests {
         let mut run = candlewick::RecordRun::new(candlewick::TopicPartition::new("trades", 1));
         run.push(7, candlewick::Timestamp(1), None, Some(b"x"), candlewick::Headers::default());
         let (error, record) = (SerdeError::from(error), run.get(0).expect("one record"));
-        let response = handler.on_error(&FailedBytes { source: &run.source, record, error: &error });
+        let response =
+            handler.on_error(&FailedBytes { source: &run.source, record, error: &error, failures: 0 });
         (response, handler.stopped_by().is_some())
     }
 

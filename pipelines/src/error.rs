@@ -86,7 +86,9 @@ impl CommandError {
             #[cfg(feature = "sql")]
             Self::Sql(candlewick_sql::SqlError::PasswordMissing { .. }) => CHANGE,
             Self::Client(error) | Self::Streams(StreamsError::Client(error)) => of_client(error),
-            Self::Streams(StreamsError::Topology(_) | StreamsError::Config(_)) => CHANGE,
+            Self::Streams(
+                StreamsError::Topology(_) | StreamsError::Config(_) | StreamsError::Incompatible { .. },
+            ) => CHANGE,
             Self::Streams(StreamsError::Store(StoreError::Locked { .. } | StoreError::Filesystem { .. })) => {
                 CHANGE
             }

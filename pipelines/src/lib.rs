@@ -15,6 +15,7 @@ pub mod health;
 pub mod log;
 pub mod market;
 pub mod notional;
+pub mod plan;
 pub mod reset;
 pub mod run;
 pub mod secret;

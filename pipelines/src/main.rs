@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use candlewick_pipelines::cli::{Cli, Command};
-use candlewick_pipelines::{backtest, dlq, health, reset, run, show, train};
+use candlewick_pipelines::{backtest, dlq, health, plan, reset, run, show, train};
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         Some(Command::Evaluate(options)) => train::evaluate(options),
         Some(Command::Backtest(options)) => backtest::backtest(options),
         Some(Command::Health(options)) => health::health(options),
+        Some(Command::Plan(options)) => plan::plan(options),
         Some(Command::Reset(options)) => reset::reset(options),
         Some(Command::Dlq(options)) => dlq::dlq(options),
     };

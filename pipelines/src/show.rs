@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use candlewick::Topology;
 use candlewick_connectors::avro::{MemoryRegistry, SchemaRegistry};
 use candlewick_operators::Exchange;
 
-use crate::cli::{Pipeline, TopologyFormat, TopologyOptions};
+use crate::cli::{Pipeline, PipelineOptions, TopologyFormat, TopologyOptions};
 use crate::error::CommandError;
 use crate::market::{self, MarketOptions, MarketTopics, ModelSlot};
 use crate::{notional, training};
@@ -15,8 +16,22 @@ use crate::{notional, training};
 /// # Errors
 /// When the options do not make a topology.
 pub fn show(options: &TopologyOptions) -> Result<(), CommandError> {
+    let topology = idle(&options.pipeline)?;
+    let text = match options.format {
+        TopologyFormat::Text => topology.describe(),
+        TopologyFormat::Graphviz => topology.to_graphviz(),
+        TopologyFormat::Mermaid => topology.to_mermaid(),
+    };
+    print!("{text}");
+    Ok(())
+}
+
+/// The topology that the options name, to be looked at: no registry, and a model that knows nothing.
+///
+/// # Errors
+/// When the options do not make a topology.
+pub fn idle(pipeline: &PipelineOptions) -> Result<Topology, CommandError> {
     let registry: Arc<dyn SchemaRegistry> = Arc::new(MemoryRegistry::new());
-    let pipeline = &options.pipeline;
     let topics = MarketTopics::new(&pipeline.input, &pipeline.output_prefix);
     let interval = pipeline.intervals.iter().copied().max_by_key(|interval| interval.as_millis());
     let model = match (pipeline.pipeline, interval) {
@@ -25,7 +40,7 @@ pub fn show(options: &TopologyOptions) -> Result<(), CommandError> {
         }
         _ => None,
     };
-    let topology = match pipeline.pipeline {
+    match pipeline.pipeline {
         Pipeline::Market | Pipeline::Candles => {
             let market = MarketOptions {
                 intervals: pipeline.intervals.clone(),
@@ -33,17 +48,10 @@ pub fn show(options: &TopologyOptions) -> Result<(), CommandError> {
                 exchange: Exchange::from(""),
                 model,
             };
-            market::topology(&topics, &market, &registry)?
+            market::topology(&topics, &market, &registry)
         }
         Pipeline::Notional => {
-            notional::topology(&topics.trades, &format!("{}notional", pipeline.output_prefix), &registry)?
+            notional::topology(&topics.trades, &format!("{}notional", pipeline.output_prefix), &registry)
         }
-    };
-    let text = match options.format {
-        TopologyFormat::Text => topology.describe(),
-        TopologyFormat::Graphviz => topology.to_graphviz(),
-        TopologyFormat::Mermaid => topology.to_mermaid(),
-    };
-    print!("{text}");
-    Ok(())
+    }
 }

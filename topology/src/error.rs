@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why a record could not be processed: the node, and the cause that user code or a serde gave.
 ///
@@ -21,6 +22,7 @@ struct Inner {
     node: Option<Arc<str>>,
     cause: Box<dyn Error + Send + Sync>,
     fatal: bool,
+    retry: Option<Duration>,
 }
 
 impl ProcessError {
@@ -33,12 +35,12 @@ impl ProcessError {
     /// assert_eq!(error.node(), None);
     /// ```
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(Box::new(Inner { node: None, cause: cause.into(), fatal: false }))
+        Self(Box::new(Inner { node: None, cause: cause.into(), fatal: false, retry: None }))
     }
 
     /// An error that no handler may skip: the framework's own state would be wrong after it.
     pub(crate) fn fatal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(Box::new(Inner { node: None, cause: cause.into(), fatal: true }))
+        Self(Box::new(Inner { node: None, cause: cause.into(), fatal: true, retry: None }))
     }
 
     /// The node it happened in, once the arena has named it.
@@ -89,9 +91,46 @@ impl ProcessError {
         self
     }
 
+    /// A handler decided that the record is tried again after a rest.
+    pub(crate) fn into_retry(mut self, after: Duration) -> Self {
+        self.0.retry = Some(after);
+        self.into_fatal()
+    }
+
+    /// It is not tried again, whatever a handler decided.
+    pub(crate) fn without_retry(mut self) -> Self {
+        self.0.retry = None;
+        self
+    }
+
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.0.retry
+    }
+
     pub(crate) fn name_node(&mut self, name: &Arc<str>) {
         self.0.node.get_or_insert_with(|| Arc::clone(name));
     }
+}
+
+/// The cause of a [`ProcessError`] where user code panicked. What it said is in the message.
+///
+/// ```
+/// use candlewick::{FailedRecord, Panicked, ProcessHandler, ProcessResponse};
+///
+/// /// A bug in the code is no reason to lose records; anything else may be left out.
+/// struct StopAtBugs;
+///
+/// impl ProcessHandler for StopAtBugs {
+///     fn on_error(&self, failed: &FailedRecord<'_>) -> ProcessResponse {
+///         if failed.error.cause().is::<Panicked>() { ProcessResponse::Fail } else { ProcessResponse::Continue }
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it panicked: {message}")]
+pub struct Panicked {
+    /// What the panic said.
+    pub message: String,
 }
 
 impl<E: Error + Send + Sync + 'static> From<E> for ProcessError {

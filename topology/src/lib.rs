@@ -25,12 +25,15 @@ pub use dsl::{
     WallclockTimestamp, Window, WindowKind, Windowable, Windowed, WindowedCogroupedKStream, WindowedKStream,
     WindowedSerde,
 };
-pub use error::{ProcessError, TopologyError, TopologyErrors};
-pub use plan::{AutoOffsetReset, BuildOptions, InternalTopic, PartitionCounts, TopicKind, Topology};
+pub use error::{Panicked, ProcessError, TopologyError, TopologyErrors};
+pub use plan::{
+    AutoOffsetReset, BuildOptions, InternalTopic, PartitionCounts, PlanAction, PlanChange, PlanReport,
+    TopicKind, Topology,
+};
 pub use processor::{
-    AsyncOrder, ChildHandle, Completion, Context, DropReason, FailOnProcessError, FailedRecord,
-    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, ProcessHandler, ProcessResponse, Processor,
-    ProcessorWrapper, Punctuation, PunctuationType, PunctuatorId, Retry, SkipOnProcessError,
+    AsyncOrder, ChildHandle, Completion, Context, DropReason, ErrorPolicy, FailOnProcessError, FailedRecord,
+    FixedKeyContext, FixedKeyProcessor, FixedKeyRecord, PolicyError, ProcessHandler, ProcessResponse,
+    Processor, ProcessorWrapper, Punctuation, PunctuationType, PunctuatorId, Retry, SkipOnProcessError,
 };
 pub use record::{
     Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,
@@ -41,14 +44,14 @@ pub use runtime::{
     Answer, ApplicationState, ConfigError, Cursor, DeadLetterOnDecodeError, DeserializationHandler,
     FailOnDecodeError, FailedBytes, FolderSnapshots, Guarantee, KafkaStreams, Keys, NodeStatus, NodeView,
     Page, PartitionStatus, Position, QueryError, RunningStreams, SkipOnDecodeError, SnapshotStore,
-    StandbyStatus, Status, StoreInfo, StoreQuery, StoreType, StreamsConfig, StreamsError, StreamsHandle,
-    TaskFault, TaskPhase, TaskStatus, Times, TopologyView,
+    StalledTask, StandbyStatus, Status, StoreInfo, StoreQuery, StoreType, StreamsConfig, StreamsError,
+    StreamsHandle, TaskFault, TaskPhase, TaskStatus, Times, TopologyView,
 };
 #[cfg(feature = "sim")]
 pub use runtime::{Spawned, Threads};
 pub use serde::{
-    BytesSerde, DefaultSerde, F64Serde, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError, StringSerde,
-    Utf8, VoidSerde, partition_for_key,
+    BytesSerde, DefaultSerde, F64Serde, Format, I32Serde, I64Serde, Json, Nullable, Serde, SerdeError,
+    StringSerde, Utf8, VoidSerde, partition_for_key,
 };
 #[cfg(feature = "sim")]
 pub use state::seed_ids;

@@ -406,7 +406,8 @@ fn a_thread_that_gives_nothing_up_in_time_ends_its_instance() {
     let second = stage.start_with(watched(|_| {}), stage.config());
     wait_until("the stuck one has failed", || first.running.state() == ApplicationState::PendingError);
     let error = first.running.handle().error().expect("it says why");
-    assert!(error.contains("has not given it up within 500ms"), "{error}");
+    // That it hangs is noticed first, or that it gives nothing up.
+    assert!(error.contains("stream thread") && error.contains("500ms"), "{error}");
     wait_until("the other has all", || second.tasks().len() == 8);
     // It wakes up, and can commit nothing any more.
     *gate.0.lock().expect("not poisoned") = true;

@@ -9,7 +9,7 @@ use apache_avro::from_value;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::schema_compatibility::SchemaCompatibility;
 use apache_avro::writer::datum::GenericDatumWriter;
-use candlewick::{Serde, SerdeError};
+use candlewick::{Format, Serde, SerdeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -18,6 +18,7 @@ use super::once_table::OnceTable;
 use super::plan::resolved;
 use super::registry::SchemaRegistry;
 use super::registry_error::RegistryError;
+use super::serde::{avro_format, readable};
 use super::wire::{put_header, split};
 
 /// Values of any serde type as Avro of a given schema, in Confluent's wire format.
@@ -137,5 +138,14 @@ impl<T: Serialize + DeserializeOwned + 'static> Serde<T> for AvroDatum<T> {
 
     fn deserialize(&self, _: &str, bytes: &[u8]) -> Result<T, SerdeError> {
         Ok(self.read(bytes)?)
+    }
+
+    fn format(&self) -> Format {
+        avro_format(&self.text)
+    }
+
+    fn reads(&self, written: &Format) -> Result<(), SerdeError> {
+        let reads = |writer: &Schema| SchemaCompatibility::can_read(writer, &self.schema);
+        readable(written, |writer| reads(writer).map(drop).map_err(|error| error.to_string()))
     }
 }

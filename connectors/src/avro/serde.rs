@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use apache_avro::Schema;
-use candlewick::{Serde, SerdeError};
+use candlewick::{Format, Serde, SerdeError};
 
 use super::error::AvroError;
 use super::once_table::OnceTable;
@@ -97,4 +97,35 @@ impl<T: AvroRecord> Serde<T> for AvroSerde<T> {
             Err(error) => Err(error.into()),
         }
     }
+
+    fn format(&self) -> Format {
+        avro_format(T::schema())
+    }
+
+    fn reads(&self, written: &Format) -> Result<(), SerdeError> {
+        readable(written, |writer| resolve::compile(writer, &self.reader).map(drop))
+    }
+}
+
+/// The format of Avro values by this schema.
+pub(super) fn avro_format(schema: &str) -> Format {
+    // Without the line breaks and spaces of its source, which are no difference.
+    let plain = serde_json::from_str::<serde_json::Value>(schema);
+    Format::named(FORMAT).with_schema(&plain.map_or_else(|_| schema.to_owned(), |plain| plain.to_string()))
+}
+
+const FORMAT: &str = "Avro";
+
+/// Whether what was written in a format can be read as Avro, by the schema that it names.
+pub(super) fn readable(
+    written: &Format,
+    reads: impl FnOnce(&Schema) -> Result<(), String>,
+) -> Result<(), SerdeError> {
+    let other = |reason| SerdeError::OtherFormat { written: written.to_string(), reason };
+    if written.name() != FORMAT {
+        return Err(other(format!("read as {FORMAT} now")));
+    }
+    let Some(schema) = written.schema() else { return Ok(()) };
+    let schema = Schema::parse_str(schema).map_err(|error| other(error.to_string()))?;
+    reads(&schema).map_err(other)
 }

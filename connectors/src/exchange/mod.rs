@@ -15,3 +15,4 @@ pub(crate) mod time;
 
 pub(crate) use fields::{Fault, RawTrade, parse_side};
 pub(crate) use message::{MessageDecoder, MessageOutcome};
+pub use time::read_time;

@@ -32,6 +32,21 @@ pub(crate) fn parse_time(text: &[u8], unit: TimeUnit) -> Option<Timestamp> {
     if text.is_empty() { None } else { scale(whole, unit) }
 }
 
+/// Reads a time as people write it: ISO 8601 (in UTC, unless a zone is told), or Unix seconds, milliseconds, microseconds
+/// or nanoseconds by their magnitude.
+///
+/// ```
+/// use candlewick::Timestamp;
+/// use candlewick_connectors::read_time;
+/// assert_eq!(read_time("2021-12-31T01:00:00+01:00"), Some(Timestamp(1_640_908_800_000)));
+/// assert_eq!(read_time("1640908800"), read_time("1640908800000"));
+/// assert_eq!(read_time("yesterday"), None);
+/// ```
+#[must_use]
+pub fn read_time(text: &str) -> Option<Timestamp> {
+    parse_time(text.as_bytes(), TimeUnit::Detect)
+}
+
 fn scale(whole: i64, unit: TimeUnit) -> Option<Timestamp> {
     Some(Timestamp(match detect(whole, unit) {
         TimeUnit::Seconds => whole.checked_mul(1_000)?,

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use candlewick::{ApplicationState, Status};
+use candlewick::{ApplicationState, StalledTask, Status};
 use serde_json::json;
 
 use super::Shared;
@@ -17,10 +17,10 @@ pub(super) async fn live(State(shared): State<Shared>) -> Result<Response, Failu
     Ok(answer(!dead, &status))
 }
 
-/// `GET /health/ready`: 200 while every task of this instance runs.
+/// `GET /health/ready`: 200 while every task of this instance runs, and none has records before it and does not move.
 pub(super) async fn ready(State(shared): State<Shared>) -> Result<Response, Failure> {
     let status = shared.ask(|application| application.status()).await?;
-    Ok(answer(status.state == ApplicationState::Running, &status))
+    Ok(answer(status.state == ApplicationState::Running && status.stalled.is_empty(), &status))
 }
 
 fn answer(good: bool, status: &Status) -> Response {
@@ -40,8 +40,19 @@ fn reason(status: &Status) -> String {
         ApplicationState::Error => "The application was stopped by an error.",
         _ => "The application is in a state that the status server does not know.",
     };
+    let mut told = sentence.to_owned();
+    if status.is_paused {
+        told += " Processing is paused.";
+    }
+    if let Some(StalledTask { task, lag, for_ms }) = status.stalled.first() {
+        let others = status.stalled.len() - 1;
+        told += &format!(
+            " Task {task} is {lag} record(s) behind and has not moved for {} s, as {others} other(s).",
+            for_ms / 1_000
+        );
+    }
     match &status.error {
-        Some(error) => format!("{sentence} {error}"),
-        None => sentence.to_owned(),
+        Some(error) => format!("{told} {error}"),
+        None => told,
     }
 }

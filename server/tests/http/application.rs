@@ -113,6 +113,8 @@ pub(crate) fn status(state: ApplicationState) -> Status {
         state,
         error: None,
         uptime_ms: 1_234,
+        is_paused: false,
+        stalled: Vec::new(),
         tasks: vec![
             TaskStatus {
                 id: "0_0".to_owned(),

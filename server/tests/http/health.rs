@@ -1,6 +1,6 @@
 //! The probes: every state with the answers an orchestrator should get.
 
-use candlewick::ApplicationState;
+use candlewick::{ApplicationState, StalledTask};
 
 use crate::application::{PlainApplication, Served};
 
@@ -33,4 +33,18 @@ fn reason_of_an_error_is_told() {
     let served = Served::start(application);
     let body = served.json("/health/ready", 503);
     assert!(body["reason"].as_str().unwrap().contains("The disk is full."), "{body}");
+}
+
+#[test]
+fn a_task_that_is_behind_and_does_not_move_is_not_ready() {
+    let application = PlainApplication::new(ApplicationState::Running);
+    let stalled = |task: &str| StalledTask { task: task.to_owned(), lag: 1_200, for_ms: 61_000 };
+    application.status.lock().unwrap().stalled = vec![stalled("0_3"), stalled("1_0")];
+    let served = Served::start(application);
+    let body = served.json("/health/ready", 503);
+    let reason = body["reason"].as_str().unwrap();
+    assert!(reason.contains("Task 0_3 is 1200 record(s) behind and has not moved for 61 s"), "{body}");
+    assert!(reason.ends_with("as 1 other(s)."), "{body}");
+    // A restart may not help: the log may be away, or another system that a record waits for.
+    served.json("/health/live", 200);
 }

@@ -85,6 +85,19 @@ impl Kafka {
         &self.bootstrap
     }
 
+    /// Gives a topic more partitions, by Kafka's own tool.
+    ///
+    /// # Panics
+    /// When the tool is not there or refuses.
+    pub fn widen(&self, topic: &str, partitions: i32) {
+        let parts = PARTS.folder().expect("the broker's parts");
+        let mut tool = Command::new(java(17).expect("the broker runs on it"));
+        tool.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn").arg("-cp").arg(parts.join("libs/*"));
+        tool.args(["org.apache.kafka.tools.TopicCommand", "--bootstrap-server", &self.bootstrap, "--alter"]);
+        tool.args(["--topic", topic, "--partitions", &partitions.to_string()]);
+        done("org.apache.kafka.tools.TopicCommand", &mut tool).expect("the topic grows");
+    }
+
     /// The broker's process, while it runs and is ours.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {

@@ -272,6 +272,7 @@ impl StreamsBuilder {
             role,
             stores,
             effect: Effect::Other,
+            policy: None,
             send_old: false,
             old_from_parent: false,
             flush_on_close: false,

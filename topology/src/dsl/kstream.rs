@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Data;
 use super::builder::StreamsBuilder;
 use crate::plan::{Effect, MakeNode, NodeId, NodeRole};
+use crate::processor::ErrorPolicy;
 use crate::record::Record;
 
 /// A stream of records: a `Copy` handle, so that using it twice is fan-out.
@@ -56,6 +57,36 @@ impl<'b, K, V> KStream<'b, K, V> {
     /// ```
     pub fn named(self, name: impl Into<Arc<str>>) -> Self {
         self.builder.graph.borrow_mut().rename(self.node, name.into());
+        self
+    }
+
+    /// What to do about errors of the node that made this stream, whatever the application's handler says.
+    ///
+    /// ```
+    /// use candlewick::{Context, DropReason, ErrorPolicy, ProcessError, Processor, Record};
+    /// # use candlewick::*;
+    ///
+    /// /// Takes even numbers.
+    /// struct Even;
+    ///
+    /// impl Processor<String, i64, String, i64> for Even {
+    ///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         if record.value % 2 == 0 { cx.forward(record) } else { Err(ProcessError::new("it is odd")) }
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// let even = numbers.process::<String, i64, _>(&[], |_| Even).on_error(ErrorPolicy::skip());
+    /// # even.to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2] { input.pipe("k".to_owned(), n, Timestamp(n)).expect("processed"); }
+    /// // Of 1 and 2:
+    /// assert_eq!(driver.dropped(DropReason::Process), 1);
+    /// ```
+    #[must_use]
+    pub fn on_error(self, policy: ErrorPolicy) -> Self {
+        self.builder.graph.borrow_mut().node_mut(self.node).policy = Some(policy);
         self
     }
 }

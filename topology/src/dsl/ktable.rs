@@ -10,6 +10,7 @@ use super::value_getter::ValueGetter;
 use super::{Data, StoreKey};
 use crate::error::TopologyError;
 use crate::plan::{MakeNode, NodeId, NodeRole};
+use crate::processor::ErrorPolicy;
 use crate::record::Record;
 
 /// A table: the latest value of each key, as a stream of changes. A `Copy` handle.
@@ -63,6 +64,13 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
     /// ```
     pub fn named(self, name: impl Into<Arc<str>>) -> Self {
         self.builder.graph.borrow_mut().rename(self.node, name.into());
+        self
+    }
+
+    /// What to do about errors of the node that made this table, whatever the application's handler says.
+    #[must_use]
+    pub fn on_error(self, policy: ErrorPolicy) -> Self {
+        self.builder.graph.borrow_mut().node_mut(self.node).policy = Some(policy);
         self
     }
 

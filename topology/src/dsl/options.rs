@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::sink::Partitioning;
 use super::source::{FailOnInvalidTimestamp, TimestampExtractor};
 use crate::plan::AutoOffsetReset;
+use crate::processor::ErrorPolicy;
 use crate::record::Partition;
 use crate::serde::{DefaultSerde, Serde};
 use crate::state::SourceTopic;
@@ -39,19 +40,40 @@ pub struct Consumed<K, V> {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) reset: Option<AutoOffsetReset>,
     pub(crate) timestamps: Arc<dyn TimestampExtractor<K, V>>,
+    pub(crate) policy: Option<ErrorPolicy>,
 }
 
 impl<K: 'static, V: 'static> Consumed<K, V> {
     /// Reads keys and values by these serdes.
     pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
         let timestamps = Arc::new(FailOnInvalidTimestamp);
-        Self { key: Arc::new(key), value: Arc::new(value), name: None, reset: None, timestamps }
+        Self { key: Arc::new(key), value: Arc::new(value), name: None, reset: None, timestamps, policy: None }
     }
 
     /// Names the source node.
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// What to do about records of these topics that cannot be decoded, whatever the application's handler says.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, DropReason, ErrorPolicy};
+    /// # use candlewick::*;
+    /// let numbers = Consumed::<String, i64>::default().on_error(ErrorPolicy::skip());
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("numbers", numbers).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("numbers", StringSerde, StringSerde);
+    /// // A text among the numbers:
+    /// input.pipe("k".to_owned(), "seven".to_owned(), Timestamp(1)).expect("left out");
+    /// assert_eq!(driver.dropped(DropReason::Decode), 1);
+    /// ```
+    #[must_use]
+    pub fn on_error(mut self, policy: ErrorPolicy) -> Self {
+        self.policy = Some(policy);
         self
     }
 
@@ -89,13 +111,14 @@ pub struct Produced<K, V> {
     pub(crate) value: SharedSerde<V>,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) partitioning: Partitioning<K, V>,
+    pub(crate) policy: Option<ErrorPolicy>,
 }
 
 impl<K: 'static, V: 'static> Produced<K, V> {
     /// Writes keys and values by these serdes.
     pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
         let partitioning = Partitioning::OfInnerKey;
-        Self { key: Arc::new(key), value: Arc::new(value), name: None, partitioning }
+        Self { key: Arc::new(key), value: Arc::new(value), name: None, partitioning, policy: None }
     }
 
     /// Chooses the partition of each record, of so many as the topic has.
@@ -121,6 +144,18 @@ impl<K: 'static, V: 'static> Produced<K, V> {
         choose: impl Fn(&K, &V, i32, &mut Vec<Partition>) + Send + Sync + 'static,
     ) -> Self {
         self.partitioning = Partitioning::Several(Arc::new(choose));
+        self
+    }
+
+    /// What to do about records that cannot be written to this topic, whatever the application's handlers say.
+    ///
+    /// ```
+    /// use candlewick::{ErrorPolicy, Produced};
+    /// let _produced = Produced::<String, String>::default().on_error(ErrorPolicy::dead_letter());
+    /// ```
+    #[must_use]
+    pub fn on_error(mut self, policy: ErrorPolicy) -> Self {
+        self.policy = Some(policy);
         self
     }
 

@@ -132,6 +132,7 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             value: settings.value,
             name: Some(source),
             reset: None,
+            policy: None,
             timestamps: Arc::new(FailOnInvalidTimestamp),
         };
         let source = builder.add_source(vec![topic], consumed);

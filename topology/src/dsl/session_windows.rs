@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::windows::{Window, Windowed};
-use crate::serde::{Serde, SerdeError};
+use crate::serde::{Format, Serde, SerdeError};
 use crate::state::Session;
 use crate::time::{Timestamp, millis};
 
@@ -112,5 +112,9 @@ impl<K: 'static> Serde<Windowed<K>> for SessionWindowedSerde<K> {
 
     fn partitioned_by(&self, len: usize) -> usize {
         len.saturating_sub(16)
+    }
+
+    fn format(&self) -> Format {
+        self.0.format().within("sessions of")
     }
 }

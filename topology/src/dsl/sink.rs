@@ -162,7 +162,9 @@ impl<K: Data, V: Data> KStream<'_, K, V> {
     pub fn to(self, topic: &str, produced: Produced<K, V>) {
         let name = produced.name.clone().unwrap_or_else(|| self.builder.next_name("KSTREAM-SINK-"));
         let topic = TopicRef::External(topic.into());
-        produced.into_sinking().add(self.builder, name, topic, vec![self.node]);
+        let policy = produced.policy;
+        let node = produced.into_sinking().add(self.builder, name, topic, vec![self.node]);
+        self.builder.graph.borrow_mut().node_mut(node).policy = policy;
     }
 
     /// Writes each record to the topic that `tell` appends the name of to its second argument, which comes empty: no name
@@ -192,7 +194,9 @@ impl<K: Data, V: Data> KStream<'_, K, V> {
     ) {
         let name = produced.name.clone().unwrap_or_else(|| self.builder.next_name("KSTREAM-SINK-"));
         let tell: TellTopic<K, V> = Arc::new(tell);
-        produced.into_sinking().add_dynamic(self.builder, name, tell, vec![self.node]);
+        let policy = produced.policy;
+        let node = produced.into_sinking().add_dynamic(self.builder, name, tell, vec![self.node]);
+        self.builder.graph.borrow_mut().node_mut(node).policy = policy;
     }
 }
 
@@ -237,11 +241,11 @@ impl<K: Data, V: Data> Sinking<K, V> {
         name: Arc<str>,
         tell: TellTopic<K, V>,
         parents: Vec<NodeId>,
-    ) {
+    ) -> NodeId {
         let make = Box::new(move |_: &crate::plan::Wiring<'_>| -> Box<dyn Node> {
             Box::new(self.sink(Destination::told(Arc::clone(&tell))))
         });
         let role = NodeRole::Sink { topic: None, make };
-        builder.add_node::<Record<K, V>, ()>(name, parents, role, Vec::new());
+        builder.add_node::<Record<K, V>, ()>(name, parents, role, Vec::new())
     }
 }

@@ -258,11 +258,14 @@ impl StreamsBuilder {
         consumed: Consumed<K, V>,
     ) -> NodeId {
         let name = consumed.name.clone().unwrap_or_else(|| self.next_name("KSTREAM-SOURCE-"));
+        let policy = consumed.policy;
         let role = NodeRole::Source {
             topics,
             reset: consumed.reset,
             make: Box::new(move |_| Box::new(consumed.reader())),
         };
-        self.add_node::<(), Record<K, V>>(name, Vec::new(), role, Vec::new())
+        let node = self.add_node::<(), Record<K, V>>(name, Vec::new(), role, Vec::new());
+        self.graph.borrow_mut().node_mut(node).policy = policy;
+        node
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::serde::{Serde, SerdeError};
+use crate::serde::{Format, Serde, SerdeError};
 use crate::time::{Timestamp, millis};
 
 /// A stretch of time, `[start, end)` in milliseconds.
@@ -255,6 +255,10 @@ impl<K: 'static> Serde<Windowed<K>> for WindowedSerde<K> {
 
     fn partitioned_by(&self, len: usize) -> usize {
         len.saturating_sub(8)
+    }
+
+    fn format(&self) -> Format {
+        self.inner.format().within("windowed")
     }
 }
 

@@ -8,7 +8,7 @@ use super::config::AutoOffsetReset;
 use super::pattern::TopicPattern;
 use super::wiring::Wiring;
 use crate::error::TopologyError;
-use crate::processor::{Node, ProcessorWrapper, SourceNode};
+use crate::processor::{ErrorPolicy, Node, ProcessorWrapper, SourceNode};
 use crate::state::StoreDecl;
 
 /// A declared node.
@@ -123,6 +123,8 @@ pub(crate) struct NodeDecl {
     pub(crate) role: NodeRole,
     pub(crate) stores: Vec<Arc<str>>,
     pub(crate) effect: Effect,
+    /// What its user wants about its errors.
+    pub(crate) policy: Option<ErrorPolicy>,
     /// A table node whose child asked for the old value beside the new one.
     pub(crate) send_old: bool,
     /// A table node that computes old values from its parent's instead of from a store of its own.

@@ -5,6 +5,7 @@ mod config;
 mod describe;
 mod graph;
 mod java_order;
+mod manifest;
 mod optimize;
 mod partitions;
 mod pattern;
@@ -17,6 +18,8 @@ pub(crate) use graph::{
     Effect, GlobalDecl, Graph, MakeNode, NodeDecl, NodeId, NodeRole, RepartitionDecl, Route, TopicRef,
     TypeInfo,
 };
+pub(crate) use manifest::{Before, Manifest, Planned};
+pub use manifest::{PlanAction, PlanChange, PlanReport};
 pub use partitions::PartitionCounts;
 pub(crate) use partitions::partition_counts;
 pub(crate) use pattern::TopicPattern;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::graph::{NodeDecl, NodeRole, TopicRef};
 use super::sub_topology::SubTopology;
 use super::topology::Topology;
-use crate::processor::{Cell, NodeArena, SourceNode, Wrapped};
+use crate::processor::{Cell, ErrorPolicy, NodeArena, SourceNode, Wrapped};
 use crate::state::StoreHandle;
 
 /// What a maker may ask while it makes a node of one task.
@@ -22,6 +22,8 @@ pub(crate) struct SourceCell {
     pub(crate) name: Arc<str>,
     pub(crate) node: Box<dyn SourceNode>,
     pub(crate) children: Box<[u32]>,
+    /// What its user wants about its errors, before the application's handler.
+    pub(crate) policy: Option<ErrorPolicy>,
     /// The resolved topics it reads.
     pub(crate) topics: Vec<Arc<str>>,
     pub(crate) processed: u64,
@@ -103,6 +105,7 @@ impl Topology {
                         .flat_map(|topic: &TopicRef| topic.resolve_all(application, subscribed))
                         .collect(),
                     processed: 0,
+                    policy: node.policy,
                 }),
                 NodeRole::Processor { make } | NodeRole::Sink { make, .. } => {
                     let name = Arc::clone(&node.name);
@@ -113,7 +116,7 @@ impl Topology {
                         }
                         None => make(&wiring),
                     };
-                    cells.push(Cell { name, node: made, children, processed: 0 });
+                    cells.push(Cell { name, node: made, children, processed: 0, policy: node.policy });
                 }
             }
         }

@@ -5,8 +5,10 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::blame::blaming;
 use super::env::Env;
 use super::node::Node;
+use super::policy::ErrorPolicy;
 use super::punctuation::Punctuation;
 use crate::error::ProcessError;
 use crate::record::Record;
@@ -20,6 +22,8 @@ pub(crate) struct Cell {
     pub(crate) children: Box<[u32]>,
     /// Records that came in.
     pub(crate) processed: u64,
+    /// What its user wants about its errors, before the application's handler.
+    pub(crate) policy: Option<ErrorPolicy>,
 }
 
 /// A task's nodes.
@@ -72,7 +76,8 @@ impl NodeArena {
     pub(crate) fn pump(&mut self, env: &mut Env) -> Result<(), ProcessError> {
         for at in 0..env.unfinished.nodes().len() {
             let node = env.unfinished.nodes()[at];
-            self.at(node as usize, env, |node, hop| node.pump(hop))?;
+            let errors = self.cells[node as usize].policy;
+            self.at(node as usize, env, |node, hop| node.pump(errors.as_ref(), hop))?;
         }
         Ok(())
     }
@@ -84,7 +89,7 @@ impl NodeArena {
         env: &mut Env,
     ) -> Result<(), ProcessError> {
         let result = self.at(node as usize, env, |node, hop| node.punctuate(due, hop));
-        result.or_else(|error| env.skip(error))
+        result.or_else(|error| env.skip(error, self.cells[node as usize].policy.as_ref()))
     }
 
     fn at(
@@ -97,7 +102,7 @@ impl NodeArena {
         let Cell { node, children, name, .. } = &mut head[index];
         let number = u32::try_from(index).expect("a topology has fewer than 2^32 nodes");
         let hop = Hop { below, base: number + 1, node: number, children, env };
-        call(node.as_mut(), hop).map_err(|mut error| {
+        blaming(name, || call(node.as_mut(), hop)).map_err(|mut error| {
             error.name_node(name);
             error
         })
@@ -115,12 +120,12 @@ impl Hop<'_> {
     fn run(&mut self, child: u32, slot: &mut dyn Any) -> Result<(), ProcessError> {
         let relative = (child - self.base) as usize;
         let (head, below) = self.below.split_at_mut(relative + 1);
-        let cell = &mut head[relative];
-        cell.processed += 1;
-        let hop = Hop { below, base: child + 1, node: child, children: &cell.children, env: self.env };
-        match cell.node.process(slot, hop) {
+        let Cell { name, node, children, processed, policy } = &mut head[relative];
+        *processed += 1;
+        let hop = Hop { below, base: child + 1, node: child, children, env: self.env };
+        match blaming(name, || node.process(slot, hop)) {
             Ok(()) => Ok(()),
-            Err(error) => failed(error, &cell.name, self.env),
+            Err(error) => failed(error, name, policy.as_ref(), self.env),
         }
     }
 
@@ -158,7 +163,12 @@ impl Hop<'_> {
 
 /// The cold path of a failed node: name it, and ask the handler unless a node below was already handled.
 #[cold]
-fn failed(mut error: ProcessError, name: &Arc<str>, env: &mut Env) -> Result<(), ProcessError> {
+fn failed(
+    mut error: ProcessError,
+    name: &Arc<str>,
+    policy: Option<&ErrorPolicy>,
+    env: &mut Env,
+) -> Result<(), ProcessError> {
     error.name_node(name);
-    env.skip(error)
+    env.skip(error, policy)
 }

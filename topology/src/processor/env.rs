@@ -4,8 +4,10 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::output::OutputBuffer;
+use super::policy::ErrorPolicy;
 use super::punctuation::Punctuators;
 use super::slow::{Unfinished, Workplace};
 use crate::error::ProcessError;
@@ -102,6 +104,11 @@ pub enum ProcessResponse {
     Fail,
     /// Write the source record's raw bytes to the dead letter topic, then go on.
     DeadLetter,
+    /// Go back to the last commit, rest, and process the record again.
+    Retry {
+        /// How long to rest.
+        after: Duration,
+    },
 }
 
 /// A record that failed, as the handlers see it.
@@ -119,7 +126,7 @@ pub enum ProcessResponse {
 /// let error = ProcessError::new("the price is negative");
 /// let origin = RecordMetadata { source: TopicPartition::new("trades", 3), offset: 17 };
 /// let task = TaskId { sub_topology: 0, partition: Partition(3) };
-/// let failed = FailedRecord { task, origin: Some(&origin), error: &error };
+/// let failed = FailedRecord { task, origin: Some(&origin), error: &error, failures: 0 };
 /// assert_eq!(told(&failed), "task 0_3, trades-3@17: the price is negative");
 /// ```
 #[derive(Debug)]
@@ -130,6 +137,8 @@ pub struct FailedRecord<'a> {
     pub origin: Option<&'a RecordMetadata>,
     /// The error; it names the node.
     pub error: &'a ProcessError,
+    /// How often this record has failed and was tried again before.
+    pub failures: u32,
 }
 
 /// Decides about records that a processor refused (KIP-1033).
@@ -177,7 +186,7 @@ pub trait ProcessHandler: Send + Sync + 'static {
 /// # use candlewick::ProcessError;
 /// let error = ProcessError::new("the price is negative");
 /// let task = TaskId { sub_topology: 0, partition: Partition(3) };
-/// let failed = FailedRecord { task, origin: None, error: &error };
+/// let failed = FailedRecord { task, origin: None, error: &error, failures: 0 };
 /// assert_eq!(FailOnProcessError.on_error(&failed), ProcessResponse::Fail);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
@@ -260,6 +269,8 @@ pub(crate) struct Env {
     pub(crate) unfinished: Unfinished,
     /// The instance's global tables.
     pub(crate) globals: GlobalTables,
+    /// How often the record in process has failed before.
+    pub(crate) failures: u32,
     /// What operators must not forget, committed with the offsets.
     pub(crate) remembered: BTreeMap<Arc<str>, i64>,
     sources: Vec<TopicPartition>,
@@ -291,6 +302,7 @@ impl Env {
             dead_letter: None,
             unfinished: Unfinished::new(workplace),
             globals: GlobalTables::default(),
+            failures: 0,
             remembered: BTreeMap::new(),
             sources,
             current: None,
@@ -357,15 +369,17 @@ impl Env {
         Some(RecordMetadata { source: self.sources[source].clone(), offset })
     }
 
-    /// Asks the handler about a failed record: `Ok` when it is skipped.
+    /// Asks the node's own policy, or else the handler, about a failed record: `Ok` when it is left out.
     #[cold]
-    pub(crate) fn skip(&mut self, error: ProcessError) -> Result<(), ProcessError> {
+    pub(crate) fn skip(
+        &mut self,
+        error: ProcessError,
+        policy: Option<&ErrorPolicy>,
+    ) -> Result<(), ProcessError> {
         if error.is_fatal() {
             return Err(error);
         }
-        let origin = self.metadata();
-        let failed = FailedRecord { task: self.task, origin: origin.as_ref(), error: &error };
-        match self.handler.on_error(&failed) {
+        match self.answer(&error, policy) {
             ProcessResponse::Continue => {
                 self.count_drop(DropReason::Process);
                 Ok(())
@@ -375,7 +389,19 @@ impl Env {
                 self.dead_letter = Some(error);
                 Ok(())
             }
+            ProcessResponse::Retry { after } => Err(error.into_retry(after)),
             ProcessResponse::Fail => Err(error.into_fatal()),
+        }
+    }
+
+    /// What is to be done about an error of the record in process.
+    pub(crate) fn answer(&self, error: &ProcessError, policy: Option<&ErrorPolicy>) -> ProcessResponse {
+        let origin = self.metadata();
+        let failed =
+            FailedRecord { task: self.task, origin: origin.as_ref(), error, failures: self.failures };
+        match policy {
+            Some(policy) => policy.on_error(&failed),
+            None => self.handler.on_error(&failed),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use super::arena::Hop;
 use super::context::Context;
+use super::policy::ErrorPolicy;
 use super::punctuation::Punctuation;
 use crate::error::ProcessError;
 use crate::record::{RawRecord, Record};
@@ -105,8 +106,8 @@ pub(crate) trait Node: Send {
     }
 
     /// Forwards what has become of records that the node handed to somebody else. Asked of slow nodes alone.
-    fn pump(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
-        let _ = hop;
+    fn pump(&mut self, errors: Option<&ErrorPolicy>, hop: Hop<'_>) -> Result<(), ProcessError> {
+        let _ = (errors, hop);
         Ok(())
     }
 }

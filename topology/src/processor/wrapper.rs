@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::arena::Hop;
 use super::node::Node;
+use super::policy::ErrorPolicy;
 use super::punctuation::Punctuation;
 use crate::error::ProcessError;
 use crate::time::Timestamp;
@@ -83,7 +84,8 @@ impl Node for Wrapped {
     fn advance(&mut self, time: Timestamp, hop: Hop<'_>) -> Result<(), ProcessError> {
         self.node.advance(time, hop)
     }
-    fn pump(&mut self, hop: Hop<'_>) -> Result<(), ProcessError> {
-        self.node.pump(hop)
+
+    fn pump(&mut self, errors: Option<&ErrorPolicy>, hop: Hop<'_>) -> Result<(), ProcessError> {
+        self.node.pump(errors, hop)
     }
 }

@@ -246,13 +246,14 @@ impl StreamThread {
         let wall = self.application.clock.wall();
         for index in 0..self.tasks.len() {
             let running = self.tasks.swap_remove(index);
-            let Running { task, collector, committed, grant, idle } = running;
-            let id = task.id;
+            let Running { mut task, collector, committed, grant, idle } = running;
+            let (id, failures) = (task.id, std::mem::take(&mut task.failures));
             let mut state = task.into_state();
             if !planted(Bug::NoRollback) {
                 state.rollback()?;
             }
             let mut task = self.application.make_task(id, state);
+            task.failures = failures;
             let partitions: Vec<TopicPartition> =
                 task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
             for (partition, found) in partitions.iter().zip(self.committed(&partitions)?) {

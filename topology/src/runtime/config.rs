@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::processor::ErrorPolicy;
+
 /// What a commit promises.
 ///
 /// ```
@@ -71,6 +73,10 @@ pub struct StreamsConfig {
     pub replication_factor: i16,
     /// The topic for records that could not be processed; made with one partition when it is missing.
     pub dead_letter_topic: Option<String>,
+    /// What to do about records that cannot be decoded, in place of the handler that the program gives.
+    pub decode_errors: Option<ErrorPolicy>,
+    /// What to do about records that a node refuses, or panics at, in place of the handler that the program gives.
+    pub process_errors: Option<ErrorPolicy>,
     /// Milliseconds a member of the group may be silent before its tasks go to others.
     pub session_timeout_ms: u64,
     /// Milliseconds after which the log aborts a transaction that its owner left open.
@@ -123,6 +129,8 @@ impl Default for StreamsConfig {
             max_task_idle_ms: 0,
             replication_factor: -1,
             dead_letter_topic: None,
+            decode_errors: None,
+            process_errors: None,
             session_timeout_ms: 10_000,
             transaction_timeout_ms: 10_000,
             topic_wait_ms: 60_000,
@@ -179,7 +187,7 @@ pub enum ConfigError {
     },
 }
 
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 29] = [
     "application-id",
     "threads",
     "guarantee",
@@ -194,6 +202,8 @@ const KEYS: [&str; 27] = [
     "max-task-idle-ms",
     "replication-factor",
     "dead-letter-topic",
+    "decode-errors",
+    "process-errors",
     "session-timeout-ms",
     "transaction-timeout-ms",
     "topic-wait-ms",
@@ -304,6 +314,8 @@ impl StreamsConfig {
             "max-task-idle-ms" => self.max_task_idle_ms = one.max_task_idle_ms,
             "replication-factor" => self.replication_factor = one.replication_factor,
             "dead-letter-topic" => self.dead_letter_topic = one.dead_letter_topic,
+            "decode-errors" => self.decode_errors = one.decode_errors,
+            "process-errors" => self.process_errors = one.process_errors,
             "session-timeout-ms" => self.session_timeout_ms = one.session_timeout_ms,
             "transaction-timeout-ms" => self.transaction_timeout_ms = one.transaction_timeout_ms,
             "topic-wait-ms" => self.topic_wait_ms = one.topic_wait_ms,

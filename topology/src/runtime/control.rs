@@ -9,6 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::application::Application;
+use super::crew::Crew;
 use super::error::StreamsError;
 use super::former;
 use super::membership::{
@@ -21,6 +22,7 @@ use super::status::ApplicationState;
 use super::thread::Command;
 use super::threads::Spawned;
 use super::topics::control_topic;
+use super::watchdog::Watchdog;
 use crate::client::{ClientError, GroupEvent, Producer, ProducerError, ProducerSettings, TopicHandle};
 use crate::record::Partition;
 use crate::state::random_id;
@@ -58,6 +60,8 @@ pub(crate) struct Control {
     copies_at: Duration,
     /// Before this it is not said again that the log is away.
     tell_away_at: Duration,
+    watchdog: Watchdog,
+    crew: Receiver<Crew>,
 }
 
 /// What the other threads of an instance need to know of its control thread.
@@ -90,6 +94,7 @@ impl Control {
         shared: Arc<Shared>,
         departure: Receiver<Departure>,
         updater: Sender<Work>,
+        crew: Receiver<Crew>,
     ) -> Result<(Self, ControlEnds), StreamsError> {
         let config = &application.config;
         let id = &config.application_id;
@@ -132,6 +137,8 @@ impl Control {
             is_moved: false,
             copies_at: Duration::ZERO,
             tell_away_at: Duration::ZERO,
+            watchdog: Watchdog::default(),
+            crew,
         };
         Ok((control, ends))
     }
@@ -197,6 +204,7 @@ impl Control {
             self.tell(vec![word]);
         }
         self.keep_copies();
+        self.change_crew();
         self.speak()
     }
 
@@ -216,6 +224,33 @@ impl Control {
             self.copies_at = now;
             let near = self.application.config.acceptable_recovery_lag;
             self.desk.copies(&self.shared.copies(), near, now);
+        }
+    }
+
+    /// Threads that are to come or to go. A new one gets no task before the others know under which transactional id it
+    /// writes; one that goes hands its tasks to the others first.
+    fn change_crew(&mut self) {
+        for order in self.crew.try_iter() {
+            match order {
+                Crew::Add { thread, commands } => {
+                    let id = self.application.producer_settings(thread).transactional_id;
+                    self.desk.hire(thread, id);
+                    match self.threads.get_mut(thread) {
+                        Some(slot) => *slot = commands,
+                        None => self.threads.push(commands),
+                    }
+                }
+                Crew::Remove { thread } => self.desk.retire(thread),
+            }
+        }
+        if let Some((said, _, true)) = &self.said {
+            self.desk.heard(said);
+        }
+        let words = self.desk.empty_retired(self.now());
+        self.tell(words);
+        for thread in self.desk.take_idle_retired() {
+            // It may have ended by itself.
+            let _ = self.threads[thread].send(Command::Stop);
         }
     }
 
@@ -343,8 +378,9 @@ impl Control {
     }
 
     /// A thread that cannot give a task up in time ends the instance; and the instance runs once all its tasks do.
-    fn watch(&self) -> Result<(), StreamsError> {
+    fn watch(&mut self) -> Result<(), StreamsError> {
         let stuck = Duration::from_millis(self.application.config.task_stuck_after_ms);
+        self.watchdog.look(self.now(), &self.shared, stuck)?;
         if let Some(since) = self.now().checked_sub(stuck)
             && let Some((task, thread)) = self.desk.overdue(since)
         {

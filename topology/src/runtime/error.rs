@@ -35,6 +35,14 @@ pub enum StreamsError {
         /// Their names.
         topics: Vec<String>,
     },
+    /// The plan cannot go on where the version that ran last has stopped; see [`KafkaStreams::plan`](crate::KafkaStreams::plan).
+    #[error("application {application} cannot be taken over by this plan: {reasons}")]
+    Incompatible {
+        /// The application's id.
+        application: String,
+        /// What is refused, each with what to do about it.
+        reasons: String,
+    },
     /// The log failed.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -80,6 +88,18 @@ pub enum StreamsError {
         /// How long a record may take.
         longest: std::time::Duration,
         /// How long a commit waits.
+        limit: std::time::Duration,
+    },
+    /// A thread has been in one call of user code for too long.
+    #[error(
+        "task {task}: stream thread {thread} has been at one record, or at one punctuation, for {limit:?}; the instance ends, so that others can take over. Look for what it waits for, or raise task-stuck-after-ms"
+    )]
+    Wedged {
+        /// The task.
+        task: String,
+        /// Which thread.
+        thread: usize,
+        /// How long it had.
         limit: std::time::Duration,
     },
     /// A thread panicked: a bug, in user code or here.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::processor::ProcessResponse;
+use crate::processor::{ErrorPolicy, ProcessResponse};
 use crate::record::{RawRecord, TopicPartition};
 use crate::serde::SerdeError;
 
@@ -15,6 +15,8 @@ pub struct FailedBytes<'a> {
     pub record: RawRecord<'a>,
     /// What is wrong.
     pub error: &'a SerdeError,
+    /// How often this record has failed and was tried again before.
+    pub failures: u32,
 }
 
 /// Decides about records that cannot be decoded.
@@ -107,6 +109,17 @@ pub struct SkipOnDecodeError;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DeadLetterOnDecodeError;
 
+impl DeserializationHandler for ErrorPolicy {
+    fn on_error(&self, failed: &FailedBytes<'_>) -> ProcessResponse {
+        let FailedBytes { source, record, error, failures } = failed;
+        let answer = self.answer(*failures);
+        if let Some(count) = worth_telling() {
+            tracing::warn!(%source, offset = record.offset, %error, count, ?answer, "a record cannot be decoded");
+        }
+        answer
+    }
+}
+
 impl DeserializationHandler for FailOnDecodeError {
     fn on_error(&self, _: &FailedBytes<'_>) -> ProcessResponse {
         ProcessResponse::Fail
@@ -115,7 +128,7 @@ impl DeserializationHandler for FailOnDecodeError {
 
 impl DeserializationHandler for SkipOnDecodeError {
     fn on_error(&self, failed: &FailedBytes<'_>) -> ProcessResponse {
-        let FailedBytes { source, record, error } = failed;
+        let FailedBytes { source, record, error, .. } = failed;
         if let Some(count) = worth_telling() {
             tracing::warn!(%source, offset = record.offset, %error, count, "record skipped: it cannot be decoded");
         }
@@ -125,7 +138,7 @@ impl DeserializationHandler for SkipOnDecodeError {
 
 impl DeserializationHandler for DeadLetterOnDecodeError {
     fn on_error(&self, failed: &FailedBytes<'_>) -> ProcessResponse {
-        let FailedBytes { source, record, error } = failed;
+        let FailedBytes { source, record, error, .. } = failed;
         if let Some(count) = worth_telling() {
             tracing::warn!(%source, offset = record.offset, %error, count, "dead letter: the record cannot be decoded");
         }

@@ -12,6 +12,7 @@ use super::membership::Grant;
 use super::planted::{Bug, planted};
 use super::restore::{RestoreProgress, RestoreRequest, Work};
 use super::task::Task;
+use super::task::TaskFault;
 use super::thread::{Awaited, Running, StreamThread, new_producer};
 use crate::client::{ClientError, ProducerError, StartAt};
 use crate::plan::AutoOffsetReset;
@@ -152,6 +153,7 @@ impl StreamThread {
         }
         match self.finish_before_handover(grants).and_then(|()| self.commit_all()) {
             Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
+            Err(StreamsError::Task(fault @ TaskFault::Again { .. })) => self.again(&fault)?,
             other => other?,
         }
         self.give_up(grants)?;

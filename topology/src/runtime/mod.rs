@@ -8,8 +8,10 @@ mod collector;
 mod commit;
 mod config;
 mod control;
+mod crew;
 mod directory;
 mod error;
+mod failures;
 mod former;
 mod global;
 mod handlers;
@@ -17,10 +19,13 @@ mod handover;
 mod hanging;
 mod idle;
 mod lag;
+mod launch;
+mod manifest;
 mod membership;
 mod offset_metadata;
 mod partition_group;
 mod planted;
+mod pulse;
 mod purge;
 mod query;
 mod report;
@@ -30,10 +35,13 @@ mod slow;
 mod snapshots;
 mod status;
 mod streams;
+mod takeover;
 mod task;
 mod thread;
 mod threads;
 mod topics;
+mod topology_view;
+mod watchdog;
 
 pub use config::{ConfigError, Guarantee, StreamsConfig};
 pub use error::StreamsError;
@@ -45,8 +53,8 @@ pub use planted::Bug;
 pub use query::{Answer, Cursor, Keys, Page, Position, QueryError, StoreInfo, StoreQuery, StoreType, Times};
 pub use snapshots::{FolderSnapshots, SnapshotStore};
 pub use status::{
-    ApplicationState, NodeStatus, NodeView, PartitionStatus, StandbyStatus, Status, TaskPhase, TaskStatus,
-    TopologyView,
+    ApplicationState, NodeStatus, NodeView, PartitionStatus, StalledTask, StandbyStatus, Status, TaskPhase,
+    TaskStatus, TopologyView,
 };
 pub use streams::{KafkaStreams, RunningStreams, StreamsHandle};
 pub use task::TaskFault;

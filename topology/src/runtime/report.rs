@@ -26,7 +26,11 @@ impl StreamThread {
             let partitions = task.group.queues.iter().map(|queue| PartitionStatus {
                 topic: queue.partition.topic.to_string(),
                 partition: queue.partition.partition.0,
-                position: queue.position,
+                // What a transaction leaves behind its records is passed without being processed.
+                position: match queue.len() {
+                    0 => self.consumer.position(&queue.partition).or(queue.position),
+                    _ => queue.position,
+                },
                 end: self.consumer.known_end(&queue.partition),
                 buffered: queue.len(),
             });

@@ -2,11 +2,14 @@
 //! Written rarely (once a second and at changes), so that a lock costs nothing.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::pulse::Pulse;
 use super::query::Directory;
-use super::status::{ApplicationState, NodeStatus, StandbyStatus, Status, TaskPhase, TaskStatus};
+use super::status::{
+    ApplicationState, NodeStatus, StalledTask, StandbyStatus, Status, TaskPhase, TaskStatus,
+};
 use crate::record::TaskId;
 
 /// What one thread last told about itself.
@@ -29,8 +32,14 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     /// Milliseconds of silence after which stream time follows the wall clock; 0 for never.
     idle_after_ms: AtomicU64,
+    is_paused: AtomicBool,
+    pulses: Mutex<BTreeMap<usize, Arc<Pulse>>>,
+    stalled: Mutex<Vec<StalledTask>>,
     listener: Option<Listener>,
 }
+
+/// Stream threads that an instance may have in its life, each under a number of its own.
+pub(crate) const THREADS_MAX: usize = 64;
 
 impl Shared {
     pub(crate) fn new(threads: usize, listener: Option<Listener>) -> Self {
@@ -39,8 +48,11 @@ impl Shared {
             reports: Mutex::new((0..threads).map(|_| ThreadReport::default()).collect()),
             commits: AtomicU64::new(0),
             copies: Mutex::default(),
-            directory: Directory::new(threads),
+            directory: Directory::new(threads.max(THREADS_MAX)),
             idle_after_ms: AtomicU64::new(0),
+            is_paused: AtomicBool::new(false),
+            pulses: Mutex::default(),
+            stalled: Mutex::default(),
             listener,
         }
     }
@@ -97,7 +109,40 @@ impl Shared {
     }
 
     pub(crate) fn report(&self, thread: usize, report: ThreadReport) {
-        hold(&self.reports)[thread] = report;
+        let mut reports = hold(&self.reports);
+        if reports.len() <= thread {
+            reports.resize_with(thread + 1, ThreadReport::default);
+        }
+        reports[thread] = report;
+    }
+
+    pub(crate) fn set_paused(&self, is_paused: bool) {
+        self.is_paused.store(is_paused, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.is_paused.load(Ordering::Relaxed)
+    }
+
+    /// The pulse of a thread that begins, or nothing of one that has ended.
+    pub(crate) fn set_pulse(&self, thread: usize, pulse: Option<Arc<Pulse>>) {
+        let mut pulses = hold(&self.pulses);
+        match pulse {
+            Some(pulse) => drop(pulses.insert(thread, pulse)),
+            None => drop(pulses.remove(&thread)),
+        }
+    }
+
+    pub(crate) fn pulses(&self) -> BTreeMap<usize, Arc<Pulse>> {
+        hold(&self.pulses).clone()
+    }
+
+    pub(crate) fn each_task(&self, look: impl FnMut(&TaskStatus)) {
+        hold(&self.reports).iter().flat_map(|report| &report.tasks).for_each(look);
+    }
+
+    pub(crate) fn set_stalled(&self, stalled: Vec<StalledTask>) {
+        *hold(&self.stalled) = stalled;
     }
 
     pub(crate) fn status(&self, application: &str, instance: &str, uptime_ms: u64) -> Status {
@@ -122,6 +167,8 @@ impl Shared {
             state,
             error,
             uptime_ms,
+            is_paused: self.is_paused(),
+            stalled: hold(&self.stalled).clone(),
             tasks,
             standbys: hold(&self.copies)
                 .iter()

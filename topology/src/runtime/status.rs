@@ -79,6 +79,10 @@ pub struct Status {
     pub error: Option<String>,
     /// Milliseconds since it started.
     pub uptime_ms: u64,
+    /// Whether its processing is paused.
+    pub is_paused: bool,
+    /// The tasks that have had records to process for `task-stuck-after-ms` and have not moved.
+    pub stalled: Vec<StalledTask>,
     /// The tasks this instance holds.
     pub tasks: Vec<TaskStatus>,
     /// The tasks of whose stores it keeps copies, to take them over.
@@ -135,6 +139,26 @@ pub struct StandbyStatus {
     pub id: String,
     /// Records of its changelogs that the copy has not read yet.
     pub lag: i64,
+}
+
+/// A task that has records to process and does not move.
+///
+/// ```
+/// use candlewick::{StalledTask, Status};
+/// fn complaints(status: &Status) -> Vec<String> {
+///     let told = |StalledTask { task, lag, for_ms }: &StalledTask| format!("{task}: {lag} behind for {for_ms} ms");
+///     status.stalled.iter().map(told).collect()
+/// }
+/// # let _ = complaints;
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StalledTask {
+    /// The task.
+    pub task: String,
+    /// Records before it, as far as is known.
+    pub lag: i64,
+    /// Milliseconds since it moved last.
+    pub for_ms: u64,
 }
 
 /// A source partition of a task.

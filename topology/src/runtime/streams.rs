@@ -8,22 +8,23 @@ use crossbeam_channel::Sender;
 
 use super::application::{Application, isolation_of};
 use super::config::StreamsConfig;
-use super::control::{Control, ControlEnds, Departure};
+use super::control::Departure;
+use super::crew::Crew;
 use super::directory::LogDirectory;
 use super::error::StreamsError;
 use super::global::GlobalUpdater;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
-use super::restore::StateUpdater;
+use super::launch::{CrewEnds, Spawns, launch};
 use super::shared::Shared;
 use super::slow::{Workshop, check_calls};
-use super::snapshots::{SnapshotStore, SnapshotTaker};
-use super::status::{ApplicationState, NodeView, Status, TopologyView};
-use super::thread::{Command, StreamThread, ThreadEnds};
-use super::threads::{OsThreads, Spawned, Threads};
-use super::topics::prepare;
+use super::snapshots::SnapshotStore;
+use super::status::{ApplicationState, Status, TopologyView};
+use super::thread::Command;
+use super::threads::{OsThreads, Threads};
+use super::topology_view::view;
 use crate::client::Log;
-use crate::plan::{NodeRole, Topology};
-use crate::processor::{FailOnProcessError, ProcessHandler};
+use crate::plan::Topology;
+use crate::processor::{ErrorPolicy, FailOnProcessError, ProcessHandler};
 use crate::state::{StateFolder, random_id};
 use crate::time::{Clock, SystemClock};
 
@@ -48,11 +49,11 @@ type Listener = Box<dyn Fn(ApplicationState, ApplicationState) + Send + Sync>;
 /// # }
 /// ```
 pub struct KafkaStreams {
-    topology: Arc<Topology>,
-    config: StreamsConfig,
-    log: Arc<dyn Log>,
-    clock: Arc<dyn Clock>,
-    threads: Arc<dyn Threads>,
+    pub(super) topology: Arc<Topology>,
+    pub(super) config: StreamsConfig,
+    pub(super) log: Arc<dyn Log>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) threads: Arc<dyn Threads>,
     process_handler: Arc<dyn ProcessHandler>,
     decode_handler: Arc<dyn DeserializationHandler>,
     listener: Option<Listener>,
@@ -176,7 +177,7 @@ impl KafkaStreams {
             // An instance without a state folder is a new one at every start.
             folder.as_ref().map_or_else(random_id, |folder| Ok(folder.instance_id().to_owned()))?;
         check_calls(&self.topology, &self.config)?;
-        let prepared = prepare(&self.topology, &self.config, &self.log, &*self.clock, &*self.threads)?;
+        let prepared = self.take_over(folder.as_ref())?;
         let isolation = isolation_of(self.config.guarantee);
         let (threads, config) = (&*self.threads, &self.config);
         let global =
@@ -187,6 +188,10 @@ impl KafkaStreams {
             std::time::Duration::from_millis(self.config.request_timeout_ms),
         );
         let workshop = Workshop::new(Arc::clone(&self.clock), Arc::clone(&self.threads));
+        let handler = |policy: ErrorPolicy| -> Arc<dyn ProcessHandler> { Arc::new(policy) };
+        let process_handler = self.config.process_errors.map_or(self.process_handler, handler);
+        let handler = |policy: ErrorPolicy| -> Arc<dyn DeserializationHandler> { Arc::new(policy) };
+        let decode_handler = self.config.decode_errors.map_or(self.decode_handler, handler);
         let application = Arc::new(Application {
             topology: self.topology,
             config: self.config,
@@ -195,8 +200,8 @@ impl KafkaStreams {
             threads: self.threads,
             folder,
             instance,
-            process_handler: self.process_handler,
-            decode_handler: self.decode_handler,
+            process_handler,
+            decode_handler,
             partitions: prepared.partitions,
             subscribed: prepared.subscribed,
             directory: Arc::new(directory),
@@ -207,105 +212,6 @@ impl KafkaStreams {
         });
         launch(application, shared, global)
     }
-}
-
-fn launch(
-    application: Arc<Application>,
-    shared: Arc<Shared>,
-    global: Option<GlobalUpdater>,
-) -> Result<RunningStreams, StreamsError> {
-    let (stop_control, stopped) = crossbeam_channel::bounded(1);
-    let (requests, incoming) = crossbeam_channel::unbounded();
-    let (app, told) = (Arc::clone(&application), Arc::clone(&shared));
-    let (control, ends) = Control::join(app, told, stopped, requests.clone())?;
-    let ControlEnds { gate, given_up } = ends;
-    let updater = StateUpdater::new(Arc::clone(&application), Arc::clone(&shared), incoming)?;
-    let mut commands = Vec::new();
-    let mut stream_threads = Vec::new();
-    let threads = Arc::clone(&application.threads);
-    let spawn =
-        |name: String, run: Box<dyn FnOnce() + Send>| threads.spawn(name, run).map_err(StreamsError::Thread);
-    let snapshots = SnapshotTaker::spawn(&application)?;
-    for index in 0..application.config.threads {
-        let (sender, receiver) = crossbeam_channel::unbounded();
-        let (app, shared) = (Arc::clone(&application), Arc::clone(&shared));
-        let ends = ThreadEnds {
-            gate: gate.clone(),
-            shared: Arc::clone(&shared),
-            commands: receiver,
-            given_up: given_up.clone(),
-            updater: requests.clone(),
-            snapshots: snapshots.as_ref().map(|(sender, _)| sender.clone()),
-        };
-        let thread = StreamThread::new(index, app, ends)?;
-        commands.push(sender);
-        let run = Box::new(move || run_thread(index, thread, &shared));
-        stream_threads.push(spawn(format!("stream-{index}"), run)?);
-    }
-    drop(requests);
-    let snapshots = snapshots.map(|(_, thread)| thread);
-    let updater = spawn("restore".into(), Box::new(move || updater.run()))?;
-    let global = global.map(|global| run_global(global, Arc::clone(&shared), &threads)).transpose()?;
-    shared.enter(ApplicationState::Rebalancing);
-    let senders = commands.clone();
-    let control = spawn("control".into(), Box::new(move || control.run(senders)))?;
-    let started = application.clock.monotonic();
-    let handle = StreamsHandle { application, shared, started };
-    let threads = Spawns { stream: stream_threads, control, updater, snapshots, global };
-    Ok(RunningStreams {
-        handle,
-        commands,
-        stop_control,
-        threads: Some(threads),
-        failed: AtomicBool::new(false),
-    })
-}
-
-/// Starts the thread that reads global tables.
-fn run_global(
-    global: GlobalUpdater,
-    shared: Arc<Shared>,
-    threads: &Arc<dyn Threads>,
-) -> Result<(Sender<()>, Box<dyn Spawned>), StreamsError> {
-    let (stop, stopped) = crossbeam_channel::bounded(1);
-    let waiting = Arc::clone(threads);
-    let run = move || {
-        if let Err(error) = global.run(&stopped, &*waiting) {
-            tracing::error!(%error, "global tables cannot be read on");
-            shared.fail(error.to_string());
-        }
-    };
-    let thread = threads.spawn("global".into(), Box::new(run)).map_err(StreamsError::Thread)?;
-    Ok((stop, thread))
-}
-
-/// A failing or panicking thread fails the application; the others are stopped by whoever watches its state.
-fn run_thread(index: usize, thread: StreamThread, shared: &Shared) {
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| thread.run()));
-    let error = match result {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error,
-        Err(panic) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-                .unwrap_or_else(|| "no message".into());
-            StreamsError::Panicked { thread: index, message }
-        }
-    };
-    tracing::error!(thread = index, %error, "stream thread failed");
-    shared.fail(error.to_string());
-}
-
-struct Spawns {
-    stream: Vec<Box<dyn Spawned>>,
-    control: Box<dyn Spawned>,
-    updater: Box<dyn Spawned>,
-    /// Ends when the stream threads have.
-    snapshots: Option<Box<dyn Spawned>>,
-    /// The thread that reads global tables, which ends when its channel is closed.
-    global: Option<(Sender<()>, Box<dyn Spawned>)>,
 }
 
 /// A running application. Dropping it stops it, without a deadline.
@@ -340,11 +246,14 @@ struct Spawns {
 /// # }
 /// ```
 pub struct RunningStreams {
-    handle: StreamsHandle,
-    commands: Vec<Sender<Command>>,
-    stop_control: Sender<Departure>,
-    threads: Option<Spawns>,
-    failed: AtomicBool,
+    pub(super) handle: StreamsHandle,
+    pub(super) commands: Vec<Sender<Command>>,
+    pub(super) stop_control: Sender<Departure>,
+    pub(super) crew: Sender<Crew>,
+    /// Until it is shut down.
+    pub(super) ends: Option<CrewEnds>,
+    pub(super) threads: Option<Spawns>,
+    pub(super) failed: AtomicBool,
 }
 
 /// A view of a running application that can be shared and kept.
@@ -361,7 +270,7 @@ pub struct RunningStreams {
 pub struct StreamsHandle {
     pub(super) application: Arc<Application>,
     pub(super) shared: Arc<Shared>,
-    started: Duration,
+    pub(super) started: Duration,
 }
 
 impl RunningStreams {
@@ -390,54 +299,6 @@ impl RunningStreams {
             }
             Some(_) | None => Ok(()),
         }
-    }
-
-    fn shut_down(&mut self, deadline: Option<Duration>) {
-        let Some(threads) = self.threads.take() else { return };
-        let shared = &self.handle.shared;
-        let failing = shared.state() == ApplicationState::PendingError;
-        self.failed.store(failing, Ordering::Relaxed);
-        shared.enter(ApplicationState::PendingShutdown);
-        for command in self.commands.drain(..) {
-            drop(command.send(Command::Stop));
-        }
-        let Application { clock, threads: waiting, .. } = &*self.handle.application;
-        let until = deadline.map(|deadline| clock.monotonic() + deadline);
-        let mut late = false;
-        for thread in threads.stream {
-            while !thread.is_finished() && until.is_none_or(|until| clock.monotonic() < until) {
-                waiting.sleep(Duration::from_millis(2));
-            }
-            late |= !thread.is_finished();
-            if thread.is_finished() {
-                thread.join();
-            }
-        }
-        if late {
-            tracing::warn!(
-                "the deadline passed before all tasks were committed; the next start replays the rest"
-            );
-        }
-        let is_good = !late && shared.error().is_none();
-        let departure = if is_good { Departure::InGoodOrder } else { Departure::Late };
-        // The control thread may have ended by itself.
-        let _ = self.stop_control.send(departure);
-        threads.control.join();
-        if !late {
-            // A task that still runs must not take work that nobody does for work that failed.
-            self.handle.application.workshop.close();
-            threads.updater.join();
-            if let Some(snapshots) = threads.snapshots {
-                snapshots.join();
-            }
-        }
-        if let Some((stop, thread)) = threads.global {
-            drop(stop);
-            thread.join();
-        }
-        let failing = failing || shared.state() == ApplicationState::PendingError;
-        self.failed.store(failing, Ordering::Relaxed);
-        shared.enter(if failing { ApplicationState::Error } else { ApplicationState::NotRunning });
     }
 }
 
@@ -485,34 +346,4 @@ impl StreamsHandle {
     pub fn topology(&self) -> TopologyView {
         view(&self.application.topology)
     }
-}
-
-/// The graph of a topology: its nodes, and the topics they read and write.
-pub(crate) fn view(topology: &Topology) -> TopologyView {
-    let mut nodes = Vec::new();
-    for sub in topology.sub_topologies() {
-        for &id in &sub.nodes {
-            let node = topology.node(id);
-            let kind = match &node.role {
-                NodeRole::Source { .. } => "source",
-                NodeRole::Processor { .. } => "processor",
-                NodeRole::Sink { .. } => "sink",
-            };
-            let stores = node.stores.iter().map(|store| store.to_string()).collect();
-            nodes.push(NodeView { name: node.name.to_string(), kind, sub_topology: Some(sub.id), stores });
-        }
-    }
-    let mut edges = Vec::new();
-    topology.edges(|from, to| edges.push((from.to_owned(), to.to_owned())));
-    let topics: std::collections::BTreeSet<&str> = edges
-        .iter()
-        .flat_map(|(from, to)| [from.as_str(), to.as_str()])
-        .filter(|name| !nodes.iter().any(|node: &NodeView| node.name == *name))
-        .collect();
-    let topics: Vec<NodeView> = topics
-        .into_iter()
-        .map(|name| NodeView { name: name.into(), kind: "topic", sub_topology: None, stores: Vec::new() })
-        .collect();
-    nodes.extend(topics);
-    TopologyView { nodes, edges }
 }

@@ -2,18 +2,21 @@
 //! and is moved between threads, never shared. Knows no client: what it writes waits in its output buffer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::failures::Failures;
 use super::handlers::{DeserializationHandler, FailedBytes};
 use super::offset_metadata::OffsetMetadata;
 use super::partition_group::PartitionGroup;
+use super::pulse::Pulse;
 use crate::client::CommittedOffset;
 use crate::error::ProcessError;
 use crate::plan::{Instance, SourceCell, SubTopology, Topology};
 use crate::processor::{
-    DropReason, Env, NodeArena, OutputTopic, ProcessHandler, ProcessResponse, PunctuationType, SourceError,
-    TopicDirectory, Workplace,
+    DropReason, Env, ErrorPolicy, NodeArena, OutputTopic, ProcessHandler, ProcessResponse, PunctuationType,
+    SourceError, TopicDirectory, Workplace, blaming,
 };
 use crate::record::{Headers, Partition, RawRecord, RecordRun, TaskId, TopicPartition};
 use crate::state::{StoreError, TaskState};
@@ -54,6 +57,16 @@ pub enum TaskFault {
         offset: i64,
         /// The cause.
         source: crate::serde::SerdeError,
+    },
+    /// A record failed, and its handler chose to try it again: the task goes back to its last commit.
+    #[error("task {task}: {error}; it is tried again after {after:?}")]
+    Again {
+        /// The task.
+        task: TaskId,
+        /// How long it rests before.
+        after: Duration,
+        /// The cause.
+        error: ProcessError,
     },
     /// A store failed.
     #[error("task {task}: {source}")]
@@ -102,6 +115,10 @@ pub(crate) struct Task {
     /// For each store, the headers its changelog's records carry.
     changelog_headers: Vec<Headers>,
     pub(crate) processed: u64,
+    /// Of the thread that it runs on.
+    pub(super) pulse: Arc<Pulse>,
+    /// Records that are tried again.
+    pub(super) failures: Failures,
 }
 
 impl Task {
@@ -163,13 +180,15 @@ impl Task {
                 .map(|store| store.kind.value_headers())
                 .collect(),
             processed: 0,
+            pulse: Arc::default(),
+            failures: Failures::default(),
         }
     }
 
     /// Calls the processors' `init`. The stores must be restored by now.
     pub(crate) fn init(&mut self, wall: Timestamp) -> Result<(), TaskFault> {
         self.env.wall = wall;
-        self.arena.init(&mut self.env).map_err(|error| TaskFault::Process { task: self.id, error })
+        self.guarded(|task| task.arena.init(&mut task.env).map_err(|error| task.fault(error)))
     }
 
     pub(crate) fn enqueue(&mut self, queue: usize, run: RecordRun) {
@@ -178,6 +197,10 @@ impl Task {
 
     /// Processes at most `records_max` waiting records; gives how many.
     pub(crate) fn process(&mut self, records_max: usize) -> Result<usize, TaskFault> {
+        self.guarded(|task| task.process_heads(records_max))
+    }
+
+    fn process_heads(&mut self, records_max: usize) -> Result<usize, TaskFault> {
         for done in 0..records_max {
             if self.env.unfinished.blocks() {
                 return Ok(done);
@@ -187,6 +210,7 @@ impl Task {
                 sources[queue.source].node.time_of(&queue.partition.topic, raw, queue.partition_time)
             });
             let Some(queue) = next else { return Ok(done) };
+            self.pulse.beat();
             self.process_head(queue)?;
             if self.env.commit_requested {
                 return Ok(done + 1);
@@ -200,12 +224,18 @@ impl Task {
         let raw = queue.head().expect("a chosen queue has a head");
         let offset = raw.offset;
         self.env.set_current(index, offset);
+        if !self.failures.is_empty() && self.was_left_out(index, offset) {
+            return Ok(());
+        }
+        let queue = &self.group.queues[index];
+        let raw = queue.head().expect("a chosen queue has a head");
         let source = &mut self.sources[queue.source];
         source.processed += 1;
         // What is dropped for its time leaves it so, and the partition's time as it was.
         self.env.record_time = Timestamp::UNKNOWN;
         let hop = self.arena.enter(&source.children, &mut self.env);
-        let result = source.node.process(&queue.partition.topic, raw, queue.partition_time, hop);
+        let SourceCell { name, node, .. } = source;
+        let result = blaming(name, || node.process(&queue.partition.topic, raw, queue.partition_time, hop));
         if result.is_err() || self.env.dead_letter.is_some() {
             self.failed(index, result)?;
         }
@@ -219,44 +249,80 @@ impl Task {
         self.punctuate(PunctuationType::StreamTime, self.env.stream_time)
     }
 
+    /// Leaves a record out that is known to fail.
+    #[cold]
+    fn was_left_out(&mut self, index: usize, offset: i64) -> bool {
+        self.look_up_failures(Some((index, offset)));
+        let Some((answer, error)) = self.verdict((index, offset)) else { return false };
+        self.env.count_drop(DropReason::Process);
+        let queue = &self.group.queues[index];
+        if answer == ProcessResponse::DeadLetter {
+            let raw = queue.head().expect("a chosen queue has a head");
+            let (cause, node) = (error.cause().to_string(), error.node());
+            dead_letter(&mut self.env, self.dead_letters, &queue.partition, raw, &cause, node);
+        }
+        // It may come again, if what follows fails.
+        self.leave_out((index, offset), answer, error);
+        self.group.queues[index].advance(offset);
+        self.processed += 1;
+        true
+    }
+
+    /// The record that is being processed, by its queue and offset: it is still the head of the queue.
+    pub(super) fn in_process(&self) -> Option<(usize, i64)> {
+        let is_head = |&(queue, offset): &(usize, i64)| {
+            self.group.queues[queue].head().is_some_and(|raw| raw.offset == offset)
+        };
+        self.env.current().filter(is_head)
+    }
+
+    /// What its user wants about errors of a node.
+    pub(super) fn policy_of(&self, node: &str) -> Option<ErrorPolicy> {
+        let sources = self.sources.iter().map(|source| (&source.name, source.policy));
+        let mut all = sources.chain(self.arena.cells.iter().map(|cell| (&cell.name, cell.policy)));
+        all.find(|(name, _)| &***name == node)?.1
+    }
+
     /// The cold path of a record that failed: its handler's answer, and its dead letter.
     #[cold]
     fn failed(&mut self, index: usize, result: Result<(), SourceError>) -> Result<(), TaskFault> {
         let queue = &self.group.queues[index];
         let raw = queue.head().expect("the failed record is still the head");
-        match result {
+        let error = match result {
             Ok(()) => {
                 let error = self.env.dead_letter.take();
                 let node = error.as_ref().and_then(|error| error.node().map(str::to_owned));
                 let error = error.map(|error| error.cause().to_string()).unwrap_or_default();
                 let node = node.as_deref();
                 dead_letter(&mut self.env, self.dead_letters, &queue.partition, raw, &error, node);
-                Ok(())
+                return Ok(());
             }
-            Err(SourceError::Process(error)) => Err(TaskFault::Process { task: self.id, error }),
-            Err(SourceError::Decode(error)) => {
-                let failed = FailedBytes { source: &queue.partition, record: raw, error: &error };
-                match self.decode_handler.on_error(&failed) {
-                    ProcessResponse::Continue => {}
-                    ProcessResponse::DeadLetter => {
-                        dead_letter(
-                            &mut self.env,
-                            self.dead_letters,
-                            &queue.partition,
-                            raw,
-                            &error.to_string(),
-                            None,
-                        );
-                    }
-                    ProcessResponse::Fail => {
-                        let (partition, offset) = (queue.partition.clone(), raw.offset);
-                        return Err(TaskFault::Decode { task: self.id, partition, offset, source: error });
-                    }
-                }
-                self.env.count_drop(DropReason::Decode);
-                Ok(())
+            Err(SourceError::Process(error)) => return Err(self.fault(error)),
+            Err(SourceError::Decode(error)) => error,
+        };
+        let failures = self.env.failures;
+        let failed = FailedBytes { source: &queue.partition, record: raw, error: &error, failures };
+        let source = &self.sources[queue.source];
+        let answer = match &source.policy {
+            Some(policy) => DeserializationHandler::on_error(policy, &failed),
+            None => self.decode_handler.on_error(&failed),
+        };
+        match answer {
+            ProcessResponse::Continue => {}
+            ProcessResponse::DeadLetter => {
+                let (text, node) = (error.to_string(), Arc::clone(&source.name));
+                dead_letter(&mut self.env, self.dead_letters, &queue.partition, raw, &text, Some(&node));
+            }
+            ProcessResponse::Retry { after } => {
+                return Err(self.fault(ProcessError::from(error).into_retry(after)));
+            }
+            ProcessResponse::Fail => {
+                let (partition, offset) = (queue.partition.clone(), raw.offset);
+                return Err(TaskFault::Decode { task: self.id, partition, offset, source: error });
             }
         }
+        self.env.count_drop(DropReason::Decode);
+        Ok(())
     }
 
     /// Fires what is due at `now`.
@@ -265,12 +331,12 @@ impl Task {
         if !self.env.punctuators.any(kind) || now.0 < 0 {
             return Ok(());
         }
-        while let Some((node, due)) = self.env.punctuators.pop_due(kind, now) {
-            self.arena
-                .punctuate(node, due, &mut self.env)
-                .map_err(|error| TaskFault::Process { task: self.id, error })?;
-        }
-        Ok(())
+        self.guarded(|task| {
+            while let Some((node, due)) = task.env.punctuators.pop_due(kind, now) {
+                task.arena.punctuate(node, due, &mut task.env).map_err(|error| task.fault(error))?;
+            }
+            Ok(())
+        })
     }
 
     /// Moves stream time on without a record. The partitions count as moved, so that the next commit keeps it.
@@ -282,16 +348,14 @@ impl Task {
         for queue in self.group.queues.iter_mut().filter(|queue| queue.position.is_some()) {
             queue.moved = true;
         }
-        self.arena
-            .advance(time, &mut self.env)
-            .map_err(|error| TaskFault::Process { task: self.id, error })?;
+        self.guarded(|task| task.arena.advance(time, &mut task.env).map_err(|error| task.fault(error)))?;
         self.punctuate(PunctuationType::StreamTime, time)
     }
 
     /// Forwards what caches gathered and puts every change of the stores into the outputs, for their changelogs.
     pub(crate) fn flush(&mut self) -> Result<(), TaskFault> {
         let task = self.id;
-        self.arena.flush(&mut self.env).map_err(|error| TaskFault::Process { task, error })?;
+        self.guarded(|task| task.arena.flush(&mut task.env).map_err(|error| task.fault(error)))?;
         self.env.count_commit();
         let Env { state, outputs, .. } = &mut self.env;
         let (changelogs, headers, partition) = (&self.changelogs, &self.changelog_headers, self.id.partition);
@@ -309,9 +373,13 @@ impl Task {
         for (index, queue) in self.group.queues.iter_mut().enumerate() {
             // What is held back is committed when it is finished.
             queue.moved &= self.env.unfinished.lowest(index).is_some();
+            if !self.failures.is_empty() {
+                self.failures.forget_below(index, queue.position.unwrap_or(0));
+            }
         }
         self.env.unfinished.drain(false);
         self.env.commit_requested = false;
+        self.env.failures = 0;
         self.env.state.commit(positions).map_err(|source| TaskFault::Store { task: self.id, source })
     }
 

@@ -13,11 +13,12 @@ use super::error::StreamsError;
 use super::idle::Idle;
 use super::lag::AWAITED_POLL;
 use super::membership::{Gate, Grant};
+use super::pulse::Pulse;
 use super::report::Meters;
 use super::restore::{RestoreProgress, Restored, Work};
 use super::shared::Shared;
 use super::snapshots::SnapshotSchedule;
-use super::task::Task;
+use super::task::{Task, TaskFault};
 use super::threads::receive;
 use crate::client::{ClientError, Consumer, PolledBatch, Producer, ProducerError};
 use crate::processor::PunctuationType;
@@ -76,6 +77,8 @@ pub(crate) struct StreamThread {
     pub(super) in_transaction: bool,
     /// The last commit was refused: nothing is processed until the gate lets one through, or the tasks are taken.
     pub(super) waits_for_gate: bool,
+    /// Until then a record that failed waits for its next try.
+    pub(super) rests_until: Option<Duration>,
     pub(super) last_commit: Duration,
     /// Since when a commit waits for slow work.
     pub(super) drains_since: Option<Duration>,
@@ -87,6 +90,7 @@ pub(crate) struct StreamThread {
     pub(super) restored: (Sender<Restored>, Receiver<Restored>),
     pub(super) meters: Meters,
     pub(super) snapshots: SnapshotSchedule,
+    pulse: Arc<Pulse>,
     commands: Receiver<Command>,
     batch: PolledBatch,
     /// Bytes of evicted, uncommitted changes that a task may hold before it commits early.
@@ -114,6 +118,8 @@ impl StreamThread {
         let every = Duration::from_millis(application.config.snapshot_interval_ms);
         let now = application.clock.monotonic();
         let overlay_bytes_max = application.budget().overlay;
+        let pulse = Arc::<Pulse>::default();
+        shared.set_pulse(index, Some(Arc::clone(&pulse)));
         Ok(Self {
             index,
             application,
@@ -125,6 +131,7 @@ impl StreamThread {
             restoring: BTreeMap::new(),
             in_transaction: false,
             waits_for_gate: false,
+            rests_until: None,
             last_commit: now,
             drains_since: None,
             last_report: Duration::ZERO,
@@ -134,6 +141,7 @@ impl StreamThread {
             restored: crossbeam_channel::unbounded(),
             meters: Meters::new(index),
             snapshots: SnapshotSchedule::new(snapshots, every),
+            pulse,
             commands,
             batch: PolledBatch::default(),
             overlay_bytes_max,
@@ -160,6 +168,9 @@ impl StreamThread {
                     tracing::warn!(thread = self.index, reason, "the transaction is aborted and repeated");
                     self.rewind().map(|()| Next::Go)
                 }
+                Err(StreamsError::Task(fault @ TaskFault::Again { .. })) => {
+                    self.again(&fault).map(|()| Next::Go)
+                }
                 outcome => outcome,
             };
             match outcome {
@@ -182,6 +193,16 @@ impl StreamThread {
             self.waits_for_gate = !self.tasks.is_empty() && self.gate.metadata(self.losses()).is_err();
             return Ok(Next::Go);
         }
+        if self.is_resting() {
+            self.report_when_due();
+            return Ok(Next::Go);
+        }
+        if self.shared.is_paused() {
+            // Nothing new is begun; what was begun is finished.
+            self.commit_when_due()?;
+            self.report_when_due();
+            return Ok(Next::Go);
+        }
         self.poll()?;
         self.process()?;
         self.punctuate()?;
@@ -193,9 +214,10 @@ impl StreamThread {
 
     fn take_commands(&mut self) -> Result<Next, StreamsError> {
         let idle = self.tasks.is_empty() && self.restoring.is_empty();
-        if idle || self.waits_for_gate {
+        let is_paused = self.shared.is_paused();
+        if idle || is_paused || self.waits_for_gate || self.is_resting() {
             // Nothing to do: wait for work instead of spinning.
-            let patience = if idle { self.application.config.poll_ms } else { 2 };
+            let patience = if idle || is_paused { self.application.config.poll_ms } else { 2 };
             match receive(&*self.application.threads, &self.commands, Some(Duration::from_millis(patience))) {
                 Ok(command) => return self.obey(command),
                 Err(crossbeam_channel::RecvTimeoutError::Timeout) => return Ok(Next::Go),
@@ -297,6 +319,9 @@ impl StreamThread {
         for index in 0..self.tasks.len() {
             let running = &mut self.tasks[index];
             running.task.env.wall = wall;
+            if !Arc::ptr_eq(&running.task.pulse, &self.pulse) {
+                running.task.pulse = Arc::clone(&self.pulse);
+            }
             running.task.pump()?;
             let before = running.task.processed;
             loop {

@@ -8,7 +8,7 @@ use super::config::StreamsConfig;
 use super::error::StreamsError;
 use super::threads::Threads;
 use crate::client::{Admin, ClientError, Log, NewTopic};
-use crate::plan::{PartitionCounts, Topology, partition_counts};
+use crate::plan::{InternalTopic, PartitionCounts, Topology, partition_counts};
 use crate::time::{Clock, Timestamp};
 
 /// What start-up found and made.
@@ -29,25 +29,53 @@ pub(crate) fn control_topic(application: &str) -> String {
     format!("{application}-control")
 }
 
-/// Checks and makes topics. Waits for source topics as long as the configuration says.
+/// What the log has of the topics that a plan needs.
+pub(crate) struct Survey {
+    /// Partition counts of the topics that are read, by resolved name.
+    pub(crate) partitions: BTreeMap<Arc<str>, i32>,
+    /// The topics that patterns match.
+    pub(crate) subscribed: Vec<Arc<str>>,
+    /// How many tasks each sub-topology has.
+    pub(crate) tasks: Vec<i32>,
+    /// The application's own topics, as they must be.
+    pub(crate) internal: Vec<InternalTopic>,
+    /// Those of them that exist, with the partitions they have.
+    pub(crate) existing: BTreeMap<String, i32>,
+}
+
+/// Looks at topics and makes none. Waits for source topics that long.
+pub(crate) fn survey(
+    topology: &Topology,
+    config: &StreamsConfig,
+    log: &Arc<dyn Log>,
+    waiting: (&dyn Clock, &dyn Threads),
+    wait: Duration,
+) -> Result<Survey, StreamsError> {
+    let timeout = Duration::from_millis(config.request_timeout_ms);
+    let mut admin = log.admin()?;
+    let mut partitions = wait_for_sources(topology, &mut *admin, waiting, wait, timeout)?;
+    let matched = matching(topology, config, &mut *admin, timeout)?;
+    let subscribed = matched.keys().cloned().collect();
+    partitions.extend(matched);
+    let additional = config.window_changelog_additional_retention_ms;
+    let planned = partition_counts(topology, &config.application_id, &partitions, additional)?;
+    let names: Vec<&str> = planned.internal.iter().map(|topic| &*topic.name).collect();
+    let found = admin.describe(&names, timeout)?.into_iter().flatten();
+    let existing = found.map(|topic| (topic.name, topic.partitions)).collect();
+    Ok(Survey { partitions, subscribed, tasks: planned.tasks, internal: planned.internal, existing })
+}
+
+/// Makes the application's topics that a survey found missing.
 pub(crate) fn prepare(
     topology: &Topology,
     config: &StreamsConfig,
     log: &Arc<dyn Log>,
-    clock: &dyn Clock,
-    threads: &dyn Threads,
+    survey: &Survey,
 ) -> Result<PreparedTopics, StreamsError> {
     let timeout = Duration::from_millis(config.request_timeout_ms);
     let mut admin = log.admin()?;
-    let mut sources = wait_for_sources(topology, config, &mut *admin, (clock, threads), timeout)?;
-    let matched = matching(topology, config, &mut *admin, timeout)?;
-    let subscribed = matched.keys().cloned().collect();
-    sources.extend(matched);
-    let application = &config.application_id;
-    let additional = config.window_changelog_additional_retention_ms;
-    let planned = partition_counts(topology, application, &sources, additional)?;
     let replication = config.replication_factor;
-    let mut wanted: Vec<NewTopic> = planned
+    let mut wanted: Vec<NewTopic> = survey
         .internal
         .iter()
         .map(|topic| NewTopic {
@@ -59,7 +87,7 @@ pub(crate) fn prepare(
         .collect();
     let compact = BTreeMap::from([("cleanup.policy".to_string(), "compact".to_string())]);
     let control = NewTopic {
-        name: control_topic(application),
+        name: control_topic(&config.application_id),
         partitions: CONTROL_PARTITIONS,
         replication,
         config: compact,
@@ -68,7 +96,7 @@ pub(crate) fn prepare(
     wanted.extend(missing_sinks(topology, config, &mut *admin, timeout)?);
     admin.create(&wanted, timeout)?;
 
-    let mut partitions = sources;
+    let mut partitions = survey.partitions.clone();
     partitions.extend(wanted.iter().map(|topic| (Arc::from(&*topic.name), topic.partitions)));
     let mut sinks = topology.sink_topics();
     sinks.extend(config.dead_letter_topic.as_deref().map(Arc::from));
@@ -76,7 +104,7 @@ pub(crate) fn prepare(
     for description in admin.describe(&names, timeout)?.into_iter().flatten() {
         partitions.insert(description.name.into(), description.partitions);
     }
-    Ok(PreparedTopics { partitions, subscribed, tasks: planned.tasks })
+    Ok(PreparedTopics { partitions, subscribed: survey.subscribed.clone(), tasks: survey.tasks.clone() })
 }
 
 /// The topics that patterns match now, with their partition counts. What the application made itself is none of them.
@@ -130,14 +158,14 @@ fn missing_sinks(
 
 fn wait_for_sources(
     topology: &Topology,
-    config: &StreamsConfig,
     admin: &mut dyn Admin,
     (clock, threads): (&dyn Clock, &dyn Threads),
+    wait: Duration,
     timeout: Duration,
 ) -> Result<PartitionCounts, StreamsError> {
     let topics = topology.source_topics();
     let names: Vec<&str> = topics.iter().map(|name| &**name).collect();
-    let deadline = clock.monotonic() + Duration::from_millis(config.topic_wait_ms);
+    let deadline = clock.monotonic() + wait;
     let mut told = Timestamp::UNKNOWN;
     loop {
         let mut missing = Vec::new();

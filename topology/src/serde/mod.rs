@@ -1,12 +1,14 @@
 //! Serialization: how typed keys and values become bytes and back. Owns the [`Serde`] trait, the primitive, JSON and
 //! windowed-key formats and Kafka's partitioning hash. Must not know topic configuration, stores or clients.
 
+mod format;
 mod json;
 pub(crate) mod murmur2;
 pub(crate) mod murmur3;
 mod nullable;
 mod primitive;
 
+pub use format::Format;
 pub use json::Json;
 pub use murmur2::partition_for_key;
 pub use nullable::Nullable;
@@ -36,6 +38,14 @@ pub enum SerdeError {
     Null {
         /// Key or value.
         what: &'static str,
+    },
+    /// Bytes that were written in another format than the one they would be read in.
+    #[error("written as {written}, and {reason}")]
+    OtherFormat {
+        /// The format of the bytes.
+        written: String,
+        /// Why they cannot be read.
+        reason: String,
     },
     /// Another library's error.
     #[error("{format}: {source}")]
@@ -133,6 +143,33 @@ pub trait Serde<T>: Send + Sync + 'static {
     fn partitioned_by(&self, len: usize) -> usize {
         len
     }
+
+    /// What the bytes are, for the application's manifest: a version that would read the rows of a store in another format
+    /// is refused at its start. The name of the serde's type, unless it says otherwise.
+    fn format(&self) -> Format {
+        Format::of_type::<Self>()
+    }
+
+    /// Whether this serde reads what was written in another format or by another schema. By default it reads its own
+    /// format alone.
+    ///
+    /// ```
+    /// use candlewick::{I64Serde, Serde, StringSerde};
+    /// assert!(I64Serde.reads(&I64Serde.format()).is_ok());
+    /// let error = I64Serde.reads(&StringSerde.format()).expect_err("text is no number");
+    /// assert_eq!(error.to_string(), "written as UTF-8, and read as I64Serde now");
+    /// ```
+    ///
+    /// # Errors
+    /// [`SerdeError::OtherFormat`] when it cannot.
+    fn reads(&self, written: &Format) -> Result<(), SerdeError> {
+        let own = self.format();
+        if written.name() == own.name() {
+            return Ok(());
+        }
+        let reason = format!("read as {own} now");
+        Err(SerdeError::OtherFormat { written: written.to_string(), reason })
+    }
 }
 
 impl<T: 'static> Serde<T> for std::sync::Arc<dyn Serde<T>> {
@@ -154,6 +191,14 @@ impl<T: 'static> Serde<T> for std::sync::Arc<dyn Serde<T>> {
 
     fn partitioned_by(&self, len: usize) -> usize {
         (**self).partitioned_by(len)
+    }
+
+    fn format(&self) -> Format {
+        (**self).format()
+    }
+
+    fn reads(&self, written: &Format) -> Result<(), SerdeError> {
+        (**self).reads(written)
     }
 }
 

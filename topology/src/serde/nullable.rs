@@ -1,6 +1,6 @@
 //! Nulls: `Option<T>` over any serde of `T`. Owns nothing else.
 
-use super::{DefaultSerde, Serde, SerdeError};
+use super::{DefaultSerde, Format, Serde, SerdeError};
 
 /// `Option<T>` where `None` is Kafka's null, written as no bytes at all.
 ///
@@ -35,6 +35,14 @@ impl<T: 'static, S: Serde<T>> Serde<Option<T>> for Nullable<S> {
 
     fn partitioned_by(&self, len: usize) -> usize {
         self.0.partitioned_by(len)
+    }
+
+    fn format(&self) -> Format {
+        self.0.format()
+    }
+
+    fn reads(&self, written: &Format) -> Result<(), SerdeError> {
+        self.0.reads(written)
     }
 }
 

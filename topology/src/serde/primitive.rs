@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{DefaultSerde, Serde, SerdeError};
+use super::{DefaultSerde, Format, Serde, SerdeError};
 
 /// UTF-8 text (Kafka's `StringSerializer`).
 ///
@@ -77,9 +77,11 @@ pub struct BytesSerde;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct VoidSerde;
 
+/// Text is the same whatever type holds it.
+const UTF8: &str = "UTF-8";
+
 fn utf8(bytes: &[u8]) -> Result<&str, SerdeError> {
-    std::str::from_utf8(bytes)
-        .map_err(|source| SerdeError::Source { format: "UTF-8", source: Box::new(source) })
+    std::str::from_utf8(bytes).map_err(|source| SerdeError::Source { format: UTF8, source: Box::new(source) })
 }
 
 impl Serde<String> for StringSerde {
@@ -90,6 +92,10 @@ impl Serde<String> for StringSerde {
 
     fn deserialize(&self, _: &str, bytes: &[u8]) -> Result<String, SerdeError> {
         utf8(bytes).map(str::to_owned)
+    }
+
+    fn format(&self) -> Format {
+        Format::named(UTF8)
     }
 }
 
@@ -104,6 +110,10 @@ where
 
     fn deserialize(&self, _: &str, bytes: &[u8]) -> Result<T, SerdeError> {
         utf8(bytes).map(T::from)
+    }
+
+    fn format(&self) -> Format {
+        Format::named(UTF8)
     }
 }
 

@@ -12,10 +12,11 @@ use bytes::Bytes;
 
 use super::StateStore;
 use super::cache::CacheLimits;
-use super::codec::Codec;
+use super::codec::{Codec, codec_of};
 use super::custom::{CustomStore, UserStore};
 use super::engine::Engine;
 use super::error::StoreError;
+use super::format::RowFormats;
 use super::join_buffer::{JoinBuffer, JoinSerdes};
 use super::key_value::KeyValueStore;
 use super::overlay::{Layer, Layout};
@@ -107,6 +108,7 @@ pub(crate) struct StoreDecl {
     pub(crate) changelog_config: BTreeMap<String, String>,
     pub(crate) make: MakeStore,
     pub(crate) types: KeptTypes,
+    pub(crate) formats: RowFormats,
 }
 
 impl fmt::Debug for StoreDecl {
@@ -167,11 +169,17 @@ impl<S> StoreBuilder<S> {
             changelog_config: BTreeMap::new(),
             make,
             types: KeptTypes::default(),
+            formats: RowFormats::default(),
         };
         Self { decl, store: PhantomData }
     }
 
-    /// Lets queries find the store's types again.
+    fn written_as(mut self, formats: RowFormats) -> Self {
+        self.decl.formats = formats;
+        self
+    }
+
+    /// Lets queries find the store's types again, and manifests its formats.
     fn queryable(
         mut self,
         codec: Arc<impl Fn(&Arc<str>) -> Codec<S::Key, S::Value> + Send + Sync + 'static>,
@@ -179,6 +187,8 @@ impl<S> StoreBuilder<S> {
     where
         S: QueryableStore,
     {
+        let any = codec(&Arc::from(""));
+        self.decl.formats = RowFormats::of_key(&any.key).with_value(&any.value);
         self.decl.types = KeptTypes::of::<S>(move |topic| codec(topic));
         self
     }
@@ -348,13 +358,14 @@ impl Stores {
         let store: Arc<str> = Arc::from(name);
         let key: Arc<dyn Serde<K>> = Arc::new(key_serde);
         let change: Arc<dyn ChangeSerde<C>> = Arc::new(change_serde);
+        let formats = RowFormats::of_key(&key);
         let make: MakeStore = Arc::new(move |settings| {
             let layer =
                 Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole, Grouping::Single)?;
             let topic = settings.topic.clone();
             Ok(Box::new(SuppressBuffer::new(key.clone(), change.clone(), topic, layer)))
         });
-        StoreBuilder::new(name, StoreKind::Suppress, make)
+        StoreBuilder::new(name, StoreKind::Suppress, make).written_as(formats)
     }
 
     /// A store of values by key and session, which forgets sessions that ended `retention` or more before the latest.
@@ -450,12 +461,13 @@ impl Stores {
         V: Send + 'static,
     {
         let store: Arc<str> = Arc::from(name);
+        let formats = RowFormats::of_key(&key).with_value(&value);
         let make: MakeStore = Arc::new(move |settings| {
             let layer =
                 Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole, Grouping::Single)?;
             Ok(Box::new(RecordBuffer::new(key.clone(), value.clone(), settings.topic.clone(), layer)))
         });
-        StoreBuilder::new(name, StoreKind::JoinBuffer, make)
+        StoreBuilder::new(name, StoreKind::JoinBuffer, make).written_as(formats)
     }
 
     /// A buffer of the records of an outer join that wait for a match.
@@ -471,23 +483,13 @@ impl Stores {
         R: Clone + Send + 'static,
     {
         let store: Arc<str> = Arc::from(name);
+        let formats = RowFormats::of_key(&key).with_value(&left).with_value(&right);
         let make: MakeStore = Arc::new(move |settings| {
             let layer =
                 Layer::open(settings.engine.clone(), Arc::clone(&store), Layout::Whole, Grouping::Single)?;
             let serdes = JoinSerdes { key: key.clone(), left: left.clone(), right: right.clone() };
             Ok(Box::new(JoinBuffer::new(serdes, settings.topic.clone(), layer)))
         });
-        StoreBuilder::new(name, StoreKind::JoinBuffer, make)
+        StoreBuilder::new(name, StoreKind::JoinBuffer, make).written_as(formats)
     }
-}
-
-fn codec_of<K: 'static, V: 'static>(
-    name: &str,
-    key_serde: impl Serde<K>,
-    value_serde: impl Serde<V>,
-) -> Arc<impl Fn(&Arc<str>) -> Codec<K, V> + Send + Sync + 'static> {
-    let store: Arc<str> = Arc::from(name);
-    let key: Arc<dyn Serde<K>> = Arc::new(key_serde);
-    let value: Arc<dyn Serde<V>> = Arc::new(value_serde);
-    Arc::new(move |topic: &Arc<str>| Codec::new(key.clone(), value.clone(), topic.clone(), store.clone()))
 }

@@ -103,3 +103,15 @@ impl<K: 'static, V: 'static> Codec<K, V> {
 pub(crate) fn without_timestamp(row: Option<&[u8]>) -> Option<&[u8]> {
     row.map(|row| row.get(TIMESTAMP_BYTES..).unwrap_or_default())
 }
+
+/// Makes the codecs of a store, one for each task.
+pub(super) fn codec_of<K: 'static, V: 'static>(
+    name: &str,
+    key_serde: impl Serde<K>,
+    value_serde: impl Serde<V>,
+) -> Arc<impl Fn(&Arc<str>) -> Codec<K, V> + Send + Sync + 'static> {
+    let store: Arc<str> = Arc::from(name);
+    let key: Arc<dyn Serde<K>> = Arc::new(key_serde);
+    let value: Arc<dyn Serde<V>> = Arc::new(value_serde);
+    Arc::new(move |topic: &Arc<str>| Codec::new(key.clone(), value.clone(), topic.clone(), store.clone()))
+}

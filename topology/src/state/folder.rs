@@ -11,6 +11,7 @@ use crate::record::TaskId;
 const LOCK: &str = ".lock";
 const INSTANCE_ID: &str = "instance-id";
 const MEMBER: &str = "member";
+const PLAN: &str = "plan.json";
 
 /// File systems that memory-mapped state is not safe on.
 const REFUSED: [&str; 12] =
@@ -100,6 +101,16 @@ impl StateFolder {
             None => fs::remove_file(&path),
         };
         written.map_err(fault("write", &path))
+    }
+
+    /// What was noted of the plan that used this folder last.
+    pub(crate) fn plan(&self) -> Option<Vec<u8>> {
+        fs::read(self.path.join(PLAN)).ok()
+    }
+
+    /// Notes the plan that uses this folder from now on.
+    pub(crate) fn set_plan(&self, text: &[u8]) -> Result<(), StoreError> {
+        write_durably(&self.path.join(PLAN), text)
     }
 
     /// The folder of a task, such as `0_3`.

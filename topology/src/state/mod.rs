@@ -14,6 +14,7 @@ mod engine;
 mod entry;
 mod error;
 mod folder;
+mod format;
 mod global;
 mod handle;
 mod join_buffer;

@@ -202,7 +202,8 @@ fn align(builder: &StreamsBuilder, nodes: &[NodeId]) {
 }
 
 fn consumed<K, V>(name: Arc<str>, key: SharedSerde<K>, value: SharedSerde<V>) -> Consumed<K, V> {
-    Consumed { key, value, name: Some(name), reset: None, timestamps: Arc::new(FailOnInvalidTimestamp) }
+    let timestamps = Arc::new(FailOnInvalidTimestamp);
+    Consumed { key, value, name: Some(name), reset: None, timestamps, policy: None }
 }
 
 /// The left side: each change asks for its foreign key's value, through a topic. Gives the node that reads the topic.

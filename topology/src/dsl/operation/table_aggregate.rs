@@ -197,6 +197,7 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
             value,
             name: Some(source),
             reset: None,
+            policy: None,
             timestamps: Arc::new(FailOnInvalidTimestamp),
         };
         KStream::new(builder, builder.add_source(vec![topic], consumed), false)

@@ -15,6 +15,7 @@ use crate::error::ProcessError;
 use crate::processor::arena::Hop;
 use crate::processor::env::Env;
 use crate::processor::node::{Node, take};
+use crate::processor::policy::ErrorPolicy;
 use crate::record::{Headers, Record};
 use crate::time::Timestamp;
 
@@ -252,7 +253,12 @@ where
     }
 
     /// Forwards a record's result, or asks the handler about its error.
-    fn go_on(&mut self, number: u64, hop: &mut Hop<'_>) -> Result<(), ProcessError> {
+    fn go_on(
+        &mut self,
+        number: u64,
+        errors: Option<&ErrorPolicy>,
+        hop: &mut Hop<'_>,
+    ) -> Result<(), ProcessError> {
         let slot = self.slots.remove(&number).expect("it was found among the unfinished");
         if let Some(lane) = self.lanes.get_mut(&slot.lane) {
             lane.pop_front();
@@ -271,7 +277,11 @@ where
             Ok(value) => hop.pass(&mut Some(Record { key, value, timestamp, headers })),
             Err(mut error) => {
                 error.name_node(&self.name);
-                hop.env.skip(error)
+                // Its tries are over: what is said about others is not waited for.
+                let failures = std::mem::replace(&mut hop.env.failures, u32::MAX);
+                let outcome = hop.env.skip(error, errors).map_err(ProcessError::without_retry);
+                hop.env.failures = failures;
+                outcome
             }
         };
         let dead = hop.env.dead_letter.take();
@@ -329,7 +339,7 @@ where
         Ok(())
     }
 
-    fn pump(&mut self, mut hop: Hop<'_>) -> Result<(), ProcessError> {
+    fn pump(&mut self, errors: Option<&ErrorPolicy>, mut hop: Hop<'_>) -> Result<(), ProcessError> {
         if self.slots.is_empty() {
             return Ok(());
         }
@@ -347,7 +357,7 @@ where
             false => self.policy.order,
         };
         while let Some(number) = self.next_to_go(order) {
-            let outcome = self.go_on(number, &mut hop);
+            let outcome = self.go_on(number, errors, &mut hop);
             self.show_room(hop.env);
             outcome?;
         }

@@ -48,6 +48,10 @@ pub(crate) struct Desk {
     standing: Standing,
     held: BTreeMap<TaskId, Held>,
     threads: Vec<bool>,
+    /// New threads of which the others have not heard yet.
+    hired: BTreeSet<usize>,
+    /// Threads that are to end when their tasks are with others.
+    retired: BTreeSet<usize>,
     tickets: u64,
     /// What is said differs from what was said last.
     is_news: bool,
@@ -59,7 +63,9 @@ impl Desk {
     pub(crate) fn new(profile: Announcement) -> Self {
         let threads = vec![true; profile.threads];
         let (standing, held) = (Standing::default(), BTreeMap::new());
-        Self { profile, standing, held, threads, tickets: 0, is_news: false, told_copies: Duration::ZERO }
+        let (hired, retired, told_copies) = (BTreeSet::new(), BTreeSet::new(), Duration::ZERO);
+        let (tickets, is_news) = (0, false);
+        Self { profile, standing, held, threads, hired, retired, tickets, is_news, told_copies }
     }
 
     pub(crate) fn standing(&self) -> Standing {
@@ -148,6 +154,63 @@ impl Desk {
         if let Some(runs) = self.threads.get_mut(thread) {
             *runs = false;
         }
+    }
+
+    /// A thread begins, which writes under this transactional id. It gets tasks when that has been heard.
+    pub(crate) fn hire(&mut self, thread: usize, id: Option<String>) {
+        if self.threads.len() <= thread {
+            self.threads.resize(thread + 1, false);
+        }
+        self.hired.insert(thread);
+        self.profile.threads += 1;
+        let ids = &mut self.profile.transactional_ids;
+        ids.extend(id.filter(|id| !ids.contains(id)));
+        self.is_news = true;
+    }
+
+    /// What this instance has said stands in the control topic.
+    pub(crate) fn heard(&mut self, said: &Announcement) {
+        if said.transactional_ids == self.profile.transactional_ids && said.threads == self.profile.threads {
+            for thread in std::mem::take(&mut self.hired) {
+                self.threads[thread] = true;
+            }
+        }
+    }
+
+    /// A thread is to end: it gets no more tasks, and those it has go to others.
+    pub(crate) fn retire(&mut self, thread: usize) {
+        self.hired.remove(&thread);
+        self.threads[thread] = false;
+        self.retired.insert(thread);
+        self.profile.threads -= 1;
+        self.is_news = true;
+    }
+
+    /// The tasks of threads that are to end, as far as nothing else happens to them.
+    pub(crate) fn empty_retired(&mut self, now: Duration) -> Vec<(usize, Word, Grant)> {
+        let mut words = Vec::new();
+        if self.retired.is_empty() || self.standing != Standing::Member {
+            return words;
+        }
+        let tasks: Vec<TaskId> = self.held.keys().copied().collect();
+        for task in tasks {
+            let to = self.lightest(task);
+            let Some(held) = self.held.get_mut(&task) else { continue };
+            if self.retired.contains(&held.thread) && held.holding == Holding::Held && held.moves.is_none() {
+                held.moves = Some(to);
+                held.asked = Some(now);
+                words.push((held.thread, Word::Revoke, held.grant));
+            }
+        }
+        words
+    }
+
+    /// The threads that are to end and have nothing any more; each is told once.
+    pub(crate) fn take_idle_retired(&mut self) -> Vec<usize> {
+        let idle: Vec<usize> =
+            self.retired.iter().copied().filter(|&thread| self.load(thread) == 0).collect();
+        self.retired.retain(|thread| !idle.contains(thread));
+        idle
     }
 
     fn settle_loss(&mut self) {

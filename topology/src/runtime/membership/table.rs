@@ -231,7 +231,12 @@ fn ids_to_fence(owner: &Owner, view: &View, facts: &Circumstances<'_>) -> BTreeS
     let lives = |member: &&Announcement| facts.live.contains(&member.incarnation.member);
     let in_use: BTreeSet<&String> =
         view.members.values().filter(lives).flat_map(|member| &member.transactional_ids).collect();
-    owner.transactional_ids.iter().filter(|id| !in_use.contains(id)).cloned().collect()
+    // A thread that was added since the grant writes under an id that was announced before it got a task.
+    let said = view.members.get(&owner.incarnation.instance);
+    let said = said.filter(|said| said.incarnation == owner.incarnation);
+    let later = said.into_iter().flat_map(|said| &said.transactional_ids);
+    let all = owner.transactional_ids.iter().chain(later);
+    all.filter(|id| !in_use.contains(id)).cloned().collect()
 }
 
 /// Announcements of those who are gone and own nothing, before or after this decision.

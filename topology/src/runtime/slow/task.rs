@@ -11,11 +11,11 @@ impl Task {
         if self.env.unfinished.count() == 0 {
             return Ok(());
         }
-        let result = self.arena.pump(&mut self.env);
+        let result = self.guarded(|task| task.arena.pump(&mut task.env).map_err(|error| task.fault(error)));
         for (source, held, error) in self.env.unfinished.take_dead() {
             self.write_dead_letter(source, held.raw(), &error);
         }
-        result.map_err(|error| TaskFault::Process { task: self.id, error })
+        result
     }
 
     fn write_dead_letter(&mut self, source: usize, raw: crate::record::RawRecord<'_>, error: &ProcessError) {
