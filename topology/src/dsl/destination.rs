@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::Data;
 use crate::error::ProcessError;
-use crate::processor::{Env, OutputTopic};
+use crate::processor::{Env, OutputTopic, Refusals};
 use crate::record::Record;
 use crate::time::Timestamp;
 
@@ -84,7 +84,8 @@ impl<K: Data, V: Data> Told<K, V> {
             return Err(NoSuchTopic { topic: self.name.clone() }.into());
         };
         let topic = u32::try_from(env.topics.len()).expect("fewer than 2^32 topics");
-        env.topics.push(OutputTopic { name: self.name.as_str().into(), partitions });
+        let refusals = Refusals::default();
+        env.topics.push(OutputTopic { name: self.name.as_str().into(), partitions, refusals });
         self.found.insert(self.name.as_str().into(), topic);
         Ok(topic)
     }

@@ -8,7 +8,7 @@ use super::graph::{GlobalDecl, Graph, NodeDecl, NodeId, NodeRole, RepartitionDec
 use super::optimize::merge_repartitions;
 use super::sub_topology::{SubTopology, split};
 use crate::error::{TopologyError, TopologyErrors};
-use crate::processor::ProcessorWrapper;
+use crate::processor::{ProcessorWrapper, Refusals};
 
 /// A checked topology. Made by [`StreamsBuilder::build`](crate::StreamsBuilder::build); runs on any log, unchanged.
 ///
@@ -90,6 +90,15 @@ impl Topology {
 
     pub(crate) fn co_partitioned(&self) -> &[(NodeId, Vec<NodeId>)] {
         &self.co_partitioned
+    }
+
+    /// What the sink of a topic wants about records that the topic refuses.
+    pub(crate) fn refusals(&self, sub: &SubTopology, topic: &TopicRef) -> Refusals {
+        let is_sink =
+            |node: &&NodeDecl| matches!(&node.role, NodeRole::Sink { topic: Some(to), .. } if to == topic);
+        let nodes = sub.nodes.iter().map(|&id| self.node(id));
+        let policy = nodes.filter(is_sink).find_map(|node| Some((Arc::clone(&node.name), node.policy?)));
+        policy.map_or(Refusals::Handled, |(sink, policy)| Refusals::By(sink, policy))
     }
 
     /// The user's own topics that the topology reads by name, those of global tables too.

@@ -238,6 +238,19 @@ impl ProcessHandler for SkipOnProcessError {
 pub(crate) struct OutputTopic {
     pub(crate) name: Arc<str>,
     pub(crate) partitions: i32,
+    pub(crate) refusals: Refusals,
+}
+
+/// What becomes of records that a topic refuses.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Refusals {
+    /// As the application says.
+    #[default]
+    Handled,
+    /// As the sink of this name says.
+    By(Arc<str>, ErrorPolicy),
+    /// The task fails: changelogs must be whole, and dead letters are the last resort.
+    Fatal,
 }
 
 /// Tells the topics of the log, for sinks whose records choose among them.
@@ -352,6 +365,7 @@ impl Env {
     #[inline]
     pub(crate) fn set_current(&mut self, source: usize, offset: i64) {
         self.current = Some((source, offset));
+        self.outputs.origin = self.current;
     }
 
     /// The source and offset of the record in process.

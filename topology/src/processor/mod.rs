@@ -19,7 +19,7 @@ pub use context::{ChildHandle, Context};
 pub use env::{
     DropReason, FailOnProcessError, FailedRecord, ProcessHandler, ProcessResponse, SkipOnProcessError,
 };
-pub(crate) use env::{Env, OutputTopic, TopicDirectory};
+pub(crate) use env::{Env, OutputTopic, Refusals, TopicDirectory};
 pub(crate) use fixed_key::FixedKey;
 pub use fixed_key::{FixedKeyContext, FixedKeyProcessor, FixedKeyRecord};
 pub use node::Processor;

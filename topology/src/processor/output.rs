@@ -12,6 +12,8 @@ pub(crate) struct OutputEntry {
     pub(crate) partition: Partition,
     pub(crate) timestamp: Timestamp,
     pub(crate) headers: Headers,
+    /// The record that it was made of, by its queue and offset; nothing for what a commit or a punctuation wrote.
+    pub(crate) origin: Option<(usize, i64)>,
     key: Option<(u32, u32)>,
     value: Option<(u32, u32)>,
 }
@@ -21,6 +23,8 @@ pub(crate) struct OutputEntry {
 pub(crate) struct OutputBuffer {
     bytes: Vec<u8>,
     entries: Vec<OutputEntry>,
+    /// The record in process.
+    pub(crate) origin: Option<(usize, i64)>,
 }
 
 impl OutputBuffer {
@@ -47,7 +51,8 @@ impl OutputBuffer {
         timestamp: Timestamp,
         headers: Headers,
     ) {
-        self.entries.push(OutputEntry { topic, partition, timestamp, headers, key, value });
+        let origin = self.origin;
+        self.entries.push(OutputEntry { topic, partition, timestamp, headers, origin, key, value });
     }
 
     /// Adds a record whose bytes exist already: changelog entries, dead letters.

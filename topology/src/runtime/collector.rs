@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::client::{OutgoingRecord, Producer, ProducerError, TopicHandle};
-use crate::processor::Env;
+use crate::processor::{Env, Refusals};
 use crate::record::Partition;
 
 /// A task's output topics as handles of one producer, resolved once.
@@ -20,12 +20,18 @@ impl Collector {
         Ok(Self { handles: handles.collect::<Result<_, _>>()? })
     }
 
-    /// Sends everything that waits.
-    pub(crate) fn drain(&mut self, env: &mut Env, producer: &mut dyn Producer) -> Result<(), ProducerError> {
+    /// Sends what waits, from the entry `from` on, up to the first one that its topic refuses and that need not be written:
+    /// gives its place and why.
+    pub(crate) fn drain(
+        &mut self,
+        env: &mut Env,
+        producer: &mut dyn Producer,
+        from: usize,
+    ) -> Result<Option<(usize, String)>, ProducerError> {
         for topic in &env.topics[self.handles.len()..] {
             self.handles.push(producer.topic(&topic.name)?);
         }
-        for index in 0..env.outputs.len() {
+        for index in from..env.outputs.len() {
             let (entry, key, value) = env.outputs.get(index);
             let record = OutgoingRecord {
                 topic: self.handles[entry.topic as usize],
@@ -38,12 +44,17 @@ impl Collector {
             while let Err(error) = producer.send(record) {
                 match error {
                     ProducerError::QueueFull => wait_for_room(producer)?,
+                    ProducerError::Rejected { reason, .. }
+                        if !matches!(env.topics[entry.topic as usize].refusals, Refusals::Fatal) =>
+                    {
+                        return Ok(Some((index, reason)));
+                    }
                     other => return Err(other),
                 }
             }
         }
         env.outputs.clear();
-        Ok(())
+        Ok(None)
     }
 
     /// One past the last acknowledged offset of an output topic's partition.

@@ -77,6 +77,9 @@ pub struct StreamsConfig {
     pub decode_errors: Option<ErrorPolicy>,
     /// What to do about records that a node refuses, or panics at, in place of the handler that the program gives.
     pub process_errors: Option<ErrorPolicy>,
+    /// What to do about records that an output topic refuses, such as one that is too large; by default the application
+    /// fails. Changelogs are never left incomplete.
+    pub produce_errors: Option<ErrorPolicy>,
     /// Milliseconds a member of the group may be silent before its tasks go to others.
     pub session_timeout_ms: u64,
     /// Milliseconds after which the log aborts a transaction that its owner left open.
@@ -131,6 +134,7 @@ impl Default for StreamsConfig {
             dead_letter_topic: None,
             decode_errors: None,
             process_errors: None,
+            produce_errors: None,
             session_timeout_ms: 10_000,
             transaction_timeout_ms: 10_000,
             topic_wait_ms: 60_000,
@@ -187,7 +191,7 @@ pub enum ConfigError {
     },
 }
 
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 30] = [
     "application-id",
     "threads",
     "guarantee",
@@ -204,6 +208,7 @@ const KEYS: [&str; 29] = [
     "dead-letter-topic",
     "decode-errors",
     "process-errors",
+    "produce-errors",
     "session-timeout-ms",
     "transaction-timeout-ms",
     "topic-wait-ms",
@@ -316,6 +321,7 @@ impl StreamsConfig {
             "dead-letter-topic" => self.dead_letter_topic = one.dead_letter_topic,
             "decode-errors" => self.decode_errors = one.decode_errors,
             "process-errors" => self.process_errors = one.process_errors,
+            "produce-errors" => self.produce_errors = one.produce_errors,
             "session-timeout-ms" => self.session_timeout_ms = one.session_timeout_ms,
             "transaction-timeout-ms" => self.transaction_timeout_ms = one.transaction_timeout_ms,
             "topic-wait-ms" => self.topic_wait_ms = one.topic_wait_ms,

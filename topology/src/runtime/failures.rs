@@ -32,14 +32,14 @@ impl Failures {
         self.known.is_empty() && self.elsewhere == 0
     }
 
-    fn count(&self, place: Option<(usize, i64)>) -> u32 {
+    pub(super) fn count(&self, place: Option<(usize, i64)>) -> u32 {
         match place {
             Some(place) => self.known.get(&place).map_or(0, |failure| failure.count),
             None => self.elsewhere,
         }
     }
 
-    fn add(&mut self, place: Option<(usize, i64)>) {
+    pub(super) fn add(&mut self, place: Option<(usize, i64)>) {
         match place {
             Some(place) => self.known.entry(place).or_default().count += 1,
             None => self.elsewhere += 1,

@@ -25,6 +25,7 @@ mod membership;
 mod offset_metadata;
 mod partition_group;
 mod planted;
+mod produce_errors;
 mod pulse;
 mod purge;
 mod query;

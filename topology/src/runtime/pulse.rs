@@ -18,7 +18,7 @@ impl Pulse {
         let beats = self.beats.load(Ordering::Relaxed);
         let number = u64::from(task.sub_topology) << 32 | u64::from(task.partition.0.cast_unsigned());
         self.task.store(number, Ordering::Relaxed);
-        self.beats.store(beats + if beats.is_multiple_of(2) { 1 } else { 2 }, Ordering::Relaxed);
+        self.beats.store(beats + 1 + beats % 2, Ordering::Relaxed);
         beats % 2 == 1
     }
 

@@ -16,7 +16,7 @@ use crate::error::ProcessError;
 use crate::plan::{Instance, SourceCell, SubTopology, Topology};
 use crate::processor::{
     DropReason, Env, ErrorPolicy, NodeArena, OutputTopic, ProcessHandler, ProcessResponse, PunctuationType,
-    SourceError, TopicDirectory, Workplace, blaming,
+    Refusals, SourceError, TopicDirectory, Workplace, blaming,
 };
 use crate::record::{Headers, Partition, RawRecord, RecordRun, TaskId, TopicPartition};
 use crate::state::{StoreError, TaskState};
@@ -127,20 +127,24 @@ impl Task {
         let Instance { sources, arena } =
             plan.topology.instantiate(plan.sub_topology, plan.application, plan.subscribed, plan.caching);
         let mut topics: Vec<OutputTopic> = Vec::new();
-        let mut add = |name: Arc<str>, partitions: i32| {
-            topics.push(OutputTopic { name, partitions });
+        let mut add = |name: Arc<str>, partitions: i32, refusals| {
+            topics.push(OutputTopic { name, partitions, refusals });
             u32::try_from(topics.len() - 1).expect("fewer than 2^32 topics")
         };
         for topic in &plan.sub_topology.outputs {
             let name = topic.resolve(plan.application);
             let partitions = (plan.partitions_of)(&name);
-            add(name, partitions);
+            add(name, partitions, plan.topology.refusals(plan.sub_topology, topic));
         }
         let changelogs = plan.sub_topology.stores.iter().map(|store| {
-            store.logged.then(|| add(crate::plan::changelog_topic(plan.application, &store.name), i32::MAX))
+            store.logged.then(|| {
+                add(crate::plan::changelog_topic(plan.application, &store.name), i32::MAX, Refusals::Fatal)
+            })
         });
         let changelogs = changelogs.collect();
-        let dead_letters = plan.dead_letter_topic.map(|topic| add(topic.into(), (plan.partitions_of)(topic)));
+        let dead_letters = plan
+            .dead_letter_topic
+            .map(|topic| add(topic.into(), (plan.partitions_of)(topic), Refusals::Fatal));
         let mut partitions = Vec::new();
         for (index, source) in sources.iter().enumerate() {
             for topic in &source.topics {
@@ -268,6 +272,17 @@ impl Task {
         true
     }
 
+    /// Writes what a record was to the dead letter topic, or its own bytes where it is not known any more.
+    pub(super) fn dead_letter(
+        &mut self,
+        source: &TopicPartition,
+        raw: RawRecord<'_>,
+        error: &str,
+        node: &str,
+    ) {
+        dead_letter(&mut self.env, self.dead_letters, source, raw, error, Some(node));
+    }
+
     /// The record that is being processed, by its queue and offset: it is still the head of the queue.
     pub(super) fn in_process(&self) -> Option<(usize, i64)> {
         let is_head = |&(queue, offset): &(usize, i64)| {
@@ -331,6 +346,7 @@ impl Task {
         if !self.env.punctuators.any(kind) || now.0 < 0 {
             return Ok(());
         }
+        self.env.outputs.origin = None;
         self.guarded(|task| {
             while let Some((node, due)) = task.env.punctuators.pop_due(kind, now) {
                 task.arena.punctuate(node, due, &mut task.env).map_err(|error| task.fault(error))?;
@@ -355,6 +371,7 @@ impl Task {
     /// Forwards what caches gathered and puts every change of the stores into the outputs, for their changelogs.
     pub(crate) fn flush(&mut self) -> Result<(), TaskFault> {
         let task = self.id;
+        self.env.outputs.origin = None;
         self.guarded(|task| task.arena.flush(&mut task.env).map_err(|error| task.fault(error)))?;
         self.env.count_commit();
         let Env { state, outputs, .. } = &mut self.env;

@@ -350,7 +350,14 @@ impl StreamThread {
             self.producer.begin_transaction()?;
             self.in_transaction = true;
         }
-        Ok(running.collector.drain(&mut running.task.env, &mut *self.producer)?)
+        let mut from = 0;
+        loop {
+            let running = &mut self.tasks[index];
+            let refused = running.collector.drain(&mut running.task.env, &mut *self.producer, from)?;
+            let Some((at, reason)) = refused else { return Ok(()) };
+            self.refused(index, at, reason)?;
+            from = at + 1;
+        }
     }
 
     fn punctuate(&mut self) -> Result<(), StreamsError> {

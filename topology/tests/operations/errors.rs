@@ -251,3 +251,74 @@ impl Processor<String, String, String, String> for Check {
         cx.forward(record)
     }
 }
+
+/// A topic that refuses what is longer than these bytes.
+fn narrow(log: &Arc<EmbeddedLog>, name: &str, bytes: usize) {
+    let config = BTreeMap::from([("max.message.bytes".to_owned(), bytes.to_string())]);
+    let topic = candlewick::client::NewTopic { config, ..crate::log::topic(name, 1) };
+    log.admin().expect("admin").create(&[topic], TIMEOUT).expect("created");
+}
+
+#[test]
+fn what_an_output_topic_refuses_is_left_out_or_a_dead_letter_of_what_it_was_made_of() {
+    let words = ["a", "longer", "b", "longer", "a"];
+    let kept = counted(&["a", "b", "a"]);
+    for (configured, own) in [("skip", None), ("dead-letter", None), ("fail", Some("dead-letter"))] {
+        let log = log(&[("words", 1)]);
+        narrow(&log, "totals", 500);
+        write(&log, "words", &words);
+        let own: Option<ErrorPolicy> = own.map(|policy: &str| policy.parse().expect("a policy"));
+        let topology = version(move |builder| {
+            let words = builder.stream("words", Consumed::<String, String>::default());
+            let produced = Produced::default().named("write");
+            let produced = match own {
+                Some(policy) => produced.on_error(policy),
+                None => produced,
+            };
+            words.map_values(|word| word.repeat(200)).to("totals", produced);
+        });
+        let produce_errors = Some(configured.parse().expect("a policy"));
+        let config = StreamsConfig { produce_errors, ..failing() };
+        let running = start(&log, &config, topology).expect("started");
+        let written = || {
+            let records = crate::log::records(&log, "totals").into_iter();
+            counted(
+                &records
+                    .map(|(key, _)| String::from_utf8(key).expect("UTF-8").leak() as &str)
+                    .collect::<Vec<_>>(),
+            )
+        };
+        until("the rest is there", || written() == kept);
+        until("all is processed", || crate::log::is_done(&running));
+        let is_counted = || running.handle().status().dropped.contains(&("produce".to_owned(), 2));
+        until("two are counted", is_counted);
+        running.stop(TIMEOUT).expect("stopped");
+        let letters = dead_letters(&log);
+        let found: Vec<&str> = letters.iter().map(|(value, _)| value.as_str()).collect();
+        let expected: &[&str] = if configured == "skip" { &[] } else { &["longer", "longer"] };
+        assert_eq!(found, expected, "{configured}: as they were read");
+        for ((_, headers), offset) in letters.iter().zip(["1", "3"]) {
+            let told = |name: &str| headers[&format!("__streams.errors.{name}")].as_str();
+            assert_eq!([told("topic"), told("partition"), told("offset")], ["words", "0", offset]);
+            assert!(told("message").contains("a record for totals was refused"), "{headers:?}");
+            let node = if own.is_some() { "at write" } else { "at totals" };
+            assert_eq!(told("stacktrace"), node);
+        }
+    }
+}
+
+#[test]
+fn what_an_output_topic_refuses_ends_the_application_unless_told_otherwise() {
+    let log = log(&[("words", 1)]);
+    narrow(&log, "totals", 500);
+    write(&log, "words", &["longer"]);
+    let topology = version(|builder| {
+        let words = builder.stream("words", Consumed::<String, String>::default());
+        words.map_values(|word| word.repeat(200)).to("totals", Produced::default());
+    });
+    let running = start(&log, &config(), topology).expect("started");
+    until("it fails", || running.state() == ApplicationState::PendingError);
+    let error = running.handle().error().expect("a reason");
+    assert!(error.contains("a record for totals was refused"), "{error}");
+    assert!(running.stop(TIMEOUT).is_err());
+}

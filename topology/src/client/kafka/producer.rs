@@ -174,9 +174,10 @@ impl Producer for KafkaProducer {
                 // The record that failed says more than the transaction that fails of it.
                 let mapped = self.failed("committing the transaction", &error);
                 match (mapped, self.delivered()) {
-                    (ProducerError::Abortable { .. }, Err(ProducerError::Abortable { reason })) => {
-                        Err(ProducerError::Abortable { reason })
-                    }
+                    (
+                        ProducerError::Abortable { .. },
+                        Err(error @ (ProducerError::Abortable { .. } | ProducerError::Rejected { .. })),
+                    ) => Err(error),
                     (mapped, _) => Err(mapped),
                 }
             }
