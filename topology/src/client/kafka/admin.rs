@@ -101,16 +101,21 @@ impl KafkaAdmin {
     }
 
     /// Refuses what only connections of our own can do, where the cluster is reached otherwise.
-    fn require_plain(&self) -> Result<(), ClientError> {
-        if FetchSettings::is_plain(&self.settings) {
+    fn require_own(&self) -> Result<(), ClientError> {
+        if FetchSettings::can_reach(&self.settings) {
             return Ok(());
         }
-        let reason = "this takes an unencrypted connection without a login".to_owned();
+        let reason = "this takes a connection secured by nothing but a login by PLAIN or SCRAM and TLS with files in PEM";
+        let reason = reason.to_owned();
         Err(ClientError::Fatal { operation: "ending hanging transactions", reason })
     }
 
     /// Waits for a first answer of the cluster.
     pub(super) fn reach(&mut self, timeout: Duration) -> Result<(), ClientError> {
+        if FetchSettings::can_reach(&self.settings) {
+            // These say at once what librdkafka tries again and again: a wrong password, a certificate that is not trusted.
+            fetch::reach(&self.settings, timeout)?;
+        }
         if self.client.inner().fetch_cluster_id(timeout).is_some() {
             return Ok(());
         }
@@ -363,12 +368,12 @@ impl Admin for KafkaAdmin {
         partition: &TopicPartition,
         timeout: Duration,
     ) -> Result<usize, ClientError> {
-        self.require_plain()?;
+        self.require_own()?;
         end_hanging(&self.settings, partition, timeout)
     }
 
     fn end_hanging_offsets(&mut self, group: &str, timeout: Duration) -> Result<usize, ClientError> {
-        self.require_plain()?;
+        self.require_own()?;
         end_hanging_offsets(&self.settings, group, timeout)
     }
 
@@ -387,7 +392,7 @@ impl Admin for KafkaAdmin {
         timeout: Duration,
     ) -> Result<Vec<(TopicPartition, CommittedOffset)>, ClientError> {
         let name = Self::group_name(group)?;
-        if FetchSettings::is_plain(&self.settings) {
+        if FetchSettings::can_reach(&self.settings) {
             return fetch::group_offsets(&self.settings, group, None, false, timeout);
         }
         // By a consumer's client: an administrator's dies in librdkafka of the answer that the coordinator has moved.
@@ -406,7 +411,7 @@ impl Admin for KafkaAdmin {
     }
 
     fn remove_member(&mut self, group: &str, member: &str, timeout: Duration) -> Result<bool, ClientError> {
-        if !FetchSettings::is_plain(&self.settings) {
+        if !FetchSettings::can_reach(&self.settings) {
             return Ok(false);
         }
         fetch::remove_member(&self.settings, group, member, timeout).map(|()| true)

@@ -57,9 +57,8 @@ impl FetchConsumer {
         settings: FetchSettings,
         group: &str,
     ) -> Result<Self, ClientError> {
-        let (cluster, clock) = (admin.settings(), SystemClock::default());
-        let cluster = Cluster::new(&cluster.bootstrap, &cluster.client_id, clock.clone())
-            .map_err(|source| ClientError::Io { operation: "making a consumer", source })?;
+        let clock = SystemClock::default();
+        let cluster = Cluster::new((admin.settings(), "consumer"), "making a consumer", clock.clone())?;
         Ok(Self {
             cluster,
             slots: Vec::new(),
