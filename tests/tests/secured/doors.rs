@@ -9,7 +9,7 @@ use candlewick_tests::shipped::{self, Recording, predicted};
 use super::run::{TIMEOUT, allowed, kafka, log, make_topics, start};
 
 const START: i64 = 1_600_000_020_000;
-const MINUTES: i64 = 60;
+const MINUTES: i64 = 100;
 
 /// Runs the market pipeline behind a door, and compares what comes out.
 fn comes_out_whole(

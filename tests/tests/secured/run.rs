@@ -89,7 +89,15 @@ pub(super) fn start(
     let replay = recording.write(folder);
     let mut command = Command::new(secured_binary());
     command.arg("run").arg("--replay").arg(replay).args(["--intervals", "1m", "--guarantee", "exactly-once"]);
-    command.args(["--exit-when-done", "--data-dir", "data", "--listen", "127.0.0.1:0", "--brokers", &bootstrap]);
+    command.args([
+        "--exit-when-done",
+        "--data-dir",
+        "data",
+        "--listen",
+        "127.0.0.1:0",
+        "--brokers",
+        &bootstrap,
+    ]);
     command.arg("--input").arg(format!("{prefix}trades")).arg("--output-prefix").arg(prefix);
     command.arg("--application-id").arg(format!("{prefix}{ID}")).args(more);
     for (key, value) in properties {

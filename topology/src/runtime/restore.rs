@@ -69,6 +69,8 @@ pub(crate) struct StateUpdater {
     admin: Box<dyn Admin>,
     restoring: Vec<Restoring>,
     batch: PolledBatch,
+    /// Purging was not allowed the last time.
+    purge_is_denied: bool,
 }
 
 /// Records taken from the changelogs by one poll: restoration wants big sorted batches.
@@ -93,6 +95,7 @@ impl StateUpdater {
             admin,
             restoring: Vec::new(),
             batch: PolledBatch::default(),
+            purge_is_denied: false,
         })
     }
 
@@ -116,7 +119,9 @@ impl StateUpdater {
                     self.begin(request);
                     continue;
                 }
-                Some(Work::Purge(processed)) => purge(&self.application, &mut *self.admin, &processed),
+                Some(Work::Purge(processed)) => {
+                    purge(&self.application, &mut *self.admin, &processed, &mut self.purge_is_denied);
+                }
                 None => {}
             }
             if self.restoring.is_empty() {

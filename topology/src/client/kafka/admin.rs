@@ -70,7 +70,7 @@ fn options(timeout: Duration) -> AdminOptions {
 
 impl KafkaAdmin {
     pub(super) fn new(settings: &KafkaSettings) -> Result<Self, ClientError> {
-        let signals = Arc::new(Signals::new(&settings.bootstrap));
+        let signals = Arc::new(Signals::new(settings));
         let config: ClientConfig = settings.admin();
         let client = config
             .create_with_context(SignalContext(Arc::clone(&signals)))
@@ -406,8 +406,10 @@ impl Admin for KafkaAdmin {
 
     fn group_members(&mut self, group: &str, timeout: Duration) -> Result<Vec<String>, ClientError> {
         let name = Self::group_name(group)?;
-        describe_members(self.client.inner(), &name, timeout)
-            .map_err(|error| self.native("reading a group's members", &error))
+        describe_members(self.client.inner(), &name, timeout).map_err(|error| {
+            let operation = "reading a group's members";
+            client_error(operation, error.code, &error.text, Some(group), &self.signals)
+        })
     }
 
     fn remove_member(&mut self, group: &str, member: &str, timeout: Duration) -> Result<bool, ClientError> {
@@ -440,7 +442,7 @@ impl Admin for KafkaAdmin {
             match answer {
                 Ok(_) | Err((_, Code::GroupIdNotFound)) => {}
                 Err((_, code)) => {
-                    return Err(client_error(operation, code, &code.to_string(), None, &self.signals));
+                    return Err(client_error(operation, code, &code.to_string(), Some(group), &self.signals));
                 }
             }
         }

@@ -9,6 +9,7 @@ mod fetch;
 mod ffi;
 mod group;
 mod log;
+mod permission;
 mod producer;
 mod settings;
 mod signals;

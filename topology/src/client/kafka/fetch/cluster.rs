@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mio::{Events, Poll};
 
+use super::super::permission::principal;
 use super::super::settings::KafkaSettings;
 use super::connection::Connection;
 use super::messages::{API_VERSIONS, Api, BrokerAddress, check_versions};
@@ -76,6 +77,8 @@ pub(super) struct Cluster {
     brokers: BTreeMap<i32, Broker>,
     bootstrap: String,
     client_id: String,
+    /// Whom the brokers take this client for.
+    who: String,
     security: Security,
     poll: Poll,
     events: Events,
@@ -109,6 +112,7 @@ impl Cluster {
             brokers,
             bootstrap: bootstrap.clone(),
             client_id: cluster.client_id.clone(),
+            who: principal(cluster),
             security,
             poll: Poll::new().map_err(|source| ClientError::Io { operation, source })?,
             events: Events::with_capacity(16),
@@ -116,6 +120,11 @@ impl Cluster {
             refused: None,
             denied: None,
         })
+    }
+
+    /// Whom the brokers take this client for, in sentences about permissions.
+    pub(super) fn who(&self) -> &str {
+        &self.who
     }
 
     /// Every broker has failed since the last answer of any.

@@ -169,7 +169,9 @@ impl FetchConsumer {
                     Some(Err(refusal)) if refusal.is_passing() => {
                         (consumer.stale, ask_at) = (true, now + Duration::from_millis(20));
                     }
-                    Some(Err(refusal)) => return Some(Err(refusal.error(operation, &partition.topic))),
+                    Some(Err(refusal)) => {
+                        return Some(Err(refusal.error(operation, &partition.topic, consumer.cluster.who())));
+                    }
                     None => {}
                 }
             }
