@@ -205,6 +205,9 @@ pub struct RunOptions {
     /// The status server's address.
     #[arg(long, env = "CANDLEWICK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// Who may ask the status server.
+    #[command(flatten)]
+    pub access: AccessFlags,
     /// No status server.
     #[arg(long)]
     pub no_server: bool,
@@ -214,6 +217,23 @@ pub struct RunOptions {
     /// End once a replay has been processed to its end.
     #[arg(long, requires = "replay")]
     pub exit_when_done: bool,
+}
+
+/// Who may ask the status server: an address that other machines reach needs a token or certificates.
+#[derive(Clone, Debug, Args)]
+pub struct AccessFlags {
+    /// The token that the status server asks for, as a bearer's or as the password of any user; rather by its variable.
+    #[arg(long, env = "CANDLEWICK_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<Secret>,
+    /// The status server's certificate, in PEM: its connections are encrypted.
+    #[arg(long, env = "CANDLEWICK_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The key of that certificate, in PEM and not encrypted.
+    #[arg(long, env = "CANDLEWICK_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+    /// Who signs clients' certificates, in PEM: whoever shows one may ask.
+    #[arg(long, env = "CANDLEWICK_TLS_CLIENTS", value_name = "FILE", requires = "tls_certificate")]
+    pub tls_clients: Option<PathBuf>,
 }
 
 /// SQL over the stores, for `psql`, Grafana and what speaks JDBC. The build needs the cargo feature `sql`.
@@ -364,6 +384,9 @@ pub struct HealthOptions {
     /// Ask whether it is ready (every task runs), not only alive.
     #[arg(long)]
     pub ready: bool,
+    /// The status server's certificate, where its connections are encrypted.
+    #[arg(long, env = "CANDLEWICK_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
 }
 
 /// Options of `topology`.

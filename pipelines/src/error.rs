@@ -90,6 +90,7 @@ impl CommandError {
             Self::Streams(StreamsError::Store(StoreError::Locked { .. } | StoreError::Filesystem { .. })) => {
                 CHANGE
             }
+            Self::Server(ServerError::Unprotected { .. } | ServerError::Certificate { .. }) => CHANGE,
             Self::Produce(ProducerError::Denied { .. })
             | Self::Streams(StreamsError::Producer(ProducerError::Denied { .. })) => CHANGE,
             Self::Streams(StreamsError::MissingTopics { .. }) => ABSENT,
