@@ -9,7 +9,6 @@ use candlewick_server::Access;
 ///
 /// ```
 /// use std::time::Duration;
-use candlewick_server::Access;
 /// use candlewick_sql::SqlOptions;
 /// let options = SqlOptions {
 ///     statement_timeout: Duration::from_secs(5),

@@ -10,6 +10,8 @@ mod control;
 mod directory;
 mod error;
 mod former;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod global;
 mod handlers;
 mod handover;

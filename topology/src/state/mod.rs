@@ -14,6 +14,8 @@ mod engine;
 mod entry;
 mod error;
 mod folder;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod global;
 mod handle;
 mod join_buffer;

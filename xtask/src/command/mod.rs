@@ -3,6 +3,7 @@
 mod bench;
 mod chaos;
 mod fresh;
+mod fuzz;
 mod lines;
 mod oracle;
 mod sim;
@@ -29,7 +30,7 @@ pub(crate) struct Command {
 }
 
 /// All commands.
-pub(crate) const ALL: [Command; 8] = [
+pub(crate) const ALL: [Command; 9] = [
     Command {
         name: "test",
         about: "formatting, tidy, clippy and every test; --fast needs no server and leaves clippy out",
@@ -54,6 +55,12 @@ pub(crate) const ALL: [Command; 8] = [
         about: "real servers fail while three processes work: `chaos --rounds N --seed S --json FILE`",
         options: &[ANY],
         run: chaos::run,
+    },
+    Command {
+        name: "fuzz",
+        about: "bad bytes to every decoder of outside bytes: `fuzz --minutes N --target T`",
+        options: &[ANY],
+        run: fuzz::run,
     },
     Command {
         name: "sim",

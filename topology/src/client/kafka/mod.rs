@@ -14,5 +14,8 @@ mod producer;
 mod settings;
 mod signals;
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use fetch::fuzz;
 pub use log::KafkaLog;
 pub use settings::KafkaSettings;

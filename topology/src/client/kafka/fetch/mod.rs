@@ -12,6 +12,8 @@ mod connection;
 mod consumer;
 mod dialogue;
 mod exchange;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod group_offsets;
 mod group_offsets_messages;
 mod hanging;
