@@ -4,11 +4,11 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /source
 COPY . .
-# OpenSSL (for the two features) and librdkafka are built from source with the compiler, make and perl of this image.
+# OpenSSL (for the feature) and librdkafka are built from source with the compiler, make and perl of this image.
 # The target folder is a cache, not a layer: what is kept is copied out of it.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/source/target,sharing=locked \
-    cargo build --release --locked --package candlewick-pipelines --features kafka-tls,kafka-sasl \
+    cargo build --release --locked --package candlewick-pipelines --features kafka-tls \
     && install -D --mode=0755 target/release/candlewick /out/candlewick
 
 FROM debian:bookworm-slim

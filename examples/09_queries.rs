@@ -10,7 +10,7 @@ use candlewick::{
     StringSerde, TimeWindows, Times, Timestamp, Topology, TopologyErrors, WindowStore,
 };
 use candlewick_examples::{Example, Playground};
-use candlewick_server::{Feed, StatusServer, StreamsApplication, install_recorder};
+use candlewick_server::{Access, Feed, StatusServer, StreamsApplication, install_recorder};
 
 fn topology() -> Result<Topology, TopologyErrors> {
     let builder = StreamsBuilder::new();
@@ -74,7 +74,13 @@ fn main() -> Example {
 
     let application = Arc::new(StreamsApplication::new(running.handle()));
     let anywhere = ([127, 0, 0, 1], 0).into();
-    let server = StatusServer::start(anywhere, application, Arc::new(Feed::default()), install_recorder()?)?;
+    let server = StatusServer::start(
+        anywhere,
+        &Access::default(),
+        application,
+        Arc::new(Feed::default()),
+        install_recorder()?,
+    )?;
     let url = format!("http://{}/stores/counts?from=m&limit=2", server.local_addr());
     println!("{url}\n{}", reqwest::blocking::get(&url)?.text()?);
     server.stop();

@@ -13,7 +13,7 @@ use candlewick::{
     Consumed, Grouped, Headers, KafkaStreams, KeyValueStore, Keys, Materialized, Partition, RunningStreams,
     StreamsBuilder, StreamsConfig, StreamsHandle, TimeWindows, Timestamp, Topology,
 };
-use candlewick_server::{Feed, StatusServer, StreamsApplication, install_recorder};
+use candlewick_server::{Access, Feed, StatusServer, StreamsApplication, install_recorder};
 use serde::Serialize;
 
 use crate::error::BenchError;
@@ -95,7 +95,10 @@ pub fn queries(records: u64, rate: u32) -> Result<QueryFigures, BenchError> {
                     let application = Arc::new(StreamsApplication::new(run.running.handle()));
                     let feed = Arc::new(Feed::default());
                     let anywhere = ([127, 0, 0, 1], 0).into();
-                    Some(StatusServer::start(anywhere, application, feed, metrics.clone()).map_err(failed)?)
+                    Some(
+                        StatusServer::start(anywhere, &Access::default(), application, feed, metrics.clone())
+                            .map_err(failed)?,
+                    )
                 }
                 Asker::Nobody | Asker::Handle => None,
             };

@@ -9,6 +9,7 @@ use candlewick_operators::Interval;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::upkeep::{DlqAction, DlqOptions, DlqSource, PlanOptions, ResetOptions, ResetTo};
+pub use crate::endpoints::{AccessFlags, SqlFlags};
 use crate::secret::Secret;
 
 mod upkeep;
@@ -211,6 +212,9 @@ pub struct RunOptions {
     /// The status server's address.
     #[arg(long, env = "CANDLEWICK_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     pub listen: SocketAddr,
+    /// Who may ask the status server.
+    #[command(flatten)]
+    pub access: AccessFlags,
     /// No status server.
     #[arg(long)]
     pub no_server: bool,
@@ -220,56 +224,6 @@ pub struct RunOptions {
     /// End once a replay has been processed to its end.
     #[arg(long, requires = "replay")]
     pub exit_when_done: bool,
-}
-
-/// SQL over the stores, for `psql`, Grafana and what speaks JDBC. The build needs the cargo feature `sql`.
-#[derive(Clone, Debug, Args)]
-pub struct SqlFlags {
-    /// Answer SQL over the stores at this address, by PostgreSQL's protocol; 127.0.0.1:5432 is where clients look first.
-    #[arg(long = "sql", env = "CANDLEWICK_SQL", value_name = "ADDRESS")]
-    pub address: Option<SocketAddr>,
-    /// The password that clients of SQL must know, whatever user they name; rather by its variable. An address that other
-    /// machines reach needs one.
-    #[arg(
-        long = "sql-password",
-        env = "CANDLEWICK_SQL_PASSWORD",
-        hide_env_values = true,
-        value_name = "PASSWORD"
-    )]
-    pub password: Option<Secret>,
-    /// How long a statement may take.
-    #[arg(
-        long = "sql-timeout",
-        env = "CANDLEWICK_SQL_TIMEOUT",
-        default_value = "30s",
-        value_parser = parse_duration,
-        value_name = "DURATION"
-    )]
-    pub timeout: Duration,
-    /// Connections for SQL at the same time.
-    #[arg(
-        long = "sql-connections",
-        env = "CANDLEWICK_SQL_CONNECTIONS",
-        default_value_t = 32,
-        value_name = "NUMBER"
-    )]
-    pub connections: usize,
-    /// Rows that one statement may read from one store.
-    #[arg(
-        long = "sql-scan-rows",
-        env = "CANDLEWICK_SQL_SCAN_ROWS",
-        default_value_t = 1_000_000,
-        value_name = "NUMBER"
-    )]
-    pub scan_rows: usize,
-    /// Bytes of memory for sorting, grouping and joining, of all statements together.
-    #[arg(
-        long = "sql-memory-bytes",
-        env = "CANDLEWICK_SQL_MEMORY_BYTES",
-        default_value_t = 256 << 20,
-        value_name = "BYTES"
-    )]
-    pub memory_bytes: usize,
 }
 
 /// Where candles are read from.
@@ -370,6 +324,9 @@ pub struct HealthOptions {
     /// Ask whether it is ready (every task runs), not only alive.
     #[arg(long)]
     pub ready: bool,
+    /// The status server's certificate, where its connections are encrypted.
+    #[arg(long, env = "CANDLEWICK_TLS_CERTIFICATE", value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
 }
 
 /// Options of `topology`.
@@ -394,7 +351,7 @@ pub enum TopologyFormat {
     Mermaid,
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().map_err(|_| format!("{text} is no duration: write 500ms, 5s or 1m"))?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use candlewick::client::ClientError;
+use candlewick::client::{ClientError, ProducerError};
 use candlewick::{ConfigError, SerdeError, StoreError, StreamsError, TopologyErrors};
 use candlewick_connectors::avro::{AvroError, RegistryError};
 use candlewick_connectors::elasticsearch::ElasticsearchError;
@@ -48,8 +48,8 @@ pub enum CommandError {
     #[error(transparent)]
     Elasticsearch(#[from] ElasticsearchError),
     /// A record could not be written.
-    #[error("writing records: {0}")]
-    Produce(#[from] candlewick::client::ProducerError),
+    #[error(transparent)]
+    Produce(#[from] ProducerError),
     /// A trade could not be serialized.
     #[error("writing trades: {0}")]
     Serde(#[from] SerdeError),
@@ -92,6 +92,9 @@ impl CommandError {
             Self::Streams(StreamsError::Store(StoreError::Locked { .. } | StoreError::Filesystem { .. })) => {
                 CHANGE
             }
+            Self::Server(ServerError::Unprotected { .. } | ServerError::Certificate { .. }) => CHANGE,
+            Self::Produce(ProducerError::Denied { .. })
+            | Self::Streams(StreamsError::Producer(ProducerError::Denied { .. })) => CHANGE,
             Self::Streams(StreamsError::MissingTopics { .. }) => ABSENT,
             Self::Registry(error) => of_connector(error),
             Self::Elasticsearch(error) => of_connector(error),

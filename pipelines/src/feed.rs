@@ -79,9 +79,15 @@ fn read(
     stop: &AtomicBool,
 ) {
     let mut batch = PolledBatch::default();
+    let mut waits_for = None;
     while !stop.load(Ordering::Relaxed) {
         if let Err(error) = consumer.poll(500, Duration::from_millis(200), &mut batch) {
-            tracing::warn!(%error, "the page waits for the log");
+            // Said once: it may be so for hours.
+            let reason = Some(error.to_string());
+            if waits_for != reason {
+                tracing::warn!(%error, "the page waits for the log");
+                waits_for = reason;
+            }
             std::thread::sleep(Duration::from_secs(1));
             continue;
         }

@@ -9,6 +9,7 @@ pub mod backtest;
 pub mod cli;
 pub mod dead_letter;
 pub mod dlq;
+pub mod endpoints;
 pub mod error;
 pub mod feed;
 pub mod health;

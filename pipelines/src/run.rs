@@ -16,10 +16,12 @@ use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSet
 use candlewick_connectors::{Pacer, Replay, ReplaySettings};
 use candlewick_models::Progress;
 use candlewick_operators::{Exchange, Interval, Trade};
-use candlewick_server::{Application, Feed as PageFeed, FeedLimits, StatusServer, install_recorder};
+use candlewick_server::{
+    Access, Application, Feed as PageFeed, FeedLimits, StatusServer, TlsFiles, install_recorder,
+};
 
 use crate::application::application;
-use crate::cli::{Pipeline, PipelineOptions, RunOptions};
+use crate::cli::{AccessFlags, Pipeline, PipelineOptions, RunOptions};
 use crate::dead_letter::DeadLetterWhenAtFault;
 use crate::error::CommandError;
 use crate::feed::FeedReader;
@@ -52,6 +54,10 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         return Err(CommandError::Usage(reason));
     }
     sql::check(&options.sql)?;
+    let access = access(&options.access);
+    if !options.no_server {
+        access.check(options.listen)?;
+    }
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
@@ -76,12 +82,18 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
     let server = if options.no_server {
         None
     } else {
-        let server =
-            StatusServer::start(options.listen, Arc::clone(&application), Arc::clone(&feed), metrics)?;
-        println!("candlewick: http://{}/", server.local_addr());
+        let server = StatusServer::start(
+            options.listen,
+            &access,
+            Arc::clone(&application),
+            Arc::clone(&feed),
+            metrics,
+        )?;
+        let scheme = if options.access.tls_certificate.is_some() { "https" } else { "http" };
+        println!("candlewick: {scheme}://{}/", server.local_addr());
         Some(server)
     };
-    let sql = sql::start(&options.sql, application)?;
+    let sql = sql::start(&options.sql, application, access)?;
     let market = options.pipeline.pipeline != Pipeline::Notional;
     let reader = match &server {
         Some(_) if market => Some(FeedReader::start(&log, &registry, &topics, feed)?),
@@ -102,6 +114,19 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         server.stop();
     }
     ended
+}
+
+/// Who may ask the status server.
+fn access(flags: &AccessFlags) -> Access {
+    let mut access = Access::default();
+    if let Some(token) = &flags.token {
+        access = access.with_token(token.reveal());
+    }
+    if let (Some(certificate), Some(key)) = (&flags.tls_certificate, &flags.tls_key) {
+        let (certificate, key) = (certificate.clone(), key.clone());
+        access = access.with_tls(TlsFiles { certificate, key, clients: flags.tls_clients.clone() });
+    }
+    access
 }
 
 /// How Elasticsearch is logged in to.

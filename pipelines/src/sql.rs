@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use candlewick_server::Application;
+use candlewick_server::{Access, Application};
 
 use crate::cli::SqlFlags;
 use crate::error::CommandError;
@@ -51,8 +51,12 @@ pub fn check(flags: &SqlFlags) -> Result<(), CommandError> {
 /// # Errors
 /// As [`check`].
 #[cfg(not(feature = "sql"))]
-pub fn start(flags: &SqlFlags, application: Arc<dyn Application>) -> Result<Option<Endpoint>, CommandError> {
-    drop(application);
+pub fn start(
+    flags: &SqlFlags,
+    application: Arc<dyn Application>,
+    access: Access,
+) -> Result<Option<Endpoint>, CommandError> {
+    drop((application, access));
     check(flags).map(|()| None)
 }
 
@@ -61,7 +65,11 @@ pub fn start(flags: &SqlFlags, application: Arc<dyn Application>) -> Result<Opti
 /// # Errors
 /// When the endpoint cannot be started.
 #[cfg(feature = "sql")]
-pub fn start(flags: &SqlFlags, application: Arc<dyn Application>) -> Result<Option<Endpoint>, CommandError> {
+pub fn start(
+    flags: &SqlFlags,
+    application: Arc<dyn Application>,
+    access: Access,
+) -> Result<Option<Endpoint>, CommandError> {
     let Some(address) = flags.address else { return Ok(None) };
     let options = candlewick_sql::SqlOptions {
         password: flags.password.as_ref().map(|password| password.reveal().to_owned()),
@@ -69,6 +77,7 @@ pub fn start(flags: &SqlFlags, application: Arc<dyn Application>) -> Result<Opti
         connections_max: flags.connections,
         scan_rows_max: flags.scan_rows,
         memory_bytes_max: flags.memory_bytes,
+        access,
         ..candlewick_sql::SqlOptions::default()
     };
     let endpoint = Endpoint::start(address, application, options)?;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -32,6 +33,23 @@ pub enum ServerError {
         /// What the system said.
         #[source]
         source: io::Error,
+    },
+    /// Other machines would reach it, and anybody could ask.
+    #[error(
+        "The status server does not listen on {address}, which other machines reach, without a token or clients' \
+         certificates: set one (CANDLEWICK_TOKEN, or CANDLEWICK_TLS_CLIENTS with a certificate), or listen on 127.0.0.1."
+    )]
+    Unprotected {
+        /// Where it should have listened.
+        address: SocketAddr,
+    },
+    /// A certificate or a key cannot be used.
+    #[error("{path}: {reason}: give certificates and keys in PEM, and keys that are not encrypted")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The server's own thread could not be set up.
     #[error(

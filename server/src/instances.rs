@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::Access;
 use crate::application::{Application, Question, Range, ReadError, Reply, Rows};
 use crate::endpoint::{Peers, to_hex};
 use crate::error::ServerError;
@@ -16,8 +17,8 @@ const LIMIT_MAX: usize = 1_000;
 ///
 /// ```no_run
 /// # async fn all(application: std::sync::Arc<dyn candlewick_server::Application>) -> Result<(), Box<dyn std::error::Error>> {
-/// use candlewick_server::{Instances, Range};
-/// let instances = Instances::new(application)?;
+/// use candlewick_server::{Access, Instances, Range};
+/// let instances = Instances::new(application, &Access::default())?;
 /// let mut range = Range { limit: 1_000, ..Range::default() };
 /// loop {
 ///     let page = instances.page("candles-1m", &range, None).await?;
@@ -36,12 +37,12 @@ pub struct Instances {
 }
 
 impl Instances {
-    /// Those of this application.
+    /// Those of this application; their servers are protected as `access` says.
     ///
     /// # Errors
     /// [`ServerError::Client`] when no client can be made that asks the others.
-    pub fn new(application: Arc<dyn Application>) -> Result<Self, ServerError> {
-        Ok(Self { application, peers: Peers::new().map_err(ServerError::Client)? })
+    pub fn new(application: Arc<dyn Application>, access: &Access) -> Result<Self, ServerError> {
+        Ok(Self { application, peers: Peers::new(access).map_err(ServerError::Client)? })
     }
 
     /// The application of this instance.

@@ -36,8 +36,15 @@
 //! a page names under `elsewhere` the tasks it is without. While tasks are being moved or restored the answer is a 503 with a
 //! sentence.
 //!
+//! # Who may ask
+//!
+//! A server on this machine's own address answers whoever asks. Any other address needs a token or clients' certificates
+//! ([`Access`]): then all but `/health/live` and `/health/ready` is a 401 without `Authorization: Bearer …`, the token as the
+//! password of any user, or a certificate that is trusted.
+//!
 //! Everything runs on one thread of its own, so that a slow browser costs the stream threads nothing.
 
+mod access;
 mod application;
 mod endpoint;
 mod error;
@@ -47,7 +54,9 @@ mod metrics;
 mod page;
 mod status_server;
 mod streams;
+mod tls;
 
+pub use access::{Access, TlsFiles};
 pub use application::{Application, Question, Range, ReadError, Reply, Row, Rows, Sample};
 pub use error::ServerError;
 pub use feed::{CandleEvent, Feed, FeedEvent, FeedLimits, PredictionEvent};
@@ -55,3 +64,4 @@ pub use instances::Instances;
 pub use metrics::{MetricsHandle, install_recorder};
 pub use status_server::{DEFAULT_ADDRESS, StatusServer};
 pub use streams::StreamsApplication;
+pub use tls::ask_health;

@@ -1,19 +1,24 @@
 //! The server's thread: binding, serving and stopping in good order. Must not know what is served.
 
+use std::future::IntoFuture;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
+use crate::access::Access;
 use crate::application::Application;
 use crate::endpoint::{self, Peers, Shared};
 use crate::error::ServerError;
 use crate::feed::Feed;
 use crate::metrics::{MetricsHandle, UPKEEP_INTERVAL};
+use crate::tls::{self, Peer, TlsListener};
 
 /// Where the status server listens unless it is told otherwise: port 8080, seen by this machine alone.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -34,17 +39,22 @@ pub struct StatusServer {
 }
 
 impl StatusServer {
-    /// Starts to answer on `address`; port 0 takes a free one. It answers when this returns.
+    /// Starts to answer on `address` whom `access` lets in; port 0 takes a free one. It answers when this returns.
     ///
     /// # Errors
+    /// [`ServerError::Unprotected`] when other machines reach the address and nothing protects it, and
+    /// [`ServerError::Certificate`] when a certificate cannot be used.
     /// [`ServerError::AddressInUse`] and [`ServerError::Bind`] when it cannot listen there, [`ServerError::Thread`] when
     /// the system refuses a thread.
     pub fn start(
         address: SocketAddr,
+        access: &Access,
         application: Arc<dyn Application>,
         feed: Arc<Feed>,
         metrics: MetricsHandle,
     ) -> Result<Self, ServerError> {
+        access.check(address)?;
+        let acceptor = access.tls.as_ref().map(tls::acceptor).transpose()?;
         let listener = TcpListener::bind(address).map_err(|source| match source.kind() {
             io::ErrorKind::AddrInUse => ServerError::AddressInUse { address, source },
             _ => ServerError::Bind { address, source },
@@ -60,11 +70,12 @@ impl StatusServer {
             .map_err(ServerError::Thread)?;
         let (stop, stopped) = watch::channel(false);
         let followers = Arc::new(Semaphore::new(FOLLOWERS_MAX));
-        let peers = Peers::new().map_err(ServerError::Client)?;
-        let shared = Shared { application, feed, metrics, peers, followers, stopped };
+        let peers = Peers::new(access).map_err(ServerError::Client)?;
+        let access = Arc::new(access.clone());
+        let shared = Shared { application, access, feed, metrics, peers, followers, stopped };
         let thread = thread::Builder::new()
             .name("status-server".to_owned())
-            .spawn(move || run(runtime, listener, shared))
+            .spawn(move || run(runtime, listener, acceptor, shared))
             .map_err(ServerError::Thread)?;
         Ok(Self { address, stop, thread: Some(thread) })
     }
@@ -96,14 +107,14 @@ impl Drop for StatusServer {
     }
 }
 
-fn run(runtime: Runtime, listener: TcpListener, shared: Shared) {
-    if let Err(error) = runtime.block_on(serve(listener, shared)) {
+fn run(runtime: Runtime, listener: TcpListener, acceptor: Option<TlsAcceptor>, shared: Shared) {
+    if let Err(error) = runtime.block_on(serve(listener, acceptor, shared)) {
         tracing::error!(%error, "the status server stopped; the application goes on without it");
     }
     runtime.shutdown_timeout(STOP_DEADLINE);
 }
 
-async fn serve(listener: TcpListener, shared: Shared) -> io::Result<()> {
+async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>, shared: Shared) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let metrics = shared.metrics.clone();
     let upkeep = tokio::spawn(async move {
@@ -114,9 +125,15 @@ async fn serve(listener: TcpListener, shared: Shared) -> io::Result<()> {
         }
     });
     let stopped = shared.stopped.clone();
-    let finished = axum::serve(listener, endpoint::router(shared))
-        .with_graceful_shutdown(wait_for_stop(stopped.clone()))
-        .into_future();
+    let service = endpoint::router(shared).into_make_service_with_connect_info::<Peer>();
+    let stop = wait_for_stop(stopped.clone());
+    let finished: Pin<Box<dyn Future<Output = io::Result<()>> + Send>> = match acceptor {
+        None => Box::pin(axum::serve(listener, service).with_graceful_shutdown(stop).into_future()),
+        Some(acceptor) => {
+            let listener = TlsListener::new(listener, acceptor)?;
+            Box::pin(axum::serve(listener, service).with_graceful_shutdown(stop).into_future())
+        }
+    };
     let deadline = async {
         wait_for_stop(stopped).await;
         tokio::time::sleep(STOP_DEADLINE).await;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use candlewick_server::Access;
+
 /// What a SQL endpoint may cost, and who may ask. Every limit is per endpoint, of this instance alone.
 ///
 /// ```
@@ -38,6 +40,8 @@ pub struct SqlOptions {
     pub staleness_max: Option<Duration>,
     /// Threads that plan and run statements; 2 unless told.
     pub threads: usize,
+    /// How the status servers of other instances are protected, which are asked for what is not here.
+    pub access: Access,
 }
 
 impl Default for SqlOptions {
@@ -52,6 +56,7 @@ impl Default for SqlOptions {
             statement_bytes_max: 256 << 10,
             staleness_max: None,
             threads: 2,
+            access: Access::default(),
         }
     }
 }
@@ -69,6 +74,7 @@ impl fmt::Debug for SqlOptions {
             .field("statement_bytes_max", &self.statement_bytes_max)
             .field("staleness_max", &self.staleness_max)
             .field("threads", &self.threads)
+            .field("access", &self.access)
             .finish()
     }
 }

@@ -74,7 +74,7 @@ impl SqlServer {
             .enable_time()
             .build()
             .map_err(SqlError::Thread)?;
-        let tables = Tables::new(Instances::new(application)?, options.clone());
+        let tables = Tables::new(Instances::new(application, &options.access)?, options.clone());
         let engine = Engine::new(Arc::new(tables), options);
         let engine = engine.map_err(|error| SqlError::Engine(Box::new(error)))?;
         let door = Door { engine: Arc::new(engine), login };

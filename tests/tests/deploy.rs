@@ -332,7 +332,6 @@ fn the_user_may_use_the_applications_topics_and_groups_and_no_others() {
         ("topic", "predictions-dlq".to_owned()),
         ("group", id.clone()),
         ("group", "predictions-sink".to_owned()),
-        ("group", "candlewick-page".to_owned()),
         ("transactionalId", format!("{id}-*")),
     ] {
         expected.insert((kind.to_owned(), name));
@@ -340,7 +339,6 @@ fn the_user_may_use_the_applications_topics_and_groups_and_no_others() {
     assert_eq!(allowed.keys().cloned().collect::<BTreeSet<_>>(), expected);
     assert!(text("connectors/src/elasticsearch/config.rs").contains("{index}-sink"), "the sink's group");
     assert!(text("connectors/src/elasticsearch/config.rs").contains("{}-dlq"), "the sink's dead letters");
-    assert!(text("pipelines/src/feed.rs").contains("\"candlewick-page\""), "the page's group");
     let may_write =
         |topic: &str| allowed[&("topic".to_owned(), topic.to_owned())].contains(&"Write".to_owned());
     assert!(

@@ -206,13 +206,15 @@ fn crates_that_point_the_wrong_way_are_found() {
 }
 
 #[test]
-fn what_only_the_simulator_needs_is_built_into_nothing_else() {
+fn what_only_the_simulator_and_the_fuzz_targets_need_is_built_into_nothing_else() {
     let with =
         |feature: &str| format!("candlewick = {{ path = \"../topology\", features = [\"{feature}\"] }}");
     for feature in ["sim", "planted-bugs"] {
-        assert!(rules_of_manifests("pipelines", &with(feature)).contains("only the simulator needs"));
+        assert!(rules_of_manifests("pipelines", &with(feature)).contains("only the simulator"));
         assert_eq!(rules_of_manifests("tests/sim", &with(feature)), "");
     }
+    assert!(rules_of_manifests("pipelines", &with("fuzz")).contains("the fuzz targets need"));
+    assert_eq!(rules_of_manifests("tests/fuzz", &with("fuzz")), "");
     assert_eq!(rules_of_manifests("pipelines", &with("kafka-tls")), "");
 }
 

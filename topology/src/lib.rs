@@ -38,6 +38,15 @@ pub use processor::{
 pub use record::{
     Header, Headers, Partition, RawRecord, Record, RecordMetadata, RecordRun, TaskId, TopicPartition,
 };
+/// The private decoders, for the fuzz targets.
+#[cfg(feature = "fuzz")]
+pub mod fuzz {
+    #[cfg(feature = "kafka")]
+    pub use crate::client::kafka::fuzz as kafka;
+    pub use crate::dsl::fuzz as dsl;
+    pub use crate::runtime::fuzz as runtime;
+    pub use crate::state::fuzz as state;
+}
 #[cfg(feature = "planted-bugs")]
 pub use runtime::Bug;
 pub use runtime::{

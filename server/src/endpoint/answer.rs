@@ -19,7 +19,7 @@ impl Failure {
         Self { status, sentence: sentence.into(), header: None }
     }
 
-    fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+    pub(super) fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
         self.header = Some((name, value));
         self
     }
@@ -37,15 +37,15 @@ impl Failure {
         )
     }
 
-    /// A read failed; `path` is what was asked for, with its query.
-    pub(super) fn read(error: &ReadError, store: &str, path: &str) -> Self {
+    /// A read failed; `path` is what was asked for, with its query, and `scheme` how addresses of instances begin.
+    pub(super) fn read(error: &ReadError, store: &str, (scheme, path): (&str, &str)) -> Self {
         let sentence = format!("Store `{store}`: {error}");
         match error {
             ReadError::UnknownStore => Self::new(StatusCode::NOT_FOUND, sentence),
             ReadError::Rebalancing | ReadError::Stale | ReadError::NotRunning => Self::busy(sentence),
             ReadError::Moved { to: Some(to) } => {
                 let failure = Self::new(StatusCode::TEMPORARY_REDIRECT, sentence);
-                match HeaderValue::try_from(format!("http://{to}{path}")) {
+                match HeaderValue::try_from(format!("{scheme}://{to}{path}")) {
                     Ok(location) => failure.with_header(header::LOCATION, location),
                     Err(_) => failure,
                 }

@@ -2,7 +2,6 @@
 //! must not know how a store is read.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -13,14 +12,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::answer::Failure;
+use crate::access::Access;
 use crate::application::{Range, Reply, Row};
-
-/// How long another instance may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::tls;
 
 /// Asks other instances.
 #[derive(Clone, Debug)]
-pub(crate) struct Peers(reqwest::Client);
+pub(crate) struct Peers {
+    client: reqwest::Client,
+    scheme: &'static str,
+}
 
 /// A page as another instance sends it.
 #[derive(Deserialize)]
@@ -34,22 +35,22 @@ struct PeerPage {
 }
 
 impl Peers {
-    pub(crate) fn new() -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let no_redirect = reqwest::redirect::Policy::none();
-        Ok(Self(reqwest::Client::builder().timeout(PATIENCE).no_proxy().redirect(no_redirect).build()?))
+    /// Those that are protected as this one is.
+    pub(crate) fn new(access: &Access) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self { client: tls::client(access)?, scheme: access.scheme() })
     }
 
     /// What the instance at `to` answers; `path` is what was asked for, with its query.
     async fn ask(&self, to: &str, path: &str) -> Result<(StatusCode, Value), Failure> {
         let separator = if path.contains('?') { '&' } else { '?' };
-        let url = format!("http://{to}{path}{separator}local=true");
+        let url = format!("{}://{to}{path}{separator}local=true", self.scheme);
         let silent = |error: reqwest::Error| {
             Failure::busy(format!(
                 "The instance at {to}, which has what was asked for, did not answer ({error}); if it has gone, others will \
                  take over what it had: ask again in a moment."
             ))
         };
-        let response = self.0.get(url).send().await.map_err(silent)?;
+        let response = self.client.get(url).send().await.map_err(silent)?;
         let status = response.status();
         Ok((status, response.json().await.map_err(silent)?))
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod feed;
 mod forward;
+mod guard;
 mod health;
 mod page;
 mod status;
@@ -11,10 +12,11 @@ mod topology;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::routing::get;
+use axum::{Router, middleware};
 use tokio::sync::{Semaphore, watch};
 
+use crate::access::Access;
 use crate::application::Application;
 use crate::feed::Feed;
 use crate::metrics::MetricsHandle;
@@ -26,6 +28,8 @@ pub(crate) use forward::{Peers, to_hex};
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub(crate) application: Arc<dyn Application>,
+    /// Who may ask.
+    pub(crate) access: Arc<Access>,
     pub(crate) feed: Arc<Feed>,
     pub(crate) metrics: MetricsHandle,
     /// Asks other instances.
@@ -49,6 +53,7 @@ impl Shared {
 
 /// All endpoints.
 pub(crate) fn router(shared: Shared) -> Router {
+    let guard = middleware::from_fn_with_state(Arc::clone(&shared.access), guard::guard);
     Router::new()
         .route("/", get(page::index))
         .route("/page/{file}", get(page::file))
@@ -66,5 +71,6 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/feed/snapshot", get(feed::snapshot))
         .fallback(answer::unknown_path)
         .method_not_allowed_fallback(answer::wrong_method)
+        .layer(guard)
         .with_state(shared)
 }

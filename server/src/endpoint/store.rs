@@ -93,7 +93,7 @@ pub(super) async fn key(
         Err(ReadError::Moved { to: Some(to) }) if !options.local => {
             shared.peers.forward(&to, path_of(&uri)).await
         }
-        Err(error) => Err(Failure::read(&error, &store, path_of(&uri))),
+        Err(error) => Err(Failure::read(&error, &store, (shared.access.scheme(), path_of(&uri)))),
     }
 }
 
@@ -117,7 +117,7 @@ async fn page(
     let (local, staleness_max_ms) = (options.local, options.staleness_max_ms);
     let range = range(key, options)?;
     let reply = read(shared, &store, Rows::Many(range.clone()), staleness_max_ms).await?;
-    let mut reply = reply.map_err(|error| Failure::read(&error, &store, path))?;
+    let mut reply = reply.map_err(|error| Failure::read(&error, &store, (shared.access.scheme(), path)))?;
     if !local && !reply.elsewhere.is_empty() {
         reply = shared.peers.complete(reply, &range, path).await?;
     }

@@ -8,7 +8,8 @@ use candlewick::{
     TaskStatus, TopologyView,
 };
 use candlewick_server::{
-    Application, Feed, MetricsHandle, Question, ReadError, Reply, Row, Rows, StatusServer, install_recorder,
+    Access, Application, Feed, MetricsHandle, Question, ReadError, Reply, Row, Rows, StatusServer,
+    install_recorder,
 };
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
@@ -151,8 +152,14 @@ impl Served {
     pub(crate) fn start(application: PlainApplication) -> Self {
         let feed = Arc::new(Feed::default());
         let anywhere = ([127, 0, 0, 1], 0).into();
-        let server =
-            StatusServer::start(anywhere, Arc::new(application), Arc::clone(&feed), recorder()).unwrap();
+        let server = StatusServer::start(
+            anywhere,
+            &Access::default(),
+            Arc::new(application),
+            Arc::clone(&feed),
+            recorder(),
+        )
+        .unwrap();
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { server, feed, client }
     }

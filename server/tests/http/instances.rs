@@ -12,7 +12,7 @@ use candlewick::{
     ApplicationState, Consumed, Grouped, Headers, KafkaStreams, Materialized, RunningStreams, SessionWindows,
     StreamsBuilder, StreamsConfig, StringSerde, TimeWindows, Timestamp, Topology, partition_for_key,
 };
-use candlewick_server::{Feed, StatusServer, StreamsApplication};
+use candlewick_server::{Access, Feed, StatusServer, StreamsApplication};
 use reqwest::blocking::{Client, Response};
 use serde_json::{Value, json};
 
@@ -97,8 +97,14 @@ impl Market {
         let running =
             KafkaStreams::new(topology(), config, Arc::clone(&self.log) as Arc<dyn Log>).start().unwrap();
         let application = Arc::new(StreamsApplication::new(running.handle()));
-        let server =
-            StatusServer::start(address, application, Arc::new(Feed::default()), recorder()).unwrap();
+        let server = StatusServer::start(
+            address,
+            &Access::default(),
+            application,
+            Arc::new(Feed::default()),
+            recorder(),
+        )
+        .unwrap();
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Instance { running, server, client }
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's panic is its answer")]
 
+mod access;
 mod application;
 mod feed;
 mod health;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use candlewick::ApplicationState;
-use candlewick_server::{DEFAULT_ADDRESS, Feed, ServerError, StatusServer};
+use candlewick_server::{Access, DEFAULT_ADDRESS, Feed, ServerError, StatusServer};
 
 use crate::application::{PlainApplication, Served, recorder};
 
@@ -19,7 +19,9 @@ fn taken_port_is_one_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let application = Arc::new(PlainApplication::new(ApplicationState::Running));
-    let error = StatusServer::start(address, application, Arc::new(Feed::default()), recorder()).unwrap_err();
+    let error =
+        StatusServer::start(address, &Access::default(), application, Arc::new(Feed::default()), recorder())
+            .unwrap_err();
     assert!(matches!(error, ServerError::AddressInUse { .. }));
     let sentence = error.to_string();
     assert!(
@@ -33,7 +35,14 @@ fn foreign_address_is_one_sentence() {
     let application = Arc::new(PlainApplication::new(ApplicationState::Running));
     // 203.0.113.0/24 is set aside for documentation: no machine has it.
     let address = ([203, 0, 113, 1], 8080).into();
-    let error = StatusServer::start(address, application, Arc::new(Feed::default()), recorder()).unwrap_err();
+    let error = StatusServer::start(
+        address,
+        &Access::default().with_token("hush"),
+        application,
+        Arc::new(Feed::default()),
+        recorder(),
+    )
+    .unwrap_err();
     assert!(matches!(error, ServerError::Bind { .. }), "{error}");
 }
 

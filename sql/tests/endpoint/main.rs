@@ -9,6 +9,7 @@ mod instances;
 mod limits;
 mod market;
 mod queries;
+mod startup;
 
 use std::sync::OnceLock;
 

@@ -12,7 +12,7 @@ use candlewick::{
     partition_for_key,
 };
 use candlewick_server::{
-    Application, Feed, MetricsHandle, StatusServer, StreamsApplication, install_recorder,
+    Access, Application, Feed, MetricsHandle, StatusServer, StreamsApplication, install_recorder,
 };
 use candlewick_sql::{SqlOptions, SqlServer};
 use serde::{Deserialize, Serialize};
@@ -213,8 +213,13 @@ impl Market {
             .and_then(|application| application.show::<String, Quote>("raw-quotes"))
             .unwrap();
         let application: Arc<dyn Application> = Arc::new(application);
-        let server =
-            StatusServer::start(endpoint, Arc::clone(&application), Arc::new(Feed::default()), recorder());
+        let server = StatusServer::start(
+            endpoint,
+            &Access::default(),
+            Arc::clone(&application),
+            Arc::new(Feed::default()),
+            recorder(),
+        );
         let sql = SqlServer::start("127.0.0.1:0".parse().unwrap(), application, options).unwrap();
         let address = sql.local_addr();
         Instance { running, server: Some(server.unwrap()), sql: Some(sql), address }

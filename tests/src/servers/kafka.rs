@@ -68,12 +68,22 @@ impl Kafka {
 
     /// A broker on `port` that tells its clients `told`.
     fn start_told(port: u16, told: u16) -> Result<Self, Missing> {
+        Self::start_in(port, |parts, folder| {
+            copy_folder(&parts.join("formatted"), &folder.join("logs")).map_err(|error| error.to_string())?;
+            let text = properties(port, told, free_port(), &folder.join("logs"));
+            std::fs::write(folder.join("server.properties"), text).map_err(|error| error.to_string())
+        })
+    }
+
+    /// A broker whose folder has been filled by `fill`: its data in `logs`, and `server.properties`.
+    pub(super) fn start_in(
+        port: u16,
+        fill: impl FnOnce(&Path, &Path) -> Result<(), String>,
+    ) -> Result<Self, Missing> {
         let parts = PARTS.folder()?;
         let missing = |why: String| Missing::new(SERVER, why);
         let folder = data_folder(SERVER).map_err(|error| missing(error.to_string()))?;
-        copy_folder(&parts.join("formatted"), &folder.join("logs")).map_err(|e| missing(e.to_string()))?;
-        let properties = properties(port, told, free_port(), &folder.join("logs"));
-        std::fs::write(folder.join("server.properties"), properties).map_err(|e| missing(e.to_string()))?;
+        fill(&parts, &folder).map_err(missing)?;
         let process = start(&parts, &folder, port)?;
         let own = Own { port, folder, process: Mutex::new(Some(process)) };
         Ok(Self { bootstrap: format!("127.0.0.1:{port}"), own: Some(own) })
@@ -150,13 +160,19 @@ fn make(folder: &Path) -> Result<(), String> {
     let file = folder.join("format.properties");
     let formatted = folder.join("formatted");
     std::fs::write(&file, properties(9092, 9092, 9093, &formatted)).map_err(|error| error.to_string())?;
+    format(folder, &file, &[])
+}
+
+/// Makes the data folder that a broker's properties name.
+pub(super) fn format(parts: &Path, properties: &Path, more: &[String]) -> Result<(), String> {
     let mut tool = Command::new(java(17)?);
-    tool.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn").arg("-cp").arg(format!("{}/*", libs.display()));
-    tool.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]).arg(&file);
+    let libs = format!("{}/*", parts.join("libs").display());
+    tool.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn").arg("-cp").arg(libs);
+    tool.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]).arg(properties).args(more);
     done("kafka.tools.StorageTool", &mut tool)
 }
 
-fn properties(port: u16, told: u16, controller: u16, logs: &Path) -> String {
+pub(super) fn properties(port: u16, told: u16, controller: u16, logs: &Path) -> String {
     let listener = |port| format!("PLAINTEXT://127.0.0.1:{port}");
     let lines = [
         "process.roles=broker,controller".to_owned(),

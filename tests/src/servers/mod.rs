@@ -14,7 +14,9 @@
 //! # }
 //! ```
 
+mod acls;
 pub(crate) mod cache;
+mod certificates;
 mod door;
 mod elasticsearch;
 mod jdbc;
@@ -25,7 +27,10 @@ mod process;
 mod prometheus;
 mod psql;
 mod registry;
+mod secured_kafka;
 
+pub use acls::Acl;
+pub use certificates::Certificates;
 pub use door::Door;
 pub use elasticsearch::{Elasticsearch, elasticsearch};
 pub use jdbc::{Jdbc, jdbc};
@@ -36,3 +41,4 @@ pub use process::{data_folder, free_port};
 pub use prometheus::{Prometheus, prometheus};
 pub use psql::{Psql, Said, psql};
 pub use registry::{Registry, registry};
+pub use secured_kafka::SecuredKafka;

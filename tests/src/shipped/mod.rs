@@ -7,6 +7,6 @@ mod reading;
 mod recording;
 
 pub use predictions::{documents, predicted, predicted_ids};
-pub use process::{Candlewick, binary};
+pub use process::{Candlewick, binary, secured_binary};
 pub use reading::{Found, candles, read};
 pub use recording::{ExpectedCandle, RecordedTrade, Recording};

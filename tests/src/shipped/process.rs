@@ -12,27 +12,49 @@ use std::time::{Duration, Instant};
 /// When it cannot be built.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| match std::env::var_os("CANDLEWICK_BINARY") {
+        Some(path) => path.into(),
+        None => built(&[]),
+    })
+}
+
+/// The same with TLS and logins to Kafka, as the container image has it; `CANDLEWICK_SECURED_BINARY` names another one.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn secured_binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        if let Some(path) = std::env::var_os("CANDLEWICK_BINARY") {
+        if let Some(path) = std::env::var_os("CANDLEWICK_SECURED_BINARY") {
             return path.into();
         }
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let build = ["build", "--release", "-p", "candlewick-pipelines", "--message-format", "json"];
-        let mut command = Command::new(cargo);
-        // What cargo tells this test about itself would make build scripts of the binary's crates run again.
-        for (name, _) in std::env::vars_os() {
-            let text = name.to_string_lossy();
-            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO" {
-                command.env_remove(&name);
-            }
-        }
-        let output = command.args(build).stderr(Stdio::inherit()).output().expect("cargo runs");
-        assert!(output.status.success(), "the release binary builds");
-        let lines = String::from_utf8_lossy(&output.stdout).into_owned();
-        let artifacts = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let executables = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
-        executables.fold(None, |_, path| Some(path)).expect("cargo names the executable")
+        let built = built(&["--features", "kafka-tls"]);
+        // Cargo gives both the same name: this one is kept beside.
+        let kept = built.with_file_name("candlewick-secured");
+        let half = built.with_file_name(format!("candlewick-secured.{}", std::process::id()));
+        std::fs::copy(&built, &half).and_then(|_| std::fs::rename(&half, &kept)).expect("a copy beside it");
+        kept
     })
+}
+
+/// Builds the release binary.
+fn built(more: &[&str]) -> PathBuf {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let build = ["build", "--release", "-p", "candlewick-pipelines", "--message-format", "json"];
+    let mut command = Command::new(cargo);
+    // What cargo tells this test about itself would make build scripts of the binary's crates run again.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO" {
+            command.env_remove(&name);
+        }
+    }
+    let output = command.args(build).args(more).stderr(Stdio::inherit()).output().expect("cargo runs");
+    assert!(output.status.success(), "the release binary builds");
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let artifacts = lines.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let executables = artifacts.filter_map(|artifact| artifact["executable"].as_str().map(PathBuf::from));
+    executables.fold(None, |_, path| Some(path)).expect("cargo names the executable")
 }
 
 /// A running candlewick. Dropping it kills it.

@@ -26,7 +26,9 @@ pub enum ClientError {
         reason: String,
     },
     /// The topic does not exist.
-    #[error("topic {topic} does not exist: create it, or let its producer create it first")]
+    #[error(
+        "topic {topic} does not exist, or this user lacks Describe on it: create it, or let its producer create it first"
+    )]
     UnknownTopic {
         /// The missing topic.
         topic: String,
@@ -135,6 +137,14 @@ pub enum ProducerError {
         /// The topic written to.
         topic: String,
         /// The log's words.
+        reason: String,
+    },
+    /// The caller may not do this, and nothing that is tried again will mend it.
+    #[error("{operation} is not allowed: {reason}; grant the permission to this user")]
+    Denied {
+        /// What was tried.
+        operation: &'static str,
+        /// Who lacks which permission.
         reason: String,
     },
     /// The producer is beyond use.

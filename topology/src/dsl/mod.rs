@@ -5,6 +5,8 @@ mod builder;
 mod change;
 mod cogrouped_stream;
 mod destination;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod global_table;
 mod grouped_stream;
 mod grouped_table;

@@ -250,7 +250,7 @@ impl StreamsConfig {
         Self::parse(&path.display().to_string(), &text)
     }
 
-    fn parse(place: &str, text: &str) -> Result<Self, ConfigError> {
+    pub(super) fn parse(place: &str, text: &str) -> Result<Self, ConfigError> {
         let invalid = |error: toml::de::Error| ConfigError::Invalid {
             place: place.to_owned(),
             reason: error.to_string(),

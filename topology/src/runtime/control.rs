@@ -369,6 +369,9 @@ impl Control {
     /// A producer that failed is replaced; what it had not written is said again in a while.
     fn mend(&mut self, outcome: Result<(), ProducerError>) -> Result<(), StreamsError> {
         let Err(error) = outcome else { return Ok(()) };
+        if matches!(error, ProducerError::Denied { .. }) {
+            return Err(error.into());
+        }
         tracing::warn!(%error, "an announcement was not written; it will be tried again");
         if matches!(error, ProducerError::Fatal { .. } | ProducerError::Fenced) {
             let topic = control_topic(&self.application.config.application_id);

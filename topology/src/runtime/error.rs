@@ -30,7 +30,7 @@ pub enum StreamsError {
     #[error(transparent)]
     Topology(#[from] TopologyErrors),
     /// Source topics are missing.
-    #[error("these source topics do not exist: {}; create them, or start what writes them", topics.join(", "))]
+    #[error("these source topics do not exist, or this user lacks Describe on them: {}; create them, or start what writes them", topics.join(", "))]
     MissingTopics {
         /// Their names.
         topics: Vec<String>,

@@ -13,6 +13,8 @@ mod directory;
 mod error;
 mod failures;
 mod former;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod global;
 mod handlers;
 mod handover;

@@ -44,11 +44,19 @@ fn is_repartition(application: &Application, topic: &str) -> bool {
     application.topology.repartitions().iter().any(|decl| *name(decl) == *topic)
 }
 
-/// Deletes it; what cannot be deleted now is with the next time.
-pub(super) fn purge(application: &Application, admin: &mut dyn Admin, processed: &Processed) {
+/// Deletes it; what cannot be deleted now is with the next time. `is_denied` is whether the last time was not allowed.
+pub(super) fn purge(
+    application: &Application,
+    admin: &mut dyn Admin,
+    processed: &Processed,
+    is_denied: &mut bool,
+) {
     match admin.delete_records(processed, application.request_timeout()) {
-        Ok(()) => {}
+        Ok(()) => *is_denied = false,
+        // Said once.
+        Err(ClientError::Denied { .. }) if *is_denied => {}
         Err(error @ ClientError::Denied { .. }) => {
+            *is_denied = true;
             tracing::warn!(%error, "repartition topics grow: what was processed in them cannot be deleted");
         }
         Err(error) => tracing::debug!(%error, "repartition topics are purged another time"),

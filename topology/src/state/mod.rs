@@ -15,6 +15,8 @@ mod entry;
 mod error;
 mod folder;
 mod format;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod global;
 mod handle;
 mod join_buffer;

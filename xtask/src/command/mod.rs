@@ -3,6 +3,7 @@
 mod bench;
 mod chaos;
 mod fresh;
+mod fuzz;
 mod lines;
 mod oracle;
 mod sim;
@@ -60,6 +61,12 @@ pub(crate) const ALL: [Command; 9] = [
         about: "real servers fail while three processes work: `chaos --rounds N --seed S --json FILE`",
         options: &[ANY],
         run: chaos::run,
+    },
+    Command {
+        name: "fuzz",
+        about: "bad bytes to every decoder of outside bytes: `fuzz --minutes N --target T`",
+        options: &[ANY],
+        run: fuzz::run,
     },
     Command {
         name: "sim",

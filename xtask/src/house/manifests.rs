@@ -4,7 +4,7 @@ use super::Violation;
 use super::files::File;
 
 /// Each crate's folder with the crates of this workspace it may depend on; `*` is all of them.
-pub const ARROWS: [(&str, &[&str]); 13] = [
+pub const ARROWS: [(&str, &[&str]); 14] = [
     ("topology", &[]),
     ("operators", &["candlewick"]),
     ("connectors", &["candlewick", "candlewick-operators"]),
@@ -16,6 +16,7 @@ pub const ARROWS: [(&str, &[&str]); 13] = [
     ("examples", &["*"]),
     ("tests", &["*", "xtask"]),
     ("tests/compile", &["candlewick"]),
+    ("tests/fuzz", &["*"]),
     ("tests/sim", &["candlewick"]),
     ("bench", &["*"]),
     ("xtask", &[]),
@@ -39,7 +40,7 @@ const BELONGS: [(&str, &[&str]); 13] = [
 ];
 
 /// Features of the framework that no shipped build has.
-const UNSHIPPED: [&str; 2] = ["\"sim\"", "planted-bugs"];
+const UNSHIPPED: [&str; 3] = ["\"sim\"", "planted-bugs", "\"fuzz\""];
 
 /// Checks every manifest.
 #[must_use]
@@ -59,13 +60,15 @@ fn check_one(folder: &str, file: &File) -> Vec<Violation> {
         return vec![Violation::new(&file.path, 1, rule)];
     };
     let mut found = Vec::new();
-    // Features of the framework that only the simulator builds with.
-    if !matches!(folder, "topology" | "tests/sim") {
+    // Features of the framework that only the simulator and the fuzz targets build with.
+    if !matches!(folder, "topology" | "tests/sim" | "tests/fuzz") {
         let named = file.text.lines().enumerate().filter(|(_, line)| {
             line.contains("candlewick") && UNSHIPPED.iter().any(|feature| line.contains(feature))
         });
         found.extend(named.map(|(line, _)| {
-            let rule = format!("{folder} must not build the framework with what only the simulator needs");
+            let rule = format!(
+                "{folder} must not build the framework with what only the simulator and the fuzz targets need"
+            );
             Violation::new(&file.path, line + 1, rule)
         }));
     }

@@ -70,7 +70,7 @@ fn options(timeout: Duration) -> AdminOptions {
 
 impl KafkaAdmin {
     pub(super) fn new(settings: &KafkaSettings) -> Result<Self, ClientError> {
-        let signals = Arc::new(Signals::new(&settings.bootstrap));
+        let signals = Arc::new(Signals::new(settings));
         let config: ClientConfig = settings.admin();
         let client = config
             .create_with_context(SignalContext(Arc::clone(&signals)))
@@ -101,16 +101,21 @@ impl KafkaAdmin {
     }
 
     /// Refuses what only connections of our own can do, where the cluster is reached otherwise.
-    fn require_plain(&self) -> Result<(), ClientError> {
-        if FetchSettings::is_plain(&self.settings) {
+    fn require_own(&self) -> Result<(), ClientError> {
+        if FetchSettings::can_reach(&self.settings) {
             return Ok(());
         }
-        let reason = "this takes an unencrypted connection without a login".to_owned();
+        let reason = "this takes a connection secured by nothing but a login by PLAIN or SCRAM and TLS with files in PEM";
+        let reason = reason.to_owned();
         Err(ClientError::Fatal { operation: "ending hanging transactions", reason })
     }
 
     /// Waits for a first answer of the cluster.
     pub(super) fn reach(&mut self, timeout: Duration) -> Result<(), ClientError> {
+        if FetchSettings::can_reach(&self.settings) {
+            // These say at once what librdkafka tries again and again: a wrong password, a certificate that is not trusted.
+            fetch::reach(&self.settings, timeout)?;
+        }
         if self.client.inner().fetch_cluster_id(timeout).is_some() {
             return Ok(());
         }
@@ -363,12 +368,12 @@ impl Admin for KafkaAdmin {
         partition: &TopicPartition,
         timeout: Duration,
     ) -> Result<usize, ClientError> {
-        self.require_plain()?;
+        self.require_own()?;
         end_hanging(&self.settings, partition, timeout)
     }
 
     fn end_hanging_offsets(&mut self, group: &str, timeout: Duration) -> Result<usize, ClientError> {
-        self.require_plain()?;
+        self.require_own()?;
         end_hanging_offsets(&self.settings, group, timeout)
     }
 
@@ -387,7 +392,7 @@ impl Admin for KafkaAdmin {
         timeout: Duration,
     ) -> Result<Vec<(TopicPartition, CommittedOffset)>, ClientError> {
         let name = Self::group_name(group)?;
-        if FetchSettings::is_plain(&self.settings) {
+        if FetchSettings::can_reach(&self.settings) {
             return fetch::group_offsets(&self.settings, group, None, false, timeout);
         }
         // By a consumer's client: an administrator's dies in librdkafka of the answer that the coordinator has moved.
@@ -401,12 +406,14 @@ impl Admin for KafkaAdmin {
 
     fn group_members(&mut self, group: &str, timeout: Duration) -> Result<Vec<String>, ClientError> {
         let name = Self::group_name(group)?;
-        describe_members(self.client.inner(), &name, timeout)
-            .map_err(|error| self.native("reading a group's members", &error))
+        describe_members(self.client.inner(), &name, timeout).map_err(|error| {
+            let operation = "reading a group's members";
+            client_error(operation, error.code, &error.text, Some(group), &self.signals)
+        })
     }
 
     fn remove_member(&mut self, group: &str, member: &str, timeout: Duration) -> Result<bool, ClientError> {
-        if !FetchSettings::is_plain(&self.settings) {
+        if !FetchSettings::can_reach(&self.settings) {
             return Ok(false);
         }
         fetch::remove_member(&self.settings, group, member, timeout).map(|()| true)
@@ -435,7 +442,7 @@ impl Admin for KafkaAdmin {
             match answer {
                 Ok(_) | Err((_, Code::GroupIdNotFound)) => {}
                 Err((_, code)) => {
-                    return Err(client_error(operation, code, &code.to_string(), None, &self.signals));
+                    return Err(client_error(operation, code, &code.to_string(), Some(group), &self.signals));
                 }
             }
         }

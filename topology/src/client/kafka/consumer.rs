@@ -62,7 +62,7 @@ pub(super) struct KafkaConsumer {
 
 impl KafkaConsumer {
     pub(super) fn new(cluster: &KafkaSettings, settings: &ConsumerSettings) -> Result<Self, ClientError> {
-        let signals = Arc::new(Signals::new(&cluster.bootstrap));
+        let signals = Arc::new(Signals::new(cluster));
         let fetch = FetchQueue::new(&cluster.consumer(settings), Arc::clone(&signals))
             .map_err(|error| from_rdkafka("making a consumer", &error, &signals))?;
         let (group, isolation) = (c_name("making a consumer", &settings.group)?, settings.isolation);

@@ -3,6 +3,7 @@
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use super::ffi::NativeError;
+use super::permission::{lacking, refused};
 use super::signals::Signals;
 use crate::client::error::{ClientError, ProducerError};
 
@@ -70,20 +71,23 @@ pub(super) fn unknown_topic(code: Code) -> bool {
     )
 }
 
-/// An error of a call that names no topic; `topic` names the one that the call was about, if any.
+/// An error of a call; `about` names the topic or the group that it was about, if any.
 pub(super) fn client_error(
     operation: &'static str,
     code: Code,
     text: &str,
-    topic: Option<&str>,
+    about: Option<&str>,
     signals: &Signals,
 ) -> ClientError {
     let reason = text.to_owned();
-    match topic {
+    match about {
         Some(topic) if unknown_topic(code) => ClientError::UnknownTopic { topic: topic.to_owned() },
         _ if not_current(code) || code == Code::NonEmptyGroup => ClientError::NotCurrent { reason },
         _ if passing(code) => ClientError::Unavailable { operation, reason: signals.why(text) },
-        _ if denied(code) => ClientError::Denied { operation, reason },
+        _ if denied(code) => {
+            let known = about.and_then(|name| refused(signals.who(), code, operation, name));
+            ClientError::Denied { operation, reason: known.unwrap_or(reason) }
+        }
         _ => ClientError::Fatal { operation, reason },
     }
 }
@@ -103,12 +107,23 @@ fn fenced(code: Code) -> bool {
     matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch)
 }
 
-/// An error of a transactional call. `fatal` is the producer's own fatal error, if it has one.
+/// An error of a transactional call. `fatal` is the producer's own fatal error, if it has one; `id` its transactional id.
 pub(super) fn transaction_error(
     operation: &'static str,
     error: &NativeError,
     fatal: Option<(Code, String)>,
+    (id, signals): (Option<&str>, &Signals),
 ) -> ProducerError {
+    // All further errors of the transaction are of this one's making.
+    if let Some(topic) = signals.denied() {
+        return record_denied(&topic, signals);
+    }
+    let code = fatal.as_ref().map_or(error.code, |(code, _)| *code);
+    if matches!(code, Code::TransactionalIdAuthorizationFailed | Code::GroupAuthorizationFailed) {
+        let known = id.filter(|_| code == Code::TransactionalIdAuthorizationFailed);
+        let known = known.and_then(|id| refused(signals.who(), code, operation, id));
+        return ProducerError::Denied { operation, reason: known.unwrap_or_else(|| error.text.clone()) };
+    }
     if fenced(error.code) || fatal.as_ref().is_some_and(|(code, _)| fenced(*code)) {
         return ProducerError::Fenced;
     }
@@ -125,10 +140,24 @@ pub(super) fn transaction_error(
     }
 }
 
+/// The topic may not be written to.
+pub(super) fn record_denied(topic: &str, signals: &Signals) -> ProducerError {
+    let operation = "writing records";
+    let reason = lacking(signals.who(), "Write", "topic", topic);
+    ProducerError::Denied { operation, reason }
+}
+
 /// The failure of one record.
-pub(super) fn record_error(topic: &str, code: Code, text: &str, transactional: bool) -> ProducerError {
+pub(super) fn record_error(
+    topic: &str,
+    code: Code,
+    text: &str,
+    transactional: bool,
+    signals: &Signals,
+) -> ProducerError {
     let reason = text.to_owned();
     match code {
+        Code::TopicAuthorizationFailed => record_denied(topic, signals),
         Code::QueueFull => ProducerError::QueueFull,
         _ if fenced(code) => ProducerError::Fenced,
         Code::MessageSizeTooLarge
@@ -138,7 +167,6 @@ pub(super) fn record_error(topic: &str, code: Code, text: &str, transactional: b
         | Code::InvalidRecord
         | Code::InvalidTimestamp
         | Code::InvalidTopic
-        | Code::TopicAuthorizationFailed
         | Code::PolicyViolation
         | Code::InvalidArgument => ProducerError::Rejected { topic: topic.to_owned(), reason },
         _ if unknown_topic(code) => ProducerError::Rejected { topic: topic.to_owned(), reason },

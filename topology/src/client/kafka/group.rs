@@ -173,7 +173,7 @@ impl KafkaGroup {
         topic: &str,
         session_timeout: Duration,
     ) -> Result<Self, ClientError> {
-        let signals = Arc::new(Signals::new(&settings.bootstrap));
+        let signals = Arc::new(Signals::new(settings));
         let context =
             GroupContext { signals: Arc::clone(&signals), changes: Mutex::default(), gate: RwLock::new(()) };
         let control: Control = settings
@@ -204,8 +204,12 @@ impl KafkaGroup {
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(Code::PollExceeded) => {}
                 Some(code) => {
-                    let topic = Some(self.topic.as_str());
-                    return Err(client_error("polling the group", code, &error.to_string(), topic, signals));
+                    let about = match code {
+                        Code::GroupAuthorizationFailed => &*self.group,
+                        _ => self.topic.as_str(),
+                    };
+                    let text = error.to_string();
+                    return Err(client_error("polling the group", code, &text, Some(about), signals));
                 }
                 None => return Err(from_rdkafka("polling the group", &error, signals)),
             },

@@ -9,9 +9,13 @@ mod fetch;
 mod ffi;
 mod group;
 mod log;
+mod permission;
 mod producer;
 mod settings;
 mod signals;
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use fetch::fuzz;
 pub use log::KafkaLog;
 pub use settings::KafkaSettings;

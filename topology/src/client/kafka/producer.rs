@@ -9,7 +9,7 @@ use rdkafka::TopicPartitionList;
 use rdkafka::error::RDKafkaErrorCode;
 
 use super::consumer::offsets_list;
-use super::errors::{from_rdkafka, record_error, transaction_error};
+use super::errors::{from_rdkafka, record_denied, record_error, transaction_error};
 use super::ffi::{MemberSnapshot, NativeError, ProducerClient};
 use super::group::Membership;
 use super::settings::KafkaSettings;
@@ -26,6 +26,8 @@ const WAKE_TIMEOUT: Duration = Duration::from_millis(200);
 /// A producer over librdkafka.
 pub(super) struct KafkaProducer {
     client: ProducerClient,
+    signals: Arc<Signals>,
+    id: Option<String>,
     names: Vec<String>,
     by_name: BTreeMap<String, u32>,
     transactional: bool,
@@ -35,12 +37,14 @@ pub(super) struct KafkaProducer {
 
 impl KafkaProducer {
     pub(super) fn new(settings: &KafkaSettings, producer: &ProducerSettings) -> Result<Self, ClientError> {
-        let signals = Arc::new(Signals::new(&settings.bootstrap));
+        let signals = Arc::new(Signals::new(settings));
         let client = ProducerClient::new(&settings.producer(producer), Arc::clone(&signals))
             .map_err(|error| from_rdkafka("making a producer", &error, &signals))?;
         let transactional = producer.transactional_id.is_some();
         Ok(Self {
             client,
+            signals,
+            id: producer.transactional_id.clone(),
             names: Vec::new(),
             by_name: BTreeMap::new(),
             transactional,
@@ -58,18 +62,22 @@ impl KafkaProducer {
     }
 
     fn failed(&self, operation: &'static str, error: &NativeError) -> ProducerError {
-        transaction_error(operation, error, self.client.fatal_error())
+        let about = (self.id.as_deref(), &*self.signals);
+        transaction_error(operation, error, self.client.fatal_error(), about)
     }
 
     /// The first failure of a record sent before, said once.
     fn delivered(&mut self) -> Result<(), ProducerError> {
         let Some((topic, code)) = self.client.take_failure() else { return Ok(()) };
+        if let Some(topic) = self.signals.denied() {
+            return Err(record_denied(&topic, &self.signals));
+        }
         if let Some((fatal, reason)) = self.client.fatal_error() {
             let error = NativeError { code: fatal, text: reason, retriable: false, abort: false };
             return Err(self.failed("writing records", &error));
         }
         let name = self.names.get(topic).map_or("an unknown topic", String::as_str);
-        Err(record_error(name, code, &code.to_string(), self.transactional))
+        Err(record_error(name, code, &code.to_string(), self.transactional, &self.signals))
     }
 }
 
@@ -115,7 +123,10 @@ impl Producer for KafkaProducer {
                     failed => Err(failed),
                 }
             }
-            Err(error) => Err(record_error(&self.names[topic], error.code, &error.text, self.transactional)),
+            Err(error) => {
+                let (name, signals) = (&self.names[topic], &self.signals);
+                Err(record_error(name, error.code, &error.text, self.transactional, signals))
+            }
         }
     }
 

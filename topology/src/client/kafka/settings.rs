@@ -17,8 +17,8 @@ const GATHER_BYTES: usize = 256 << 10;
 /// `properties` are librdkafka's. A plain key goes to all clients; one with a prefix (`consumer.`, `producer.`,
 /// `admin.` or `control.`, the group's own member) goes to that kind alone and is stronger. One is candlewick's own:
 /// `fetcher` says what reads records, `plain` (connections of our own, a fraction of the cost) or `librdkafka`. When it is
-/// not given, `plain` is taken unless the connections are encrypted or authenticated, or a consumer was given one of
-/// librdkafka's properties.
+/// not given, `plain` is taken unless a consumer was given one of librdkafka's properties other than those of TLS (files in
+/// PEM, a key that is not encrypted) and of a login by PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
 ///
 /// ```
 /// use candlewick::client::kafka::KafkaSettings;
@@ -26,7 +26,7 @@ const GATHER_BYTES: usize = 256 << 10;
 /// settings.properties.insert("producer.compression.type".to_owned(), "zstd".to_owned());
 /// assert_eq!(settings.connect_timeout.as_secs(), 10);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KafkaSettings {
     /// `host:port`, or several with commas.
     pub bootstrap: String,
@@ -38,6 +38,23 @@ pub struct KafkaSettings {
     pub fetch_bytes_max: usize,
     /// How long connecting waits for the first answer of a broker.
     pub connect_timeout: Duration,
+}
+
+/// Passwords and keys are left out.
+impl std::fmt::Debug for KafkaSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let is_secret = |key: &str| SECRETS.iter().any(|part| key.contains(part));
+        let shown = |(key, value): (&String, &String)| {
+            (key.clone(), if is_secret(key) { "…".to_owned() } else { value.clone() })
+        };
+        f.debug_struct("KafkaSettings")
+            .field("bootstrap", &self.bootstrap)
+            .field("client_id", &self.client_id)
+            .field("properties", &self.properties.iter().map(shown).collect::<BTreeMap<_, _>>())
+            .field("fetch_bytes_max", &self.fetch_bytes_max)
+            .field("connect_timeout", &self.connect_timeout)
+            .finish()
+    }
 }
 
 impl KafkaSettings {
@@ -67,6 +84,10 @@ impl KafkaSettings {
             if KEPT.contains(&plain) {
                 return refuse(format!("the property `{key}` is set by candlewick itself: remove it"));
             }
+            let is_file = plain.starts_with("ssl.") && plain.ends_with(".location") && value != "probe";
+            if let Some(error) = is_file.then(|| std::fs::metadata(value).err()).flatten() {
+                return refuse(format!("{key}={value} cannot be read: {error}"));
+            }
             let tls = cfg!(feature = "kafka-tls");
             let value = value.to_ascii_lowercase();
             if plain == "security.protocol" && value.ends_with("ssl") && !tls {
@@ -78,8 +99,8 @@ impl KafkaSettings {
                     let reason = "Kerberos is not supported: use SCRAM-SHA-512, OAUTHBEARER or PLAIN";
                     return refuse(format!("{plain}=GSSAPI: {reason}"));
                 }
-                if value != "plain" && !cfg!(feature = "kafka-sasl") {
-                    let reason = "is not in this build: build with the cargo feature `kafka-sasl`";
+                if value != "plain" && !tls {
+                    let reason = "is not in this build: build with the cargo feature `kafka-tls`";
                     return refuse(format!("{plain}={value} {reason}"));
                 }
             }
@@ -219,11 +240,17 @@ impl KafkaSettings {
 
 /// A property's plain key, if it is meant for consumers of assigned partitions.
 pub(super) fn consumer_property(key: &str) -> Option<&str> {
-    match split(key) {
-        (None | Some("consumer"), plain) => Some(plain),
-        _ => None,
-    }
+    meant_for(key, None).or_else(|| meant_for(key, Some("consumer")))
 }
+
+/// A property's plain key, if it has this prefix of a kind of client, or none.
+pub(super) fn meant_for<'a>(key: &'a str, kind: Option<&str>) -> Option<&'a str> {
+    let (prefix, plain) = split(key);
+    (prefix == kind).then_some(plain)
+}
+
+/// What properties are called that hold secrets.
+const SECRETS: [&str; 5] = ["password", "secret", "key.pem", "oauthbearer.config", "token"];
 
 /// What the traits promise.
 const KEPT: [&str; 9] = [

@@ -90,3 +90,5 @@ pub(crate) use journal::{Journal, write};
 pub(crate) use leader::{Leader, Order};
 pub(crate) use records::{Announcement, Incarnation, Key, encode};
 pub(crate) use view::Change;
+#[cfg(feature = "fuzz")]
+pub(crate) use view::View;

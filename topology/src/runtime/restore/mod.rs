@@ -96,6 +96,8 @@ pub(crate) struct StateUpdater {
     /// Tasks whose stores threads have.
     handed_out: BTreeSet<TaskId>,
     batch: PolledBatch,
+    /// Purging was not allowed the last time.
+    purge_is_denied: bool,
 }
 
 /// Records taken from the changelogs by one poll: restoration wants big sorted batches.
@@ -128,6 +130,7 @@ impl StateUpdater {
             copies: BTreeMap::new(),
             handed_out: BTreeSet::new(),
             batch: PolledBatch::default(),
+            purge_is_denied: false,
         })
     }
 
@@ -165,7 +168,9 @@ impl StateUpdater {
             Work::Restore(request) => self.begin(request),
             Work::Retire(task, state) => self.retire(task, state),
             Work::Keep(kept) => self.keep(kept),
-            Work::Purge(processed) => purge(&self.application, &mut *self.admin, &processed),
+            Work::Purge(processed) => {
+                purge(&self.application, &mut *self.admin, &processed, &mut self.purge_is_denied);
+            }
         }
     }
 

@@ -7,11 +7,15 @@ use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 use bytes::Bytes;
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll};
 
+use super::super::permission::principal;
+use super::super::settings::KafkaSettings;
 use super::connection::Connection;
 use super::messages::{API_VERSIONS, Api, BrokerAddress, check_versions};
+use super::security::Security;
 use super::wire::{Reader, Writer};
+use crate::client::error::ClientError;
 use crate::record::TopicPartition;
 use crate::time::{Clock, SystemClock};
 
@@ -59,12 +63,12 @@ impl Broker {
         Self { host, port, connection: None, retry_at, backoff, attempts: 0, failure: None }
     }
 
-    fn open(&mut self, poll: &Poll) -> io::Result<Connection<Asked>> {
+    fn open(&mut self, poll: &Poll, client_id: &str, security: &Security) -> io::Result<Connection<Asked>> {
         let addresses: Vec<_> = (self.host.as_str(), self.port).to_socket_addrs()?.collect();
         let turn = self.attempts.checked_rem(addresses.len());
         let turn = turn.ok_or_else(|| io::Error::other("its name has no address"))?;
         self.attempts += 1;
-        Connection::open(addresses[turn], poll.registry(), Token(0))
+        Connection::open(addresses[turn], (&self.host, client_id), security, poll.registry())
     }
 }
 
@@ -73,15 +77,27 @@ pub(super) struct Cluster {
     brokers: BTreeMap<i32, Broker>,
     bootstrap: String,
     client_id: String,
+    /// Whom the brokers take this client for.
+    who: String,
+    security: Security,
     poll: Poll,
     events: Events,
     clock: SystemClock,
     /// A broker that cannot be spoken with at all: a sentence.
     pub(super) refused: Option<String>,
+    /// A login or a certificate that was refused, by this side or the other: a sentence.
+    pub(super) denied: Option<String>,
 }
 
 impl Cluster {
-    pub(super) fn new(bootstrap: &str, client_id: &str, clock: SystemClock) -> io::Result<Self> {
+    /// The brokers that the user names, reached as properties with the prefix `kind` say.
+    pub(super) fn new(
+        (cluster, kind): (&KafkaSettings, &str),
+        operation: &'static str,
+        clock: SystemClock,
+    ) -> Result<Self, ClientError> {
+        let security = Security::of(cluster, kind)?;
+        let bootstrap = &cluster.bootstrap;
         let mut brokers = BTreeMap::new();
         for (id, address) in (i32::MIN..).zip(bootstrap.split(',')) {
             let address = address.trim();
@@ -94,13 +110,21 @@ impl Cluster {
         }
         Ok(Self {
             brokers,
-            bootstrap: bootstrap.to_owned(),
-            client_id: client_id.to_owned(),
-            poll: Poll::new()?,
+            bootstrap: bootstrap.clone(),
+            client_id: cluster.client_id.clone(),
+            who: principal(cluster),
+            security,
+            poll: Poll::new().map_err(|source| ClientError::Io { operation, source })?,
             events: Events::with_capacity(16),
             clock,
             refused: None,
+            denied: None,
         })
+    }
+
+    /// Whom the brokers take this client for, in sentences about permissions.
+    pub(super) fn who(&self) -> &str {
+        &self.who
     }
 
     /// Every broker has failed since the last answer of any.
@@ -173,7 +197,7 @@ impl Cluster {
         if now < broker.retry_at {
             return false;
         }
-        match broker.open(&self.poll) {
+        match broker.open(&self.poll, &self.client_id, &self.security) {
             Ok(mut connection) => {
                 connection.ask(API_VERSIONS, &self.client_id, (Asked::Versions, now), |_| {});
                 broker.connection = Some(connection);
@@ -225,6 +249,9 @@ impl Cluster {
             outcome = Err(io::Error::new(io::ErrorKind::TimedOut, "it does not answer"));
         }
         if let Err(error) = outcome {
+            if error.kind() == io::ErrorKind::PermissionDenied {
+                self.denied = Some(format!("{}:{}: {error}", broker.host, broker.port));
+            }
             let lost = broker.connection.take().into_iter().flat_map(Connection::into_asked);
             answers.extend(lost.map(|asked| Answer { broker: id, asked, frame: None }));
             broker.fail(now, &error);

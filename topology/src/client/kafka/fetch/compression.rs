@@ -45,10 +45,11 @@ fn snappy(packed: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
 
 fn snappy_block(packed: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
     let len = snap::raw::decompress_len(packed).map_err(|_| BROKEN)?;
-    if len as u64 > UNPACKED_MAX {
+    let start = out.len();
+    // The length is only said: no three bytes stand for more than 64.
+    if len / 32 > packed.len() || (start + len) as u64 > UNPACKED_MAX {
         return Err(BROKEN);
     }
-    let start = out.len();
     out.resize(start + len, 0);
     snap::raw::Decoder::new().decompress(packed, &mut out[start..]).map_err(|_| BROKEN)?;
     Ok(())
@@ -84,7 +85,12 @@ fn lz4(packed: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
             out.extend_from_slice(block);
         } else {
             let start = out.len();
-            out.resize(start + block_max, 0);
+            // No byte stands for more than 255: a small block needs no room for a full one.
+            let room = block_max.min(block.len().saturating_mul(255) + 16);
+            if (start + room) as u64 > UNPACKED_MAX {
+                return Err(BROKEN);
+            }
+            out.resize(start + room, 0);
             let len = lz4_flex::block::decompress_into(block, &mut out[start..]).map_err(|_| BROKEN)?;
             out.truncate(start + len);
         }
@@ -147,6 +153,17 @@ mod tests {
                 prop_assert_eq!(unpack(codec, &packed, &mut out), Ok(()));
                 prop_assert!(out.strip_prefix(b"before").is_some_and(|unpacked| unpacked == bytes), "codec {}", codec);
             }
+        }
+
+        #[test]
+        fn a_length_that_is_only_said_makes_no_room(len in 10_000_u32..0x3fff_ffff) {
+            // A varint of the length, and a literal of one byte.
+            let mut packed: Vec<u8> = (0..5_u32).map(|at| (len >> (7 * at) & 0x7f) as u8 | 0x80).collect();
+            packed[4] &= 0x7f;
+            packed.extend([0, b'x']);
+            let mut out = Vec::new();
+            prop_assert_eq!(unpack(2, &packed, &mut out), Err(BROKEN));
+            prop_assert!(out.capacity() < 1_000, "{} bytes were taken", out.capacity());
         }
 
         #[test]

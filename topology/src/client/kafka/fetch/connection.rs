@@ -1,5 +1,5 @@
-//! One connection to a broker: requests go out, answers come back in the same order, and no call waits. Must not know
-//! what is asked.
+//! One connection to a broker: requests go out, answers come back in the same order, and no call waits. Where a login is
+//! asked for, it goes first, and the requests wait for its end. Must not know what is asked.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -10,7 +10,10 @@ use bytes::{Buf, Bytes};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use super::login::{Login, Next};
 use super::messages::{Api, begin, finish};
+use super::security::Security;
+use super::stream::Stream;
 use super::wire::Writer;
 
 /// An answer longer than this is not Kafka's: somebody else listens there.
@@ -27,7 +30,9 @@ struct Question<T> {
 /// A connection; `T` is what the asker wants to be reminded of when the answer comes.
 #[derive(Debug)]
 pub(super) struct Connection<T> {
-    stream: TcpStream,
+    stream: Stream,
+    /// The login that is under way, and the requests that wait for it.
+    login: Option<(Login, Vec<u8>)>,
     outgoing: Vec<u8>,
     incoming: Vec<u8>,
     asked: VecDeque<Question<T>>,
@@ -36,12 +41,23 @@ pub(super) struct Connection<T> {
 }
 
 impl<T> Connection<T> {
-    /// Begins to connect.
-    pub(super) fn open(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(address)?;
-        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        let (outgoing, incoming, asked) = (Vec::new(), Vec::new(), VecDeque::new());
-        Ok(Self { stream, outgoing, incoming, asked, next: 0, connected: false })
+    /// Begins to connect; `host` is whom an encrypted connection must find there.
+    pub(super) fn open(
+        address: SocketAddr,
+        (host, client_id): (&str, &str),
+        security: &Security,
+        registry: &Registry,
+    ) -> io::Result<Self> {
+        let mut socket = TcpStream::connect(address)?;
+        registry.register(&mut socket, Token(0), Interest::READABLE | Interest::WRITABLE)?;
+        let stream = Stream::over(socket, host, security)?;
+        let (mut outgoing, mut login) = (Vec::new(), None);
+        if let Some(credentials) = &security.login {
+            let (begun, first) = Login::begin(credentials.clone(), client_id);
+            (outgoing, login) = (first, Some((begun, Vec::new())));
+        }
+        let (incoming, asked) = (Vec::new(), VecDeque::new());
+        Ok(Self { stream, login, outgoing, incoming, asked, next: 0, connected: false })
     }
 
     /// Puts a request behind those that are on their way; it is now `at`.
@@ -57,7 +73,8 @@ impl<T> Connection<T> {
         write(&mut writer);
         self.asked.push_back(Question { correlation, is_compact: api.is_compact, at, remember });
         self.next = correlation.wrapping_add(1);
-        self.outgoing.extend_from_slice(&finish(writer));
+        let queue = self.login.as_mut().map_or(&mut self.outgoing, |(_, waiting)| waiting);
+        queue.extend_from_slice(&finish(writer));
     }
 
     /// Since when the oldest question waits for its answer.
@@ -89,17 +106,18 @@ impl<T> Connection<T> {
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        match self.stream.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The next answer, without its head, if it is there in full.
     pub(super) fn receive(&mut self) -> io::Result<Option<(T, Bytes)>> {
-        let is_whole = self.is_connected()? && self.fill(4)? && self.fill(4 + self.announced()?)?;
-        if !is_whole {
+        if !self.has_logged_in()? {
             return Ok(None);
         }
-        let mut answer = Bytes::from(std::mem::take(&mut self.incoming));
-        answer.advance(4);
+        let Some(mut answer) = self.frame()? else { return Ok(None) };
         let question =
             self.asked.pop_front().ok_or_else(|| io::Error::other("an answer came to no question"))?;
         if answer.get_i32() != question.correlation {
@@ -112,17 +130,45 @@ impl<T> Connection<T> {
         Ok(Some((question.remember, answer)))
     }
 
+    /// Goes on with the login; `true` once there is nothing left of it.
+    fn has_logged_in(&mut self) -> io::Result<bool> {
+        while self.login.is_some() {
+            let Some(answer) = self.frame()? else { return Ok(false) };
+            let Some((login, waiting)) = &mut self.login else { return Ok(true) };
+            match login.on(&answer)? {
+                Next::Send(request) => self.outgoing.extend_from_slice(&request),
+                Next::Done => {
+                    self.outgoing.append(waiting);
+                    self.login = None;
+                }
+            }
+            self.send()?;
+        }
+        Ok(true)
+    }
+
+    /// What has come, without the length before it, if it is there in full.
+    fn frame(&mut self) -> io::Result<Option<Bytes>> {
+        let is_whole = self.is_connected()? && self.fill(4)? && self.fill(4 + self.announced()?)?;
+        if !is_whole {
+            return Ok(None);
+        }
+        let mut frame = Bytes::from(std::mem::take(&mut self.incoming));
+        frame.advance(4);
+        Ok(Some(frame))
+    }
+
     fn is_connected(&mut self) -> io::Result<bool> {
         if self.connected {
             return Ok(true);
         }
-        if let Some(error) = self.stream.take_error()? {
+        if let Some(error) = self.stream.socket().take_error()? {
             return Err(error);
         }
-        match self.stream.peer_addr() {
+        match self.stream.socket().peer_addr() {
             Ok(_) => {
                 self.connected = true;
-                self.stream.set_nodelay(true)?;
+                self.stream.socket().set_nodelay(true)?;
                 Ok(true)
             }
             Err(error) if error.kind() == ErrorKind::NotConnected => Ok(false),

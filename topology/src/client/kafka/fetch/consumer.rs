@@ -57,9 +57,8 @@ impl FetchConsumer {
         settings: FetchSettings,
         group: &str,
     ) -> Result<Self, ClientError> {
-        let (cluster, clock) = (admin.settings(), SystemClock::default());
-        let cluster = Cluster::new(&cluster.bootstrap, &cluster.client_id, clock.clone())
-            .map_err(|source| ClientError::Io { operation: "making a consumer", source })?;
+        let clock = SystemClock::default();
+        let cluster = Cluster::new((admin.settings(), "consumer"), "making a consumer", clock.clone())?;
         Ok(Self {
             cluster,
             slots: Vec::new(),
@@ -170,7 +169,9 @@ impl FetchConsumer {
                     Some(Err(refusal)) if refusal.is_passing() => {
                         (consumer.stale, ask_at) = (true, now + Duration::from_millis(20));
                     }
-                    Some(Err(refusal)) => return Some(Err(refusal.error(operation, &partition.topic))),
+                    Some(Err(refusal)) => {
+                        return Some(Err(refusal.error(operation, &partition.topic, consumer.cluster.who())));
+                    }
                     None => {}
                 }
             }

@@ -28,8 +28,7 @@ impl Dialogue {
         timeout: Duration,
     ) -> Result<Self, ClientError> {
         let clock = SystemClock::default();
-        let cluster = Cluster::new(&settings.bootstrap, &settings.client_id, clock.clone())
-            .map_err(|source| ClientError::Io { operation, source })?;
+        let cluster = Cluster::new((settings, "admin"), operation, clock.clone())?;
         let until = clock.monotonic() + timeout;
         Ok(Self { cluster, operation, clock, until })
     }
@@ -71,6 +70,9 @@ impl Dialogue {
                     None if is_asked && self.clock.monotonic() < self.until => {}
                     None => break,
                 }
+            }
+            if let Some(reason) = self.cluster.denied.take() {
+                return Err(ClientError::Denied { operation: self.operation, reason });
             }
             if let Some(reason) = self.cluster.refused.take() {
                 return Err(ClientError::Fatal { operation: self.operation, reason });

@@ -164,7 +164,7 @@ impl FetchConsumer {
                 Ok(leaders) => drop(self.leaders.insert(topic.into(), leaders)),
                 Err(refusal) if refusal.is_missing() => missing.push(topic),
                 Err(refusal) if refusal.is_passing() => {}
-                Err(refusal) => self.pend(refusal.error("finding the leaders", topic)),
+                Err(refusal) => self.pend(refusal.error("finding the leaders", topic, self.cluster.who())),
             }
         }
         for index in 0..self.slots.len() {
@@ -194,7 +194,7 @@ impl FetchConsumer {
             Ok(fetched) => fetched,
             Err(refusal) if refusal.is_passing() => Vec::new(),
             Err(refusal) => {
-                self.pend(refusal.error("fetching", "all topics"));
+                self.pend(refusal.error("fetching", "all topics", self.cluster.who()));
                 Vec::new()
             }
         };
@@ -228,7 +228,7 @@ impl FetchConsumer {
             self.stale = true;
         } else {
             slot.retry_at = now + Duration::from_secs(1);
-            let error = refusal.error("fetching", &slot.source.topic);
+            let error = refusal.error("fetching", &slot.source.topic, self.cluster.who());
             self.pend(error);
         }
     }

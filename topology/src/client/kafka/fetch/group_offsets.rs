@@ -39,7 +39,7 @@ pub(in super::super) fn group_offsets(
     match found {
         Ok(offsets) => Ok(offsets),
         Err(Refusal::GROUP_NOT_FOUND) => Ok(Vec::new()),
-        Err(refusal) => Err(refusal.error(OPERATION, group)),
+        Err(refusal) => Err(refusal.error(OPERATION, group, brokers.cluster.who())),
     }
 }
 

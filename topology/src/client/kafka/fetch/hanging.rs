@@ -80,7 +80,9 @@ impl Search {
                 .map_err(|error| self.brokers.malformed(error))?;
             match refusal {
                 None => ended += 1,
-                Some(refusal) => return Err(refusal.error(OPERATION, &partition.topic)),
+                Some(refusal) => {
+                    return Err(refusal.error(OPERATION, &partition.topic, self.brokers.cluster.who()));
+                }
             }
         }
         Ok(ended)
@@ -96,7 +98,7 @@ impl Search {
             .ask(Some(leader), DESCRIBE_PRODUCERS, |writer| write_producers(writer, partition))?;
         let found = read_producers(&mut Reader::new(&frame, "described producers"))
             .map_err(|error| self.brokers.malformed(error))?;
-        found.map_err(|refusal| refusal.error(OPERATION, &partition.topic))
+        found.map_err(|refusal| refusal.error(OPERATION, &partition.topic, self.brokers.cluster.who()))
     }
 
     /// What the coordinators know of the producers of these transactions.
@@ -107,7 +109,9 @@ impl Search {
                 self.brokers.ask(Some(broker), LIST_TRANSACTIONS, |writer| write_listed(writer, open))?;
             let listed = read_listed(&mut Reader::new(&frame, "listed transactions"))
                 .map_err(|error| self.brokers.malformed(error))?;
-            let ids = listed.map_err(|refusal| refusal.error(OPERATION, "all transactions"))?;
+            let ids = listed.map_err(|refusal| {
+                refusal.error(OPERATION, "all transactions", self.brokers.cluster.who())
+            })?;
             if ids.is_empty() {
                 continue;
             }
@@ -116,7 +120,9 @@ impl Search {
                 .ask(Some(broker), DESCRIBE_TRANSACTIONS, |writer| write_transactions(writer, &ids))?;
             let described = read_transactions(&mut Reader::new(&frame, "described transactions"))
                 .map_err(|error| self.brokers.malformed(error))?;
-            known.extend(described.map_err(|refusal| refusal.error(OPERATION, "the transactions"))?);
+            known.extend(described.map_err(|refusal| {
+                refusal.error(OPERATION, "the transactions", self.brokers.cluster.who())
+            })?);
         }
         Ok(known)
     }
@@ -129,8 +135,9 @@ impl Search {
             .map_err(|error| self.brokers.malformed(error))?;
         self.brokers.cluster.learn(&brokers);
         let leaders = topics.into_iter().next().map(|(_, leaders)| leaders);
-        let leaders =
-            leaders.unwrap_or(Err(Refusal(3))).map_err(|refusal| refusal.error(OPERATION, topic))?;
+        let leaders = leaders
+            .unwrap_or(Err(Refusal(3)))
+            .map_err(|refusal| refusal.error(OPERATION, topic, self.brokers.cluster.who()))?;
         Ok(leaders.into_iter().map(|(number, leader)| (number, leader.broker)).collect())
     }
 }

@@ -28,7 +28,7 @@ pub(in super::super) fn remove_member(
     })?;
     match answer {
         Ok(()) | Err(Refusal::UNKNOWN_MEMBER | Refusal::GROUP_NOT_FOUND) => Ok(()),
-        Err(refusal) => Err(refusal.error(OPERATION, group)),
+        Err(refusal) => Err(refusal.error(OPERATION, group, brokers.cluster.who())),
     }
 }
 

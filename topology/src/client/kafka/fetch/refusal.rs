@@ -1,5 +1,6 @@
 //! What brokers' error codes mean for a reader. Must not know who asked.
 
+use super::super::permission::lacking;
 use super::messages::Refusal;
 use crate::client::error::ClientError;
 
@@ -20,27 +21,32 @@ impl Refusal {
         matches!(self.0, 3 | 100)
     }
 
-    pub(super) fn error(self, operation: &'static str, topic: &str) -> ClientError {
+    /// The error for what was asked about a topic, a group or a transactional id; `who` is whom the brokers take this client
+    /// for.
+    pub(super) fn error(self, operation: &'static str, about: &str, who: &str) -> ClientError {
         let reason = match self.0 {
             2 => "the broker found a damaged record batch",
             16 => "the broker is not the coordinator",
             17 => "the topic's name is not valid",
             14 | 15 => "its coordinator is starting",
-            29 => "this user may not read it (operation Read on the topic)",
-            30 => "this user may not read the group (operation Read on the group)",
+            29 => return denied(operation, lacking(who, "Read", "topic", about)),
+            30 => return denied(operation, lacking(who, "Read", "group", about)),
+            31 => return denied(operation, lacking(who, "ClusterAction", "cluster", "kafka-cluster")),
+            53 => return denied(operation, lacking(who, "Describe", "transactional id", about)),
             88 => "an open transaction carries offsets of the group",
-            31 => "this user may not do this to the cluster (operation ClusterAction)",
-            53 => "this user may not see the transaction (operation Describe on the transactional id)",
             35 => "the broker does not speak this version of the request",
             87 => "the broker found an invalid record",
             _ => "the broker refused",
         };
-        let reason = format!("{topic}: {reason} (error {})", self.0);
+        let reason = format!("{about}: {reason} (error {})", self.0);
         match self.0 {
-            3 | 100 => ClientError::UnknownTopic { topic: topic.to_owned() },
-            29 | 30 | 31 | 53 => ClientError::Denied { operation, reason },
+            3 | 100 => ClientError::UnknownTopic { topic: about.to_owned() },
             _ if self.is_passing() => ClientError::Unavailable { operation, reason },
             _ => ClientError::Fatal { operation, reason },
         }
     }
+}
+
+fn denied(operation: &'static str, reason: String) -> ClientError {
+    ClientError::Denied { operation, reason }
 }

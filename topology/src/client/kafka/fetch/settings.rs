@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::settings::{KafkaSettings, consumer_property};
+use super::security::{Security, is_about_security};
 use crate::client::error::ClientError;
 use crate::client::traits::{ConsumerSettings, Isolation};
 
@@ -22,13 +23,14 @@ pub(in super::super) struct FetchSettings {
 }
 
 impl FetchSettings {
-    /// `None` where only librdkafka serves: encrypted or authenticated connections, and readers that were given
-    /// librdkafka's own properties.
+    /// `None` where only librdkafka serves: connections secured in a way that is its own, and readers that were given its
+    /// properties.
     pub(in super::super) fn of(
         cluster: &KafkaSettings,
         settings: &ConsumerSettings,
     ) -> Result<Option<Self>, ClientError> {
         let refuse = |reason: String| ClientError::Fatal { operation: "connecting to Kafka", reason };
+        let is_ours = Security::is_ours(cluster, "consumer");
         let mut foreign = None;
         let mut chosen = None;
         for (key, value) in &cluster.properties {
@@ -39,7 +41,8 @@ impl FetchSettings {
                 ("fetcher", other) => {
                     return Err(refuse(format!("fetcher={other}: write `plain` or `librdkafka`")));
                 }
-                ("security.protocol", "plaintext") | ("client.id" | "group.protocol", _) => {}
+                ("client.id" | "group.protocol", _) => {}
+                (plain, _) if is_about_security(plain) && is_ours => {}
                 _ => foreign = Some(key),
             }
         }
@@ -54,10 +57,9 @@ impl FetchSettings {
         }
     }
 
-    /// Whether the cluster can be reached over plain connections at all.
-    pub(in super::super) fn is_plain(cluster: &KafkaSettings) -> bool {
-        let mut security = cluster.properties.iter().filter(|(key, _)| key.ends_with("security.protocol"));
-        security.all(|(_, value)| value.eq_ignore_ascii_case("plaintext"))
+    /// Whether connections of our own reach the cluster at all.
+    pub(in super::super) fn can_reach(cluster: &KafkaSettings) -> bool {
+        Security::is_ours(cluster, "admin")
     }
 
     fn within(settings: &ConsumerSettings, default_bytes: usize) -> Self {
