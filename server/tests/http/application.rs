@@ -116,6 +116,7 @@ pub(crate) fn status(state: ApplicationState) -> Status {
         uptime_ms: 1_234,
         is_paused: false,
         stalled: Vec::new(),
+        standbys: Vec::new(),
         tasks: vec![
             TaskStatus {
                 id: "0_0".to_owned(),

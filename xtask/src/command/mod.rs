@@ -30,7 +30,7 @@ pub(crate) struct Command {
 }
 
 /// All commands.
-pub(crate) const ALL: [Command; 9] = [
+pub(crate) const ALL: [Command; 10] = [
     Command {
         name: "test",
         about: "formatting, tidy, clippy and every test; --fast needs no server and leaves clippy out",
