@@ -10,11 +10,12 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::application::Application;
 use super::crew::Crew;
+use super::departure::Departure;
 use super::error::StreamsError;
 use super::former;
 use super::membership::{
-    Announcement, Change, Desk, Gate, Grant, Incarnation, Journal, Key, Leader, Order, Standing, Word,
-    encode, fingerprint, write,
+    Announcement, Change, Desk, Gate, Grant, Incarnation, Journal, Key, Leader, Order, Word, encode,
+    fingerprint, write,
 };
 use super::restore::{Kept, Work};
 use super::shared::Shared;
@@ -27,30 +28,21 @@ use crate::client::{ClientError, GroupEvent, Producer, ProducerError, ProducerSe
 use crate::record::Partition;
 use crate::state::random_id;
 
-/// How an instance goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Departure {
-    /// All threads have committed and ended.
-    InGoodOrder,
-    /// Something may still be open.
-    Late,
-}
-
 /// The control thread's own things.
 pub(crate) struct Control {
-    application: Arc<Application>,
+    pub(super) application: Arc<Application>,
     shared: Arc<Shared>,
-    gate: Gate,
+    pub(super) gate: Gate,
     threads: Vec<Sender<Command>>,
-    desk: Desk,
-    journal: Journal,
+    pub(super) desk: Desk,
+    pub(super) journal: Journal,
     producer: Box<dyn Producer>,
     handle: TopicHandle,
     /// What was said last, when, and whether it was read back.
-    said: Option<(Announcement, Duration, bool)>,
+    pub(super) said: Option<(Announcement, Duration, bool)>,
     given_up: Receiver<Grant>,
-    orders: Option<Sender<Order>>,
-    leader: Option<Box<dyn Spawned>>,
+    pub(super) orders: Option<Sender<Order>>,
+    pub(super) leader: Option<Box<dyn Spawned>>,
     departure: Receiver<Departure>,
     /// Where it is told of which tasks this instance has the stores, and what was told.
     updater: Sender<Work>,
@@ -84,9 +76,6 @@ const SAY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Between two warnings that the log is away.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(5);
-
-/// How long a leaving instance waits for others to take its tasks over.
-const HANDOVER_MAX: Duration = Duration::from_secs(3);
 
 impl Control {
     pub(crate) fn join(
@@ -165,12 +154,12 @@ impl Control {
         self.depart(departure);
     }
 
-    fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Duration {
         self.application.clock.monotonic()
     }
 
     /// One round: the group, the control topic, the threads' answers, and what is to be said.
-    fn turn(&mut self) -> Result<(), StreamsError> {
+    pub(super) fn turn(&mut self) -> Result<(), StreamsError> {
         match self.gate.poll() {
             Ok(polled) => {
                 for event in polled.events {
@@ -320,7 +309,7 @@ impl Control {
     }
 
     /// Passes words on to the threads, those of one kind to one thread together: they share a commit.
-    fn tell(&mut self, words: Vec<(usize, Word, Grant)>) {
+    pub(super) fn tell(&mut self, words: Vec<(usize, Word, Grant)>) {
         if words.is_empty() {
             return;
         }
@@ -400,75 +389,6 @@ impl Control {
             _ => {}
         }
         Ok(())
-    }
-
-    /// A thread has failed, and the whole instance goes: the other threads commit and give up what they have. What the
-    /// failed one had, the others fence.
-    fn wind_up(&mut self) {
-        let until = self.now() + HANDOVER_MAX.min(self.application.request_timeout());
-        let words = self.desk.revoke_all(self.now());
-        self.tell(words);
-        while self.desk.is_busy() && self.now() < until {
-            if let Err(error) = self.turn() {
-                tracing::warn!(%error, "the tasks of a failing instance were not given up in good order");
-                return;
-            }
-        }
-        // What was given up last is said as well.
-        if let Err(error) = self.turn() {
-            tracing::warn!(%error, "the others were not told in good order; they will notice by themselves");
-        }
-    }
-
-    /// Hands over, as far as there is somebody to hand over to, and leaves the group.
-    fn depart(mut self, departure: Departure) {
-        match departure {
-            Departure::InGoodOrder => {
-                self.desk.all_given_up();
-                self.desk.stopped();
-                if let Err(error) = self.hand_over() {
-                    tracing::warn!(%error, "the others were not told in good order; they will notice by themselves");
-                }
-            }
-            // Whatever is still open can be committed no more; the others fence it when they see that we are gone.
-            Departure::Late => self.gate.shut(),
-        }
-        self.orders = None;
-        if let Some(leader) = self.leader.take() {
-            leader.join();
-        }
-        match self.gate.leave(self.application.request_timeout()) {
-            Ok(()) => former::forget(&self.application),
-            Err(error) => {
-                tracing::warn!(%error, "the group was not left in good order; it will notice by the session timeout")
-            }
-        }
-    }
-
-    fn hand_over(&mut self) -> Result<(), StreamsError> {
-        let until = self.now() + HANDOVER_MAX.min(self.application.request_timeout());
-        // The first turn says it.
-        self.turn()?;
-        while self.now() < until {
-            let is_said = self.said.as_ref().is_none_or(|(said, _, is_read)| said.is_leaving && *is_read);
-            if self.desk.standing() == Standing::Leaving && is_said && !self.is_awaited() {
-                return Ok(());
-            }
-            self.turn()?;
-        }
-        Ok(())
-    }
-
-    /// Whether tasks are still ours by the table and somebody could take them.
-    fn is_awaited(&self) -> bool {
-        let view = &self.journal.view;
-        let ours = self.desk.incarnation();
-        let has_heir = view.members.iter().any(|(instance, member)| {
-            let is_alike =
-                self.said.as_ref().is_some_and(|(said, _, _)| said.fingerprint == member.fingerprint);
-            *instance != self.application.instance && !member.is_leaving && is_alike
-        });
-        has_heir && view.table.values().any(|row| row.owner.incarnation == *ours)
     }
 }
 

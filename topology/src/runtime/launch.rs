@@ -8,7 +8,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender};
 
 use super::application::Application;
-use super::control::{Control, ControlEnds, Departure};
+use super::control::{Control, ControlEnds};
+use super::departure::Departure;
 use super::error::StreamsError;
 use super::global::GlobalUpdater;
 use super::membership::{Gate, Grant};

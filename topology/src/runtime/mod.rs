@@ -9,6 +9,7 @@ mod commit;
 mod config;
 mod control;
 mod crew;
+mod departure;
 mod directory;
 mod error;
 mod failures;

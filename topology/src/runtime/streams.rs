@@ -8,8 +8,8 @@ use crossbeam_channel::Sender;
 
 use super::application::{Application, isolation_of};
 use super::config::StreamsConfig;
-use super::control::Departure;
 use super::crew::Crew;
+use super::departure::Departure;
 use super::directory::LogDirectory;
 use super::error::StreamsError;
 use super::global::GlobalUpdater;
