@@ -73,8 +73,12 @@ impl StreamThread {
 
     fn try_commit(&mut self) -> Result<(), Refused> {
         // Those of which something is unfinished may be left out.
-        let taking_part: Vec<usize> =
-            (0..self.tasks.len()).filter(|index| self.takes_part(&self.tasks[*index].task)).collect();
+        let mut taking_part = Vec::new();
+        for index in 0..self.tasks.len() {
+            if self.takes_part(index)? {
+                taking_part.push(index);
+            }
+        }
         for &index in &taking_part {
             self.tasks[index].task.flush()?;
             self.send_outputs(index)?;

@@ -133,10 +133,19 @@ impl StreamThread {
         self.tasks.iter_mut().for_each(|running| running.task.env.unfinished.drain(false));
     }
 
-    /// Whether a task takes part in a commit of the thread.
-    pub(in crate::runtime) fn takes_part(&self, task: &Task) -> bool {
-        let is_left_out = !self.application.exactly_once() && task.env.unfinished.count() > 0;
-        !is_left_out || task.may_hold_offsets() || planted(Bug::UnfinishedCommitted)
+    /// Whether a task takes part in a commit of the thread. One that does not takes no more records, so that it will soon:
+    /// what its caches forward into slow nodes at this commit would be behind its offsets otherwise.
+    pub(in crate::runtime) fn takes_part(&mut self, index: usize) -> Result<bool, StreamsError> {
+        let exactly_once = self.application.exactly_once();
+        let task = &mut self.tasks[index].task;
+        if exactly_once || task.may_hold_offsets() || !task.env.unfinished.is_used() {
+            return Ok(true);
+        }
+        let is_whole = task.is_whole()? || planted(Bug::UnfinishedCommitted);
+        if !is_whole {
+            task.env.unfinished.drain(true);
+        }
+        Ok(is_whole)
     }
 }
 
