@@ -73,7 +73,7 @@ impl Faults {
         use Call as C;
         let (fate, fault) = match call {
             C::Connect | C::Begin | C::Assign | C::Administer | C::DeleteRecords => return Fate::Done,
-            C::Watermarks | C::Members if is_starting => return Fate::Done,
+            C::Poll | C::Watermarks | C::Members if is_starting => return Fate::Done,
             C::Deliver if is_away => (Fate::Refused, "log away"),
             C::GroupPoll if is_away => (Fate::Refused, "log away"),
             // What the members tell each other is little, and its queue never full.
