@@ -64,7 +64,11 @@ const CALLS: [&[Call]; 2] = [
         Call::Deliver,
         Call::Register,
         Call::Begin,
+        // What is on its way then has been written, and is never committed: what restoring it must pass over.
         Call::SendOffsets,
+        Call::SendOffsets,
+        Call::SendOffsets,
+        Call::CommitTransaction,
         Call::CommitTransaction,
         Call::CommitTransaction,
         Call::AbortTransaction,
