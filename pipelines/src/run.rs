@@ -106,7 +106,8 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
     let parts = Parts { streams, source, sink, handler };
     let watched = parts.watch(options, &stop);
     let ended = parts.end(watched, &stop);
-    drop(sql);
+    // Before the application whose stores it reads.
+    sql::stop(sql);
     if let Some(reader) = reader {
         reader.stop();
     }

@@ -85,3 +85,9 @@ pub fn start(
     println!("candlewick: postgresql://{at}/candlewick");
     Ok(Some(endpoint))
 }
+
+/// Answers no more.
+pub fn stop(endpoint: Option<Endpoint>) {
+    // It ends when it is dropped.
+    let _ended = endpoint;
+}

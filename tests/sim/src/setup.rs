@@ -61,12 +61,14 @@ pub(crate) struct Setup {
 const CALLS: [&[Call]; 2] = [
     &[Call::Deliver, Call::Flush, Call::Commit, Call::Poll, Call::Committed, Call::Watermarks, Call::Assign],
     &[
+        // What was delivered before has been written, and is never committed: what restoring it must pass over.
+        Call::Deliver,
+        Call::Deliver,
+        Call::Deliver,
+        Call::Deliver,
         Call::Deliver,
         Call::Register,
         Call::Begin,
-        // What is on its way then has been written, and is never committed: what restoring it must pass over.
-        Call::SendOffsets,
-        Call::SendOffsets,
         Call::SendOffsets,
         Call::CommitTransaction,
         Call::CommitTransaction,

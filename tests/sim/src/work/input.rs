@@ -51,6 +51,20 @@ pub(crate) fn inputs(
             all.push(Input { topic, partition, key, value, time: Timestamp((time - late).max(0)) });
         }
     }
+    if kind == Kind::Foreign {
+        // A left row that comes to a foreign key without a right row, and changes again before that is known, keeps the
+        // result of before, here as with Kafka Streams 4.3: so every key gets its row in the end.
+        for (key, id) in (0..keys).map(|n| format!("g{n}")).zip(count + 1..) {
+            let partition = partition_for_key(key.as_bytes(), partitions);
+            all.push(Input {
+                topic: "right",
+                partition,
+                key,
+                value: format!("g0 #{id}"),
+                time: Timestamp(time),
+            });
+        }
+    }
     if kind == Kind::Windows {
         let time = Timestamp(time + 20 * WINDOW_MS);
         for (partition, id) in (0..partitions).zip(count + 1..) {
