@@ -76,8 +76,8 @@ fn damaged_conversations_hurt_nobody_else() {
         changed(&mut bytes, &mut chance);
         send(address, &bytes);
         if round % 50 == 0 {
-            assert_eq!(psql.rows("SELECT 1"), ["1"], "after {round} of them");
+            assert_eq!(psql.rows("SELECT 1"), [["1"]], "after {round} of them");
         }
     }
-    assert_eq!(psql.rows("SELECT 1"), ["1"]);
+    assert_eq!(psql.rows("SELECT 1"), [["1"]]);
 }
