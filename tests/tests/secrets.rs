@@ -87,3 +87,43 @@ fn a_user_without_a_password_is_asked_for_one() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("--elasticsearch-password"), "{said}");
 }
+
+#[test]
+fn an_address_that_other_machines_reach_is_refused_without_a_token() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(binary());
+    command.args(["run", "--in-memory", "--listen", "0.0.0.0:0"]);
+    let said = Candlewick::start_command(folder.path(), &mut command).fails_with(2, PATIENCE);
+    assert!(said.contains("0.0.0.0:0") && said.contains("CANDLEWICK_TOKEN"), "{said}");
+}
+
+#[test]
+fn the_token_opens_the_status_server_and_is_seen_on_no_page_and_in_no_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = servers::free_port();
+    let mut command = Command::new(binary());
+    command.args(["run", "--pipeline", "candles", "--in-memory", "--listen", &format!("0.0.0.0:{port}")]);
+    command.env("CANDLEWICK_TOKEN", PASSWORD).env("RUST_LOG", "debug");
+    let process = Candlewick::start_command(folder.path(), &mut command);
+    let client = reqwest::blocking::Client::builder().no_proxy().build().expect("a client");
+    let begin = std::time::Instant::now();
+    let get = |path: &str, token: Option<&str>| loop {
+        let request = client.get(format!("http://127.0.0.1:{port}{path}"));
+        match token.map_or(request.try_clone(), |token| request.try_clone().map(|it| it.bearer_auth(token))) {
+            Some(request) => match request.send() {
+                Ok(answer) => return (answer.status().as_u16(), answer.text().unwrap_or_default()),
+                Err(_) if begin.elapsed() < PATIENCE => std::thread::sleep(Duration::from_millis(50)),
+                Err(error) => panic!("{error}:\n{}", process.output()),
+            },
+            None => unreachable!("a request without a body can be sent again"),
+        }
+    };
+    assert_eq!(get("/health/live", None).0, 200);
+    for path in ["/", "/status", "/tasks", "/metrics", "/topology.txt", "/stores", "/feed/snapshot"] {
+        assert_eq!(get(path, None).0, 401, "{path}");
+        let (status, text) = get(path, Some(PASSWORD));
+        assert_eq!(status, 200, "{path}");
+        assert!(!text.contains(PASSWORD), "{path} shows the token");
+    }
+    assert!(!process.output().contains(PASSWORD), "{}", process.output());
+}
