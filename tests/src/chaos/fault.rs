@@ -22,6 +22,10 @@ pub enum Fault {
     Slow(Duration),
     /// Elasticsearch is not reachable for this long.
     SinkAway(Duration),
+    /// The schema registry is not reachable for this long.
+    RegistryAway(Duration),
+    /// An instance's disk has no room left for this long.
+    DiskFull(usize, Duration),
 }
 
 impl Fault {
@@ -36,6 +40,8 @@ impl Fault {
             Self::Cut(_) => "connections to the broker cut",
             Self::Slow(_) => "a slow network",
             Self::SinkAway(_) => "Elasticsearch away",
+            Self::RegistryAway(_) => "the registry away",
+            Self::DiskFull(..) => "a full disk",
         }
     }
 
@@ -53,14 +59,16 @@ impl Fault {
         let who = usize::try_from(chance.between(0, instances as u64)).expect("a small number");
         let mut for_ms = |low, high| Duration::from_millis(chance.between(low, high));
         let (short, long) = (for_ms(100, 3_000), for_ms(1_000, 14_000));
-        match chance.between(0, 14) {
+        match chance.between(0, 17) {
             0..5 => Self::Kill(who, short),
             5..7 => Self::Freeze(who, long),
             7..9 => Self::Leave(who, short),
             9..10 => Self::BrokerKill(short),
             10..12 => Self::Cut(short * 2),
             12 => Self::Slow(long / 2),
-            _ => Self::SinkAway(short),
+            13 => Self::SinkAway(short),
+            14 => Self::RegistryAway(long),
+            _ => Self::DiskFull(who, short),
         }
     }
 }
@@ -68,10 +76,17 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Kill(who, time) | Self::Freeze(who, time) | Self::Leave(who, time) => {
+            Self::Kill(who, time)
+            | Self::Freeze(who, time)
+            | Self::Leave(who, time)
+            | Self::DiskFull(who, time) => {
                 write!(f, "{} ({who}, {} ms)", self.name(), time.as_millis())
             }
-            Self::BrokerKill(time) | Self::Cut(time) | Self::Slow(time) | Self::SinkAway(time) => {
+            Self::BrokerKill(time)
+            | Self::Cut(time)
+            | Self::Slow(time)
+            | Self::SinkAway(time)
+            | Self::RegistryAway(time) => {
                 write!(f, "{} ({} ms)", self.name(), time.as_millis())
             }
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use super::disk::Disk;
 use crate::shipped::Candlewick;
 
 /// How long an instance that was asked to end may take, with the broker away meanwhile.
@@ -14,6 +15,8 @@ pub(super) struct Instance {
     folder: PathBuf,
     arguments: Vec<String>,
     process: Option<Candlewick>,
+    /// Where it keeps its state, if it could be mounted.
+    pub(super) disk: Option<Disk>,
     /// How often it ended by itself, and what it said last.
     pub(super) ended: Vec<String>,
 }
@@ -22,8 +25,10 @@ impl Instance {
     pub(super) fn start(folder: PathBuf, arguments: &[String]) -> Self {
         std::fs::create_dir_all(&folder).expect("a folder of its own");
         let mut arguments = arguments.to_vec();
-        arguments.extend(["--data-dir".to_owned(), folder.join("data").display().to_string()]);
-        let mut instance = Self { folder, arguments, process: None, ended: Vec::new() };
+        let data = folder.join("data");
+        arguments.extend(["--data-dir".to_owned(), data.display().to_string()]);
+        let disk = Disk::mount(&data);
+        let mut instance = Self { folder, arguments, process: None, disk, ended: Vec::new() };
         instance.revive();
         instance
     }

@@ -67,6 +67,10 @@ pub fn play(
         .map(|n| Instance::start(world.folder.join(format!("{name}-{n}")), &arguments))
         .collect();
     let serde = AvroSerde::new(world.registry.clone()).expect("a serde");
+    let mut spared = spared.to_vec();
+    if instances.iter().any(|instance| instance.disk.is_none()) {
+        spared.push("a full disk".to_owned());
+    }
     let is_fed = AtomicBool::new(false);
     let mut faults = BTreeMap::new();
     std::thread::scope(|scope| {
@@ -78,7 +82,7 @@ pub fn play(
         let mut count = 0;
         while count < FAULTS_MIN || !is_fed.load(Ordering::Acquire) {
             std::thread::sleep(Duration::from_millis(chance.between(500, 4_000)));
-            let fault = Fault::draw(&mut chance, INSTANCES, spared);
+            let fault = Fault::draw(&mut chance, INSTANCES, &spared);
             tell(format!("seed {seed}: {fault}"));
             happen(world, fault, &mut instances);
             *faults.entry(fault.name()).or_default() += 1;
@@ -136,6 +140,23 @@ fn happen(world: &World, fault: Fault, instances: &mut [Instance]) {
             world.network.slow_down(Duration::from_millis(40));
             pause(time);
             world.network.slow_down(Duration::ZERO);
+        }
+        Fault::RegistryAway(time) => {
+            world.registry_door.shut();
+            // Who needs it is whoever starts.
+            if let Some(instance) = instances.last_mut() {
+                instance.kill();
+                instance.revive();
+            }
+            pause(time);
+            world.registry_door.open();
+        }
+        Fault::DiskFull(who, time) => {
+            if let Some(disk) = &instances[who].disk {
+                disk.fill();
+                pause(time);
+                disk.clear();
+            }
         }
         Fault::SinkAway(time) => {
             if let Some((_, door)) = &world.elasticsearch {
@@ -201,7 +222,7 @@ impl Topics {
         let prefix = format!("{name}-");
         let mut arguments = vec!["run", "--no-source", "--no-server", "--intervals", "1m"];
         arguments.extend(["--pipeline", pipeline, "--guarantee", "exactly-once"]);
-        arguments.extend(["--brokers", world.kafka.bootstrap(), "--registry", &world.registry_url]);
+        arguments.extend(["--brokers", world.kafka.bootstrap(), "--registry", world.registry_door.url()]);
         arguments.extend(["--application-id", name, "--input", &self.input, "--output-prefix", &prefix]);
         let config = world.folder.join(format!("{name}.toml"));
         std::fs::write(&config, format!("standby-replicas = {standbys}\n")).expect("a small file");

@@ -18,7 +18,8 @@ pub struct World {
     pub(super) kafka: Kafka,
     pub(super) network: Door,
     pub(super) log: Arc<KafkaLog>,
-    pub(super) registry_url: String,
+    /// The registry's door, and the registry itself for who judges.
+    pub(super) registry_door: Door,
     pub(super) registry: Arc<dyn SchemaRegistry>,
     /// Elasticsearch and its door, unless it is left out.
     pub(super) elasticsearch: Option<(String, Door)>,
@@ -50,7 +51,9 @@ impl World {
             train(folder, &folder.join("model"));
         }
         let (log, registry) = (Arc::new(log), Arc::new(registry));
-        Ok(Self { kafka, network, log, registry_url, registry, elasticsearch, folder: folder.to_owned() })
+        let registry_door = Door::before(&registry_url);
+        let folder = folder.to_owned();
+        Ok(Self { kafka, network, log, registry_door, registry, elasticsearch, folder })
     }
 }
 
