@@ -86,7 +86,7 @@ enum Which {
         #[arg(long, default_value_t = 50_000)]
         rate: u32,
         /// Symbols, each with a row of state.
-        #[arg(long, default_value_t = 1_000_000)]
+        #[arg(long, default_value_t = 2_000)]
         symbols: usize,
         /// Seconds of each part of the play.
         #[arg(long, default_value_t = 20)]
