@@ -232,9 +232,13 @@ impl Application {
             let Some(name) = names.last() else { return Ok(false) };
             let Some((_, id)) = name.rsplit_once('-') else { return Ok(false) };
             let file = folder.path().join(format!("{task}.fetched"));
-            store.get(name, &file)?;
-            Snapshot::install(&folder.task(task), &file, id)?;
-            Ok(true)
+            let installed = store.get(name, &file).map_err(SnapshotError::from);
+            let installed = installed.and_then(|()| Ok(Snapshot::install(&folder.task(task), &file, id)?));
+            if installed.is_err() {
+                // What came of it takes room for nothing.
+                drop(fs::remove_file(&file));
+            }
+            installed.map(|()| true)
         };
         match fetch() {
             Ok(true) => {
