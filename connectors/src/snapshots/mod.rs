@@ -81,7 +81,23 @@ impl ObjectSnapshots {
     /// # Errors
     /// When it is no such address, or the environment's settings for it do not go together.
     pub fn open(address: &str) -> Result<Self, ObjectSnapshotsError> {
-        let place = Place::open(address)?;
+        Self::open_with(address, &[])
+    }
+
+    /// The same with settings that are stronger than the environment's, by the names of their variables. Those that the
+    /// provider does not know are passed over.
+    ///
+    /// ```
+    /// use candlewick_connectors::snapshots::ObjectSnapshots;
+    /// let key = ("AWS_SECRET_ACCESS_KEY", "hush".to_owned());
+    /// let snapshots = ObjectSnapshots::open_with("s3://bucket/prefix", &[key]);
+    /// assert!(!format!("{snapshots:?}").contains("hush"));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(address: &str, settings: &[(&str, String)]) -> Result<Self, ObjectSnapshotsError> {
+        let place = Place::open(address, settings)?;
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("bucket").enable_all().build();
         let runtime = runtime

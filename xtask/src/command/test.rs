@@ -13,7 +13,8 @@ const SKIPPED: &str = "CANDLEWICK_SKIPPED";
 const REQUIRE: &str = "CANDLEWICK_REQUIRE";
 
 /// What is off by default because of what it costs to build, and tested all the same.
-const FEATURES: &str = "candlewick-pipelines/sql,candlewick-pipelines/object-store,candlewick-tests/kafka-tls";
+const FEATURES: &str = "candlewick-pipelines/sql,candlewick-pipelines/object-store,\
+    candlewick-tests/kafka-tls,candlewick-tests/object-store";
 
 /// Sums of cargo's `test result:` lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
