@@ -57,7 +57,8 @@ impl Classified for ObjectSnapshotsError {
 /// An answer of the bucket at `address` as an error of input and output.
 pub(super) fn told(address: &str, variables: &str, error: &object_store::Error) -> io::Error {
     use object_store::Error;
-    let reason = scrubbed(&chain(error));
+    let reason = brief(&scrubbed(&chain(error)));
+    let is_denied = ["401 Unauthorized", "403 Forbidden"].iter().any(|status| reason.contains(status));
     let (kind, advice) = match error {
         Error::NotFound { .. } => (
             io::ErrorKind::NotFound,
@@ -67,10 +68,22 @@ pub(super) fn told(address: &str, variables: &str, error: &object_store::Error) 
             io::ErrorKind::PermissionDenied,
             format!("check {variables}, and grant the right to list, read, write and delete there"),
         ),
+        _ if is_denied => (
+            io::ErrorKind::PermissionDenied,
+            format!("check {variables}, and grant the right to list, read, write and delete there"),
+        ),
         Error::InvalidPath { .. } => (io::ErrorKind::InvalidInput, "use letters, digits, - and _".to_owned()),
         _ => (io::ErrorKind::Other, format!("check the address, {variables} and the network")),
     };
     io::Error::new(kind, format!("{address}: {reason}; {advice}"))
+}
+
+/// Of a page that a server has sent its sentence alone: the rest repeats the request, with its signature.
+fn brief(text: &str) -> String {
+    let Some((before, page)) = text.split_once("<?xml") else { return text.to_owned() };
+    let sentence = page.split_once("<Message>").and_then(|(_, rest)| rest.split_once("</Message>"));
+    let reason = sentence.map_or("no reason is given", |(sentence, _)| sentence);
+    format!("{before}{reason}")
 }
 
 /// An error with all that caused it, each part once.
@@ -102,6 +115,13 @@ pub(super) fn scrubbed(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_page_its_sentence_is_told() {
+        let page = "<?xml version=\"1.0\"?> <Error><Message>No such key.</Message><Sent>sig</Sent></Error>";
+        assert_eq!(brief(&format!("status 403 Forbidden: {page}")), "status 403 Forbidden: No such key.");
+        assert_eq!(brief("connection refused"), "connection refused");
+    }
 
     #[test]
     fn queries_of_addresses_are_not_told() {

@@ -4,7 +4,7 @@
 //!
 //! A server that cannot run here (no Java, no Maven) skips the test loudly; `CANDLEWICK_REQUIRE=kafka,registry,…`
 //! turns the skip into a failure. A server that already runs is used instead where `CANDLEWICK_KAFKA=host:port`,
-//! `CANDLEWICK_REGISTRY=url` or `CANDLEWICK_ELASTICSEARCH=url` names it.
+//! `CANDLEWICK_REGISTRY=url`, `CANDLEWICK_ELASTICSEARCH=url` or `CANDLEWICK_S3=url` names it.
 //!
 //! ```no_run
 //! use candlewick_tests::{require, servers};
