@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1.7
-# The `candlewick` binary with Kafka over TLS and SASL, as a user without rights.
+# The `candlewick` binary with Kafka over TLS and SASL and snapshots in buckets, as a user without rights.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /source
@@ -8,7 +8,7 @@ COPY . .
 # The target folder is a cache, not a layer: what is kept is copied out of it.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/source/target,sharing=locked \
-    cargo build --release --locked --package candlewick-pipelines --features kafka-tls \
+    cargo build --release --locked --package candlewick-pipelines --features kafka-tls,object-store \
     && install -D --mode=0755 target/release/candlewick /out/candlewick
 
 FROM debian:bookworm-slim

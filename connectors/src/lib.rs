@@ -1,7 +1,7 @@
 //! # candlewick-connectors
 //!
 //! The outside world, to and from topics: a simulated exchange, recorded trades, Avro with a schema registry, and
-//! Elasticsearch. A connector meets a topology only through a topic. Must not know indicators, models or pipelines.
+//! Elasticsearch; and a bucket for what has to outlive a disk. A connector meets a topology only through a topic. Must not know indicators, models or pipelines.
 
 #[cfg(feature = "avro")]
 pub mod avro;
@@ -11,6 +11,8 @@ mod error;
 pub mod exchange;
 mod replay;
 mod retry;
+#[cfg(feature = "object-store")]
+pub mod snapshots;
 
 pub use error::{Classified, Domain, Retry};
 pub use exchange::read_time;

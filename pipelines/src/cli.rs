@@ -188,6 +188,10 @@ pub struct RunOptions {
     /// Where stores live; by default in the data folder.
     #[arg(long, env = "CANDLEWICK_STATE_DIR", value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,
+    /// Keep snapshots of stores there, so that an instance with an empty disk need not read whole changelogs:
+    /// file:///FOLDER, or s3://, gs:// or az://BUCKET/PREFIX (the build needs the cargo feature `object-store`).
+    #[arg(long, env = "CANDLEWICK_SNAPSHOTS", value_name = "URL")]
+    pub snapshots: Option<String>,
     /// Where the model lives; by default in the data folder.
     #[arg(long, env = "CANDLEWICK_MODEL_DIR", value_name = "FOLDER")]
     pub model_dir: Option<PathBuf>,

@@ -47,6 +47,13 @@ pub enum CommandError {
     /// Elasticsearch cannot be used.
     #[error(transparent)]
     Elasticsearch(#[from] ElasticsearchError),
+    /// Snapshots cannot be kept where the flag says.
+    #[cfg(feature = "object-store")]
+    #[error(transparent)]
+    Bucket(#[from] candlewick_connectors::snapshots::ObjectSnapshotsError),
+    /// The place of snapshots does not answer, or refuses.
+    #[error("the place of snapshots: {0}")]
+    Snapshots(std::io::Error),
     /// A record could not be written.
     #[error(transparent)]
     Produce(#[from] ProducerError),
@@ -99,6 +106,10 @@ impl CommandError {
             Self::Registry(error) => of_connector(error),
             Self::Elasticsearch(error) => of_connector(error),
             Self::Avro(error) => of_connector(error),
+            #[cfg(feature = "object-store")]
+            Self::Bucket(error) => of_connector(error),
+            Self::Snapshots(error) if error.kind() == std::io::ErrorKind::PermissionDenied => CHANGE,
+            Self::Snapshots(_) => ABSENT,
             Self::Serde(SerdeError::Source { source, .. }) => {
                 source.downcast_ref::<AvroError>().map_or(OTHER, of_connector)
             }

@@ -22,6 +22,7 @@ pub mod run;
 pub mod secret;
 pub mod show;
 pub mod sink;
+pub mod snapshots;
 pub mod source;
 pub mod sql;
 pub mod train;

@@ -2,15 +2,17 @@
 //! output topics stay.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use candlewick::TopicPartition;
 use candlewick::client::{Admin, ClientError};
+use candlewick::{SnapshotStore, TopicPartition};
 
 use crate::cli::{ResetOptions, ResetTo};
 use crate::error::CommandError;
 use crate::log::{self, TIMEOUT};
+use crate::snapshots;
 
-/// Deletes the application's internal topics, its group and its local state, and sets where it reads from next; or says
+/// Deletes the application's internal topics, its group, its local state and its snapshots, and sets where it reads from next; or says
 /// what it would do.
 ///
 /// # Errors
@@ -32,6 +34,7 @@ pub fn reset(options: &ResetOptions) -> Result<(), CommandError> {
         Some(to) => places(options, to, &internal, &mut *admin)?,
         None => Vec::new(),
     };
+    let kept = Kept::of(options)?;
     let state: PathBuf =
         options.state_dir.clone().unwrap_or_else(|| options.log.data_dir.join("state")).join(id);
     if !options.dry_run {
@@ -46,6 +49,7 @@ pub fn reset(options: &ResetOptions) -> Result<(), CommandError> {
             }
             Ok(()) | Err(_) => {}
         }
+        kept.delete()?;
     }
     let (deleted, set) = if options.dry_run { ("would delete", "would read") } else { ("deleted", "reads") };
     for topic in internal {
@@ -53,10 +57,32 @@ pub fn reset(options: &ResetOptions) -> Result<(), CommandError> {
     }
     println!("{deleted} the offsets of group {id}");
     println!("{deleted} {}", state.display());
+    for name in &kept.names {
+        println!("{deleted} snapshot {name}");
+    }
     for (partition, offset) in places {
         println!("{set} {partition} from offset {offset}");
     }
     Ok(())
+}
+
+/// The application's snapshots.
+struct Kept {
+    place: Option<Arc<dyn SnapshotStore>>,
+    names: Vec<String>,
+}
+
+impl Kept {
+    fn of(options: &ResetOptions) -> Result<Self, CommandError> {
+        let place = snapshots::open(options.snapshots.as_deref())?;
+        let names = place.as_ref().map(|place| place.list(&format!("{}/", options.application_id)));
+        Ok(Self { place, names: names.transpose().map_err(CommandError::Snapshots)?.unwrap_or_default() })
+    }
+
+    fn delete(&self) -> Result<(), CommandError> {
+        let Some(place) = &self.place else { return Ok(()) };
+        self.names.iter().try_for_each(|name| place.delete(name)).map_err(CommandError::Snapshots)
+    }
 }
 
 /// Where each partition of the input is read from next.

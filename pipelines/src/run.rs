@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use candlewick::client::Log;
 use candlewick::{
-    ApplicationState, Clock, KafkaStreams, RunningStreams, StreamsConfig, SystemClock, Timestamp, Topology,
+    ApplicationState, Clock, KafkaStreams, RunningStreams, SnapshotStore, StreamsConfig, SystemClock,
+    Timestamp, Topology,
 };
 use candlewick_connectors::avro::{AvroRecord, CandleRecord, SchemaRegistry};
 use candlewick_connectors::elasticsearch::Login;
@@ -29,6 +30,7 @@ use crate::log;
 use crate::market::{self, IndicatorRecord, MarketOptions, MarketTopics, ModelSlot, PredictionRecord};
 use crate::notional;
 use crate::sink::PredictionSink;
+use crate::snapshots;
 use crate::source::{Feed, Source, written};
 use crate::sql;
 use crate::training;
@@ -54,6 +56,7 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         return Err(CommandError::Usage(reason));
     }
     sql::check(&options.sql)?;
+    let snapshots = snapshots::open(options.snapshots.as_deref())?;
     let access = access(&options.access);
     if !options.no_server {
         access.check(options.listen)?;
@@ -71,10 +74,9 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
 
     let model = model_slot(options)?;
     let topology = topology(options, &topics, model.clone(), &registry)?;
-    let config = streams_config(options)?;
     let handler = DeadLetterWhenAtFault::default();
-    let streams =
-        KafkaStreams::new(topology, config, Arc::clone(&log)).decode_handler(handler.clone()).start()?;
+    let streams = KafkaStreams::new(topology, streams_config(options)?, Arc::clone(&log));
+    let streams = with_snapshots(streams, snapshots).decode_handler(handler.clone()).start()?;
     let source = start_source(options, &log, &registry, &topics)?;
     let feed = Arc::new(PageFeed::new(FeedLimits::default()));
     let application: Arc<dyn Application> =
@@ -115,6 +117,14 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         server.stop();
     }
     ended
+}
+
+/// With snapshots, where there is a place for them.
+fn with_snapshots(streams: KafkaStreams, place: Option<Arc<dyn SnapshotStore>>) -> KafkaStreams {
+    match place {
+        Some(place) => streams.snapshots(place),
+        None => streams,
+    }
 }
 
 /// Who may ask the status server.

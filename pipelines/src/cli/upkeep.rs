@@ -89,6 +89,9 @@ pub struct ResetOptions {
     /// Where stores live; by default in the data folder.
     #[arg(long, value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,
+    /// Where `run` keeps snapshots of stores: those of this application are deleted too.
+    #[arg(long, env = "CANDLEWICK_SNAPSHOTS", value_name = "URL")]
+    pub snapshots: Option<String>,
     /// Where the application reads its input from next: earliest, latest, a time (2024-05-01T12:00:00Z, or Unix
     /// milliseconds), or offset=NUMBER. Without it, each source begins where its own reset policy says.
     #[arg(long, value_parser = parse_reset_to, value_name = "PLACE")]

@@ -1,10 +1,10 @@
-//! Real servers for tests: Apache Kafka, a schema registry, Elasticsearch, Prometheus. Each is started once per test
+//! Real servers for tests: Apache Kafka, a schema registry, Elasticsearch, Prometheus, a bucket. Each is started once per test
 //! process on a free loopback port and ends with that process. And real clients, which ask what answers as PostgreSQL does:
 //! `psql` and the JDBC driver. Must not know any crate of the house.
 //!
 //! A server that cannot run here (no Java, no Maven) skips the test loudly; `CANDLEWICK_REQUIRE=kafka,registry,…`
 //! turns the skip into a failure. A server that already runs is used instead where `CANDLEWICK_KAFKA=host:port`,
-//! `CANDLEWICK_REGISTRY=url` or `CANDLEWICK_ELASTICSEARCH=url` names it.
+//! `CANDLEWICK_REGISTRY=url`, `CANDLEWICK_ELASTICSEARCH=url` or `CANDLEWICK_S3=url` names it.
 //!
 //! ```no_run
 //! use candlewick_tests::{require, servers};
@@ -15,6 +15,7 @@
 //! ```
 
 mod acls;
+mod bucket;
 pub(crate) mod cache;
 mod certificates;
 mod door;
@@ -30,6 +31,7 @@ mod registry;
 mod secured_kafka;
 
 pub use acls::Acl;
+pub use bucket::{Bucket, bucket};
 pub use certificates::Certificates;
 pub use door::Door;
 pub use elasticsearch::{Elasticsearch, elasticsearch};

@@ -18,7 +18,7 @@ pub fn binary() -> &'static Path {
     })
 }
 
-/// The same with TLS and logins to Kafka, as the container image has it; `CANDLEWICK_SECURED_BINARY` names another one.
+/// The same with TLS and logins to Kafka, and with buckets, as the container image has it; `CANDLEWICK_SECURED_BINARY` names another one.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -28,7 +28,7 @@ pub fn secured_binary() -> &'static Path {
         if let Some(path) = std::env::var_os("CANDLEWICK_SECURED_BINARY") {
             return path.into();
         }
-        let built = built(&["--features", "kafka-tls"]);
+        let built = built(&["--features", "kafka-tls,object-store"]);
         // Cargo gives both the same name: this one is kept beside.
         let kept = built.with_file_name("candlewick-secured");
         let half = built.with_file_name(format!("candlewick-secured.{}", std::process::id()));

@@ -18,7 +18,7 @@ pub(crate) use graph::{
     Effect, GlobalDecl, Graph, MakeNode, NodeDecl, NodeId, NodeRole, RepartitionDecl, Route, TopicRef,
     TypeInfo,
 };
-pub(crate) use manifest::{Before, Manifest, Planned};
+pub(crate) use manifest::{Before, Kept, Manifest, Planned};
 pub use manifest::{PlanAction, PlanChange, PlanReport};
 pub use partitions::PartitionCounts;
 pub(crate) use partitions::partition_counts;

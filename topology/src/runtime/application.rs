@@ -51,6 +51,9 @@ pub(crate) struct Application {
     /// How many tasks each sub-topology has.
     pub(crate) tasks: Vec<i32>,
     pub(crate) globals: GlobalTables,
+    /// Since when, by the wall clock, the rows of each sub-topology are of one lineage: snapshots of another one are not
+    /// gone on with.
+    pub(crate) since: Vec<i64>,
     /// Where copies of stores are kept outside of the cluster.
     pub(crate) snapshots: Option<Arc<dyn SnapshotStore>>,
     /// Where the slow nodes of all tasks have their work done.

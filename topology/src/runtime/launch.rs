@@ -158,15 +158,19 @@ impl RunningStreams {
         }
         let Application { clock, threads: waiting, .. } = &*self.handle.application;
         let until = deadline.map(|deadline| clock.monotonic() + deadline);
-        let mut late = false;
-        for thread in threads.stream.into_iter().flatten().chain(threads.leaving) {
+        let ends_in_time = |thread: Box<dyn Spawned>| -> bool {
             while !thread.is_finished() && until.is_none_or(|until| clock.monotonic() < until) {
                 waiting.sleep(Duration::from_millis(2));
             }
-            late |= !thread.is_finished();
-            if thread.is_finished() {
+            let has_ended = thread.is_finished();
+            if has_ended {
                 thread.join();
             }
+            has_ended
+        };
+        let mut late = false;
+        for thread in threads.stream.into_iter().flatten().chain(threads.leaving) {
+            late |= !ends_in_time(thread);
         }
         if late {
             tracing::warn!(
@@ -182,8 +186,8 @@ impl RunningStreams {
             // A task that still runs must not take work that nobody does for work that failed.
             self.handle.application.workshop.close();
             threads.updater.join();
-            if let Some(snapshots) = threads.snapshots {
-                snapshots.join();
+            if threads.snapshots.is_some_and(|snapshots| !ends_in_time(snapshots)) {
+                tracing::warn!("the deadline passed before a snapshot was taken whole; it is left");
             }
         }
         if let Some((stop, thread)) = threads.global {

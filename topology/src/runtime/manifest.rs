@@ -14,7 +14,7 @@ use crate::client::{
     Admin, ClientError, Isolation, Log, OutgoingRecord, PolledBatch, Producer, ProducerError,
     ProducerSettings, StartAt,
 };
-use crate::plan::{Before, Manifest, PlanAction, PlanReport, Planned, Topology};
+use crate::plan::{Before, Kept, Manifest, PlanAction, PlanReport, Planned, Topology};
 use crate::record::{Headers, Partition, TopicPartition};
 use crate::state::{StateFolder, StoreError, TaskState};
 use crate::time::Clock;
@@ -60,10 +60,10 @@ impl PlanCheck<'_> {
     }
 
     /// What would become of what the last version left, and that version's manifest. Changes nothing.
-    pub(crate) fn look(&self, manifest: &Manifest) -> Result<(PlanReport, Option<Manifest>), StreamsError> {
+    pub(crate) fn look(&self, manifest: &Manifest) -> Result<(PlanReport, Option<Kept>), StreamsError> {
         let mut admin = self.log.admin()?;
         let last = self.read(&mut *admin, Upto::Stable)?;
-        Ok((self.compare(manifest, last.as_ref(), &mut *admin)?, last))
+        Ok((self.compare(manifest, last.as_ref().map(|last| &last.manifest), &mut *admin)?, last))
     }
 
     /// Refuses a plan that cannot take over. What it changes is told in the log.
@@ -80,10 +80,11 @@ impl PlanCheck<'_> {
         Ok(())
     }
 
-    /// Writes the manifest down, unless it is there. The control topic exists.
-    pub(crate) fn keep(&self, manifest: &Manifest, last: Option<&Manifest>) -> Result<(), StreamsError> {
-        if last == Some(manifest) {
-            return Ok(());
+    /// Writes the manifest down, unless it is there, and says since when the rows of each sub-topology are of one
+    /// lineage. The control topic exists.
+    pub(crate) fn keep(&self, manifest: &Manifest, last: Option<&Kept>) -> Result<Vec<i64>, StreamsError> {
+        if let Some(last) = last.filter(|last| last.is_of(manifest)) {
+            return Ok(last.since.clone());
         }
         let mut admin = self.log.admin()?;
         let until = self.clock.monotonic() + self.timeout();
@@ -98,7 +99,7 @@ impl PlanCheck<'_> {
         }
     }
 
-    fn write(&self, manifest: &Manifest, admin: &mut dyn Admin) -> Result<(), StreamsError> {
+    fn write(&self, manifest: &Manifest, admin: &mut dyn Admin) -> Result<Vec<i64>, StreamsError> {
         let settings = ProducerSettings {
             transactional_id: Some(format!("{}-manifest", self.config.application_id)),
             transaction_timeout: Some(Duration::from_millis(self.config.transaction_timeout_ms)),
@@ -108,16 +109,13 @@ impl PlanCheck<'_> {
         producer.init_transactions(self.timeout())?;
         // Nobody else writes one from here on without our being fenced: what is read now is the last.
         let last = self.read(admin, Upto::End)?;
-        if last.as_ref() == Some(manifest) {
-            return Ok(());
+        if let Some(last) = last.as_ref().filter(|last| last.is_of(manifest)) {
+            return Ok(last.since.clone());
         }
-        let report = self.compare(manifest, last.as_ref(), admin)?;
-        if report.is_refused() {
-            return self.approve(&report);
-        }
+        self.approve(&self.compare(manifest, last.as_ref().map(|last| &last.manifest), admin)?)?;
+        let kept = Kept::new(manifest, last.as_ref(), self.clock.wall());
         let topic = producer.topic(&control_topic(&self.config.application_id))?;
-        let value =
-            serde_json::to_vec(manifest).expect("plain structs of strings and numbers are always JSON");
+        let value = serde_json::to_vec(&kept).expect("plain structs of strings and numbers are always JSON");
         producer.begin_transaction()?;
         let headers = Headers::default();
         producer.send(OutgoingRecord {
@@ -128,7 +126,8 @@ impl PlanCheck<'_> {
             headers: &headers,
             timestamp: self.clock.wall(),
         })?;
-        self.commit(&mut *producer)
+        self.commit(&mut *producer)?;
+        Ok(kept.since)
     }
 
     fn commit(&self, producer: &mut dyn Producer) -> Result<(), StreamsError> {
@@ -164,7 +163,7 @@ impl PlanCheck<'_> {
     }
 
     /// The manifest that the control topic has last.
-    fn read(&self, admin: &mut dyn Admin, upto: Upto) -> Result<Option<Manifest>, StreamsError> {
+    fn read(&self, admin: &mut dyn Admin, upto: Upto) -> Result<Option<Kept>, StreamsError> {
         let topic = control_topic(&self.config.application_id);
         if admin.describe(&[&topic], self.timeout())?.into_iter().flatten().next().is_none() {
             return Ok(None);

@@ -16,6 +16,7 @@ use super::thread::StreamThread;
 use super::threads::{Spawned, receive};
 use crate::record::TaskId;
 use crate::state::{Snapshot, StoreError};
+use crate::time::Timestamp;
 
 /// A place for files, such as a bucket. Calls may take long: they are made on threads of their own.
 ///
@@ -130,12 +131,39 @@ impl SnapshotStore for FolderSnapshots {
     }
 }
 
+/// An older snapshot is of no use: compaction may have removed tombstones that it lacks. What `delete.retention.ms` of a
+/// topic is where nobody has set it.
+const AGE_MS_MAX: i64 = 86_400_000;
+
 /// So many snapshots of a task stay: the one before the last may be being read.
 const KEPT: usize = 2;
 
-/// The names of a task's snapshots begin so.
-fn prefix(application: &str, task: TaskId) -> String {
-    format!("{application}/{task}/")
+/// How a task's snapshots are named: by when the lineage of its rows began, by when they were taken, and by an id.
+struct Names {
+    /// All of the task's begin so.
+    task: String,
+    /// Those that can be gone on with begin so.
+    lineage: String,
+}
+
+impl Names {
+    fn of(application: &Application, task: TaskId) -> Self {
+        let since = application.since.get(task.sub_topology as usize).copied().unwrap_or(0);
+        let of_task = format!("{}/{task}/", application.config.application_id);
+        Self { lineage: format!("{of_task}{since:015}-"), task: of_task }
+    }
+
+    fn name(&self, taken: Timestamp, id: &str) -> String {
+        format!("{}{:015}-{id}", self.lineage, taken.as_millis())
+    }
+
+    /// Of all of a task's, in order, those that are of no use any more. A later lineage is another version's, which has
+    /// taken over while this one still runs.
+    fn outdated<'a>(&self, names: &'a [String]) -> impl Iterator<Item = &'a String> {
+        let before = names.partition_point(|name| *name < self.lineage);
+        let own = names[before..].iter().take_while(|name| name.starts_with(&self.lineage)).count();
+        names[..before + own.saturating_sub(KEPT)].iter()
+    }
 }
 
 /// The thread that takes snapshots.
@@ -175,16 +203,12 @@ impl SnapshotTaker {
         let file = folder.path().join(format!("{task}.snapshot"));
         snapshot.write(&file)?;
         let bytes = fs::metadata(&file)?.len();
-        let prefix = prefix(&self.application.config.application_id, task);
-        let now = self.application.clock.wall().as_millis();
-        let kept = store.put(&format!("{prefix}{now:015}-{}", snapshot.id()), &file);
+        let names = Names::of(&self.application, task);
+        let kept = store.put(&names.name(self.application.clock.wall(), snapshot.id()), &file);
         fs::remove_file(&file)?;
         kept?;
         tracing::info!(%task, bytes, "a snapshot of the task's stores was taken");
-        let names = store.list(&prefix)?;
-        for name in names.iter().take(names.len().saturating_sub(KEPT)) {
-            store.delete(name)?;
-        }
+        names.outdated(&store.list(&names.task)?).try_for_each(|name| store.delete(name))?;
         Ok(())
     }
 }
@@ -208,13 +232,23 @@ impl Application {
         }
         let began = self.clock.monotonic();
         let fetch = || -> Result<bool, SnapshotError> {
-            let names = store.list(&prefix(&self.config.application_id, task))?;
+            let names = store.list(&Names::of(self, task).lineage)?;
             let Some(name) = names.last() else { return Ok(false) };
-            let Some((_, id)) = name.rsplit_once('-') else { return Ok(false) };
+            let mut parts = name.rsplitn(3, '-');
+            let (Some(id), Some(taken)) = (parts.next(), parts.next()) else { return Ok(false) };
+            let age_ms = self.clock.wall().as_millis() - taken.parse::<i64>().unwrap_or(0);
+            if age_ms > AGE_MS_MAX {
+                tracing::info!(%task, name, "the newest snapshot is too old: deletions since may be gone from the changelog, which is read whole");
+                return Ok(false);
+            }
             let file = folder.path().join(format!("{task}.fetched"));
-            store.get(name, &file)?;
-            Snapshot::install(&folder.task(task), &file, id)?;
-            Ok(true)
+            let installed = store.get(name, &file).map_err(SnapshotError::from);
+            let installed = installed.and_then(|()| Ok(Snapshot::install(&folder.task(task), &file, id)?));
+            if installed.is_err() {
+                // What came of it takes room for nothing.
+                drop(fs::remove_file(&file));
+            }
+            installed.map(|()| true)
         };
         match fetch() {
             Ok(true) => {
@@ -269,5 +303,23 @@ impl StreamThread {
                 self.snapshots.last = Some(now);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_of_a_lineage_stay_and_none_of_an_earlier_one() {
+        let names = Names { task: "app/0_1/".into(), lineage: "app/0_1/000000000000020-".into() };
+        let listed: Vec<String> = [(10, 11), (10, 25), (20, 21), (20, 22), (20, 23), (30, 24)]
+            .iter()
+            .map(|(since, taken)| format!("app/0_1/{since:015}-{taken:015}-id"))
+            .collect();
+        assert_eq!(names.name(Timestamp(23), "id"), listed[4]);
+        assert!(names.outdated(&listed).eq(&listed[..3]));
+        assert!(names.outdated(&listed[2..4]).next().is_none());
+        assert!(names.outdated(&listed[5..]).next().is_none());
     }
 }

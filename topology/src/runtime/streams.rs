@@ -206,6 +206,7 @@ impl KafkaStreams {
             subscribed: prepared.subscribed,
             directory: Arc::new(directory),
             tasks: prepared.tasks,
+            since: prepared.since,
             globals: global.as_ref().map(GlobalUpdater::tables).unwrap_or_default(),
             snapshots: self.snapshots,
             workshop,

@@ -52,10 +52,10 @@ impl KafkaStreams {
         let manifest = check.manifest();
         let (report, last) = check.look(&manifest)?;
         check.approve(&report)?;
-        let prepared = prepare(&self.topology, &self.config, &self.log, &survey)?;
-        check.keep(&manifest, last.as_ref())?;
+        let mut prepared = prepare(&self.topology, &self.config, &self.log, &survey)?;
+        prepared.since = check.keep(&manifest, last.as_ref())?;
         if let Some(folder) = folder {
-            settle_folder(folder, &manifest, last.as_ref())?;
+            settle_folder(folder, &manifest, last.as_ref().map(|last| &last.manifest))?;
         }
         Ok(prepared)
     }

@@ -19,6 +19,8 @@ pub(crate) struct PreparedTopics {
     pub(crate) subscribed: Vec<Arc<str>>,
     /// How many tasks each sub-topology has.
     pub(crate) tasks: Vec<i32>,
+    /// Since when, by the wall clock, the rows of each sub-topology are of one lineage.
+    pub(crate) since: Vec<i64>,
 }
 
 /// The control topic has one partition for each instance there may be.
@@ -104,7 +106,8 @@ pub(crate) fn prepare(
     for description in admin.describe(&names, timeout)?.into_iter().flatten() {
         partitions.insert(description.name.into(), description.partitions);
     }
-    Ok(PreparedTopics { partitions, subscribed: survey.subscribed.clone(), tasks: survey.tasks.clone() })
+    let (subscribed, tasks) = (survey.subscribed.clone(), survey.tasks.clone());
+    Ok(PreparedTopics { partitions, subscribed, tasks, since: Vec::new() })
 }
 
 /// The topics that patterns match now, with their partition counts. What the application made itself is none of them.

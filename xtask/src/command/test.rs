@@ -13,9 +13,11 @@ const SKIPPED: &str = "CANDLEWICK_SKIPPED";
 const REQUIRE: &str = "CANDLEWICK_REQUIRE";
 
 /// What is off by default because of what it costs to build, and tested all the same.
-const FEATURES: &str = "candlewick-pipelines/sql";
+const FEATURES: &str =
+    "candlewick-pipelines/sql,candlewick-pipelines/object-store,candlewick-tests/object-store";
 /// With encryption, where OpenSSL can be built.
-const FEATURES_WITH_TLS: &str = "candlewick-pipelines/sql,candlewick-tests/kafka-tls";
+const FEATURES_WITH_TLS: &str = "candlewick-pipelines/sql,candlewick-pipelines/object-store,\
+    candlewick-tests/object-store,candlewick-tests/kafka-tls";
 
 /// Sums of cargo's `test result:` lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

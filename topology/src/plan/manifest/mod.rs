@@ -2,6 +2,7 @@
 //! before it may take over. Owns its fields and how they come from a plan; must not know where it is kept.
 
 mod compare;
+mod kept;
 mod report;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use compare::Before;
+pub(crate) use kept::Kept;
 pub use report::{PlanAction, PlanChange, PlanReport};
 
 use super::graph::NodeRole;
