@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::disk::Disk;
 use crate::shipped::Candlewick;
@@ -52,8 +52,16 @@ impl Instance {
     }
 
     pub(super) fn leave(&mut self) {
-        if let Some(process) = self.process.take() {
-            let _ = process.terminate(LEAVE_TIMEOUT);
+        self.signal("-TERM");
+        let Some(mut process) = self.process.take() else { return };
+        let until = Instant::now() + LEAVE_TIMEOUT;
+        while process.is_running() {
+            if Instant::now() > until {
+                self.ended.push(format!("it did not end within {LEAVE_TIMEOUT:?} of being asked to"));
+                process.kill();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
         }
     }
 
