@@ -122,6 +122,8 @@ impl Desk {
         let held = self.held.get_mut(&grant.task).filter(|held| held.grant.ticket == grant.ticket)?;
         if let (Some(thread), Holding::Held) = (held.moves, held.holding) {
             self.held.remove(&grant.task);
+            // The thread that it was to go to may be about to end by now.
+            let thread = if self.threads[thread] { thread } else { self.lightest(grant.task) };
             return Some(self.start(grant.task, thread));
         }
         if held.holding.on(TaskEvent::GivenUp).0 == Holding::None {
@@ -342,8 +344,12 @@ mod tests {
     use super::*;
     use crate::record::Partition;
 
-    #[test]
-    fn a_task_that_moves_between_threads_arrives_at_the_emptiest_though_its_likes_are_there() {
+    fn task(sub_topology: u32, partition: i32) -> TaskId {
+        TaskId { sub_topology, partition: Partition(partition) }
+    }
+
+    /// A member of two threads, the first of which has three tasks, and the second one.
+    fn uneven() -> Desk {
         let incarnation =
             Incarnation { instance: "i".into(), process: "p".into(), member: String::new(), count: 0 };
         let mut desk = Desk::new(Announcement {
@@ -359,14 +365,28 @@ mod tests {
             is_leaving: false,
         });
         desk.joined("m", 0);
-        let task = |sub_topology, partition| TaskId { sub_topology, partition: Partition(partition) };
         for (task, thread) in [(task(0, 0), 0), (task(0, 1), 0), (task(1, 1), 0), (task(1, 0), 1)] {
             desk.start(task, thread);
         }
+        desk
+    }
+
+    #[test]
+    fn a_task_that_moves_between_threads_arrives_at_the_emptiest_though_its_likes_are_there() {
+        let mut desk = uneven();
         let (thread, word, grant) = desk.even_out(Duration::ZERO).expect("three against one");
         assert_eq!((thread, word, grant.task), (0, Word::Revoke, task(1, 1)));
         let (thread, word, grant) = desk.given_up(grant).expect("it goes on");
         assert_eq!((thread, word, grant.task), (1, Word::Start, task(1, 1)));
         assert_eq!(desk.even_out(Duration::ZERO), None, "two against two");
+    }
+
+    #[test]
+    fn a_task_on_its_way_to_a_thread_that_is_to_end_goes_to_another() {
+        let mut desk = uneven();
+        let (_, _, grant) = desk.even_out(Duration::ZERO).expect("three against one");
+        desk.retire(1);
+        let (thread, word, grant) = desk.given_up(grant).expect("it goes on");
+        assert_eq!((thread, word, grant.task), (0, Word::Start, task(1, 1)));
     }
 }

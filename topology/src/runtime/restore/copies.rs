@@ -3,7 +3,7 @@
 //! told, and it is made anew. Must not know who decides which there are.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::plan::start;
@@ -15,7 +15,7 @@ use crate::runtime::error::StreamsError;
 use crate::state::TaskState;
 
 /// The stores of one task.
-pub(super) struct Copy {
+pub(super) struct TaskCopy {
     state: TaskState,
     /// Nothing until it is known where to begin.
     streams: Option<Vec<Stream>>,
@@ -36,7 +36,7 @@ const PLAN_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// How long stores stay that a thread has given up, for whoever takes the task up next may do so here.
 const LINGER: Duration = Duration::from_secs(3);
 
-impl Copy {
+impl TaskCopy {
     fn new(state: TaskState, now: Duration) -> Self {
         Self { state, streams: None, plan_at: now, commit_at: now + COMMIT_AFTER, lag: None, unwanted: None }
     }
@@ -78,7 +78,7 @@ impl StateUpdater {
         self.handed_out.remove(&task);
         let now = self.application.clock.monotonic();
         let unwanted = (!self.kept.copies.contains(&task)).then_some(now);
-        self.copies.insert(task, Copy { unwanted, ..Copy::new(state, now) });
+        self.copies.insert(task, TaskCopy { unwanted, ..TaskCopy::new(state, now) });
     }
 
     /// Other copies are wanted from now on. They are opened and closed by [`tend_copies`](Self::tend_copies).
@@ -93,7 +93,7 @@ impl StateUpdater {
         let missing: Vec<TaskId> = self.kept.copies.iter().filter(|task| !have(task)).copied().collect();
         for task in missing {
             match self.application.open_state(task) {
-                Ok(state) => drop(self.copies.insert(task, Copy::new(state, now))),
+                Ok(state) => drop(self.copies.insert(task, TaskCopy::new(state, now))),
                 Err(error) => tracing::warn!(%task, %error, "no copy of the task's stores can be kept"),
             }
         }
@@ -106,7 +106,7 @@ impl StateUpdater {
         }
         let now = self.application.clock.monotonic();
         self.close_unwanted(now);
-        let due = |copy: &Copy| copy.streams.is_none() && copy.plan_at <= now && copy.unwanted.is_none();
+        let due = |copy: &TaskCopy| copy.streams.is_none() && copy.plan_at <= now && copy.unwanted.is_none();
         let unplanned: Vec<TaskId> =
             self.copies.iter().filter(|(_, copy)| due(copy)).map(|(task, _)| *task).collect();
         let mut is_new = !unplanned.is_empty();
@@ -122,7 +122,7 @@ impl StateUpdater {
             }
         }
         // A source topic is read as far as it was processed and no further.
-        is_new |= self.copies.values().flat_map(Copy::streams).any(|stream| {
+        is_new |= self.copies.values().flat_map(TaskCopy::streams).any(|stream| {
             stream.is_source && stream.at >= stream.end && self.consumer.position(&stream.partition).is_some()
         });
         if is_new {
@@ -133,7 +133,8 @@ impl StateUpdater {
     }
 
     fn close_unwanted(&mut self, now: Duration) {
-        let is_over = |copy: &Copy| copy.unwanted.is_some_and(|since| now.saturating_sub(since) >= LINGER);
+        let is_over =
+            |copy: &TaskCopy| copy.unwanted.is_some_and(|since| now.saturating_sub(since) >= LINGER);
         let over: Vec<TaskId> =
             self.copies.iter().filter(|(_, copy)| is_over(copy)).map(|(task, _)| *task).collect();
         for task in over {
@@ -189,22 +190,22 @@ impl StateUpdater {
         let Some(copy) = self.copies.remove(&task) else { return Ok(()) };
         copy.state.wipe()?;
         let state = self.application.open_local_state(task, false)?;
-        let fresh = Copy::new(state, self.application.clock.monotonic());
-        self.copies.insert(task, Copy { unwanted: copy.unwanted, ..fresh });
+        let fresh = TaskCopy::new(state, self.application.clock.monotonic());
+        self.copies.insert(task, TaskCopy { unwanted: copy.unwanted, ..fresh });
         Ok(())
     }
 
     /// Source topics in the place of changelogs are read as far as they are processed by now; whether that is further than
     /// before.
     fn follow_source(&mut self, task: TaskId) -> Result<bool, StreamsError> {
-        let sources = |copy: &Copy| -> Vec<_> {
+        let sources = |copy: &TaskCopy| -> Vec<_> {
             let sources = copy.streams().iter().filter(|stream| stream.is_source);
             sources.map(|stream| stream.partition.clone()).collect()
         };
         let mut is_further = false;
         for partition in self.copies.get(&task).map(sources).unwrap_or_default() {
             let Watermarks { stable, .. } = self.processed_marks(&partition, &unwanted())?;
-            let streams = self.copies.get_mut(&task).map(Copy::streams_mut).unwrap_or_default();
+            let streams = self.copies.get_mut(&task).map(TaskCopy::streams_mut).unwrap_or_default();
             for stream in streams.iter_mut().filter(|stream| stream.partition == partition) {
                 is_further |= stream.end < stable;
                 stream.end = stream.end.max(stable);
@@ -237,7 +238,7 @@ impl StateUpdater {
         match self.application.open_state(task) {
             Ok(state) => {
                 let plan_at = now + PLAN_AGAIN_AFTER;
-                self.copies.insert(task, Copy { plan_at, ..Copy::new(state, now) });
+                self.copies.insert(task, TaskCopy { plan_at, ..TaskCopy::new(state, now) });
             }
             Err(error) => tracing::warn!(%task, %error, "no copy of the task's stores can be kept"),
         }
@@ -269,8 +270,6 @@ impl StateUpdater {
 }
 
 /// Nobody waits for a copy: a log that does not answer is asked again later.
-fn unwanted() -> Arc<RestoreProgress> {
-    let progress = RestoreProgress::default();
-    progress.is_unwanted.store(true, std::sync::atomic::Ordering::Relaxed);
-    Arc::new(progress)
+fn unwanted() -> RestoreProgress {
+    RestoreProgress { is_unwanted: AtomicBool::new(true), ..RestoreProgress::default() }
 }

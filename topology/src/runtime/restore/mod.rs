@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
-use self::copies::Copy;
+use self::copies::TaskCopy;
 use super::application::Application;
 use super::error::StreamsError;
 use super::planted::{Bug, planted};
@@ -92,7 +92,7 @@ pub(crate) struct StateUpdater {
     admin: Box<dyn Admin>,
     restoring: Vec<Restoring>,
     kept: Kept,
-    copies: BTreeMap<TaskId, Copy>,
+    copies: BTreeMap<TaskId, TaskCopy>,
     /// Tasks whose stores threads have.
     handed_out: BTreeSet<TaskId>,
     batch: PolledBatch,
@@ -235,7 +235,7 @@ impl StateUpdater {
         }
         self.batch = batch;
         let (consumer, restoring) = (&self.consumer, self.restoring.iter_mut());
-        let copies = self.copies.values_mut().flat_map(Copy::streams_mut);
+        let copies = self.copies.values_mut().flat_map(TaskCopy::streams_mut);
         for stream in restoring.flat_map(|restoring| &mut restoring.streams).chain(copies) {
             let at = consumer.position(&stream.partition).unwrap_or(stream.at);
             stream.at = if stream.is_source { at.min(stream.end) } else { at };
