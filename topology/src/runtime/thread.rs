@@ -154,7 +154,10 @@ impl StreamThread {
         if result.is_err() && self.in_transaction {
             let timeout = self.application.request_timeout();
             if let Err(error) = self.producer.abort_transaction(timeout) {
-                tracing::warn!(%error, "the open transaction is left to its timeout");
+                // What ends the thread says the same when it is the reason.
+                if !matches!(error, ProducerError::Denied { .. }) {
+                    tracing::warn!(%error, "the open transaction is left to its timeout");
+                }
             }
         }
         result
