@@ -44,6 +44,10 @@ pub(super) struct Pump {
     /// Counts changes of membership.
     epoch: u64,
     paused: bool,
+    /// Partitions that the group has given and of which it is not known yet where to begin.
+    unplaced: Vec<Partition>,
+    /// The consumer does not read yet what the group has given.
+    is_moved: bool,
     committed_at: Instant,
 }
 
@@ -72,6 +76,8 @@ impl Pump {
             positions: Positions::default(),
             epoch: 0,
             paused: false,
+            unplaced: Vec::new(),
+            is_moved: false,
             committed_at: Instant::now(),
         }
     }
@@ -259,13 +265,14 @@ impl Pump {
     /// Answers the group; waits up to `timeout` for something to answer.
     fn membership(&mut self, input: &mut Input, timeout: Duration) -> Result<(), ElasticsearchError> {
         let events = input.group.poll(timeout)?;
-        if events.is_empty() {
+        if events.is_empty() && !self.is_moved {
             return Ok(());
         }
         self.epoch += 1;
+        self.is_moved = true;
         for event in events {
             match event {
-                GroupEvent::Assigned(partitions) => self.assigned(input, &partitions)?,
+                GroupEvent::Assigned(partitions) => self.unplaced.extend(partitions),
                 GroupEvent::Revoked(partitions) => {
                     self.last_try(input);
                     self.gone(&partitions);
@@ -273,8 +280,15 @@ impl Pump {
                 GroupEvent::Lost(partitions) => self.gone(&partitions),
             }
         }
+        // The log may be away at this moment; the group says it only once.
+        if !self.unplaced.is_empty() {
+            let unplaced = self.unplaced.clone();
+            self.assigned(input, &unplaced)?;
+            self.unplaced.clear();
+        }
         self.status.set_partitions(self.positions.len());
         input.consumer.assign(&self.positions.starts(&self.config.topic))?;
+        self.is_moved = false;
         if std::mem::take(&mut self.paused) {
             self.pause(input)?;
         }
@@ -310,6 +324,7 @@ impl Pump {
     }
 
     fn gone(&mut self, partitions: &[Partition]) {
+        self.unplaced.retain(|partition| !partitions.contains(partition));
         for partition in partitions {
             self.positions.remove(*partition);
             self.delivery.drop_partition(*partition);
