@@ -1,5 +1,6 @@
 //! Errors of the framework, one enum per boundary. A leaf: every room may use it, it knows none of them.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -131,6 +132,17 @@ impl ProcessError {
 pub struct Panicked {
     /// What the panic said.
     pub message: String,
+}
+
+impl Panicked {
+    /// What a caught panic said; the panic itself where it carries no text, for then somebody unwinds on purpose.
+    pub(crate) fn of(panic: Box<dyn Any + Send>) -> Result<Self, Box<dyn Any + Send>> {
+        match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+            (Some(text), _) => Ok(Self { message: (*text).to_owned() }),
+            (None, Some(text)) => Ok(Self { message: text.clone() }),
+            (None, None) => Err(panic),
+        }
+    }
 }
 
 impl<E: Error + Send + Sync + 'static> From<E> for ProcessError {

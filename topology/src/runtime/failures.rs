@@ -102,13 +102,8 @@ impl Task {
     #[cold]
     fn panicked(&mut self, panic: Box<dyn Any + Send>) -> TaskFault {
         let node = take_blamed();
-        let message = match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
-            (Some(text), _) => text.clone(),
-            (None, Some(text)) => (*text).to_owned(),
-            // Somebody unwinds on purpose.
-            (None, None) => resume_unwind(panic),
-        };
-        let mut error = ProcessError::from(Panicked { message });
+        let panic = Panicked::of(panic).unwrap_or_else(|panic| resume_unwind(panic));
+        let mut error = ProcessError::from(panic);
         if let Some(node) = &node {
             error.name_node(node);
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::workplace::Place;
-use crate::error::ProcessError;
+use crate::error::{Panicked, ProcessError};
 
 /// What came of one attempt.
 pub(super) struct Done<T> {
@@ -116,22 +116,10 @@ impl<T> Drop for Completion<T> {
     }
 }
 
-/// What a panic of the user's code is turned into.
-#[derive(Debug, thiserror::Error)]
-#[error("it panicked: {0}")]
-struct UserPanic(String);
-
 /// Runs code of the user's: a panic is an error. One that carries no text is somebody else's, and goes on.
 pub(super) fn guarded<T>(run: impl FnOnce() -> Result<T, ProcessError>) -> Result<T, ProcessError> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => result,
-        Err(panic) => {
-            let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-                (Some(text), _) => (*text).to_owned(),
-                (None, Some(text)) => text.clone(),
-                (None, None) => resume_unwind(panic),
-            };
-            Err(UserPanic(text).into())
-        }
+        Err(panic) => Err(Panicked::of(panic).unwrap_or_else(|panic| resume_unwind(panic)).into()),
     }
 }
