@@ -142,8 +142,7 @@ impl Control {
                 Err(TryRecvError::Empty) => {}
             }
             if let Err(error) = self.turn().and_then(|()| self.watch()) {
-                tracing::error!(%error, "the control thread failed");
-                self.shared.fail(error.to_string());
+                self.shared.fail("control thread", &error);
                 break Departure::Late;
             }
             if self.shared.state() == ApplicationState::PendingError {

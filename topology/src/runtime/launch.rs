@@ -20,6 +20,7 @@ use super::status::ApplicationState;
 use super::streams::{RunningStreams, StreamsHandle};
 use super::thread::{Command, StreamThread, ThreadEnds};
 use super::threads::{Spawned, Threads};
+use crate::error::Panicked;
 use crate::record::TaskId;
 use crate::state::Snapshot;
 
@@ -80,8 +81,7 @@ fn run_global(
     let waiting = Arc::clone(threads);
     let run = move || {
         if let Err(error) = global.run(&stopped, &*waiting) {
-            tracing::error!(%error, "global tables cannot be read on");
-            shared.fail(error.to_string());
+            shared.fail("reader of global tables", &error);
         }
     };
     let thread = threads.spawn("global".into(), Box::new(run)).map_err(StreamsError::Thread)?;
@@ -95,16 +95,11 @@ pub(super) fn run_thread(index: usize, thread: StreamThread, shared: &Shared) {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error,
         Err(panic) => {
-            let message = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-                .unwrap_or_else(|| "no message".into());
+            let message = Panicked::of(panic).map_or_else(|_| "no message".into(), |panic| panic.message);
             StreamsError::Panicked { thread: index, message }
         }
     };
-    tracing::error!(thread = index, %error, "stream thread failed");
-    shared.fail(error.to_string());
+    shared.fail("stream thread", &error);
 }
 
 /// The threads of an instance.

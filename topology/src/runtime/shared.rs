@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::error::StreamsError;
 use super::pulse::Pulse;
 use super::query::Directory;
 use super::status::{
@@ -98,8 +99,16 @@ impl Shared {
         }
     }
 
-    /// The application fails with this error; the first one is kept.
-    pub(crate) fn fail(&self, error: String) {
+    /// The application fails because a thread does; the first error is kept. Threads that fail for one reason, such as a
+    /// permission that is missing, tell it once.
+    pub(crate) fn fail(&self, thread: &'static str, error: &StreamsError) {
+        let error = error.to_string();
+        let is_told = hold(&self.state).1.as_ref().is_some_and(|first| *first == error);
+        if is_told {
+            tracing::debug!(thread, error, "a thread failed, too");
+        } else {
+            tracing::error!(thread, error, "a thread failed");
+        }
         hold(&self.state).1.get_or_insert(error);
         self.enter(ApplicationState::PendingError);
     }

@@ -83,8 +83,7 @@ impl Leader {
                 continue;
             }
             if let Err(error) = self.lead(ready.take()) {
-                tracing::error!(%error, "leading the application failed");
-                self.shared.fail(format!("leading the application failed: {error}"));
+                self.shared.fail("leader", &error);
                 return;
             }
         }
