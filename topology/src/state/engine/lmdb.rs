@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -280,7 +281,7 @@ impl LmdbEngine {
                     let grown = lmdb_env::resize(&self.env, self.env.info().map_size * 2);
                     grown.map_err(|error| engine_fault(&self.folder, error))?;
                 }
-                outcome => return outcome.map_err(|error| write_fault(&self.folder, error)),
+                outcome => return outcome.map_err(|error| engine_fault(&self.folder, error)),
             }
         }
     }
@@ -438,23 +439,25 @@ fn wait_for_readers(folder: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// LMDB calls a write that the disk took half of an input/output error; whether the disk is full, the disk itself says.
-fn write_fault(folder: &Path, error: heed::Error) -> StoreError {
-    let probe = folder.join("probe");
-    let written = fs::write(&probe, [0; PAGE_BYTES]);
-    // It may not even have been made.
-    let _ = fs::remove_file(&probe);
-    match written {
-        Err(source) if source.kind() == std::io::ErrorKind::StorageFull => {
-            StoreError::Io { action: "write the stores in", path: folder.to_owned(), source }
-        }
-        _ => engine_fault(folder, error),
+pub(super) fn engine_fault(folder: &Path, error: heed::Error) -> StoreError {
+    match full_disk(folder, &error) {
+        Some(source) => StoreError::Io { action: "write the stores in", path: folder.to_owned(), source },
+        None => StoreError::Engine { folder: folder.to_owned(), source: Box::new(error) },
     }
 }
 
-pub(super) fn engine_fault(folder: &Path, error: heed::Error) -> StoreError {
-    StoreError::Engine { folder: folder.to_owned(), source: Box::new(error) }
+/// LMDB calls a write that the disk took half of an input/output error; whether the disk is full, the disk itself says.
+fn full_disk(folder: &Path, error: &heed::Error) -> Option<io::Error> {
+    let heed::Error::Io(_) = error else { return None };
+    let probe = folder.join("probe");
+    let written = fs::write(&probe, vec![0; PROBE_BYTES]);
+    // It may not even have been made.
+    let _ = fs::remove_file(&probe);
+    written.err().filter(|source| source.kind() == io::ErrorKind::StorageFull)
 }
+
+/// As much as one write of LMDB's may have: 64 of its pages.
+const PROBE_BYTES: usize = 256 * 1024;
 
 fn directory_key(name: &str) -> Vec<u8> {
     [b"keyspace/", name.as_bytes()].concat()
