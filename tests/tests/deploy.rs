@@ -156,9 +156,14 @@ fn a_compose_file_with_a_mistake_is_refused() {
     assert!(refused("      kafka:\n        condition", "      kafca:\n        condition").contains("kafca"));
 }
 
+/// What the binary's commands, flags and variables are declared in.
+fn command_line() -> CommandLine {
+    CommandLine::of_source(&["pipelines/src/cli.rs", "pipelines/src/endpoints.rs"].map(text).concat())
+}
+
 #[test]
 fn every_command_and_flag_exists_in_the_binary() {
-    let line = CommandLine::of_source(&text("pipelines/src/cli.rs"));
+    let line = command_line();
     assert!(line.commands().any(|command| command == "run"), "the command line was not read");
     for (place, arguments) in invocations() {
         assert_eq!(line.faults(&arguments), [""; 0], "{place}: {arguments:?}");
@@ -173,7 +178,7 @@ fn every_command_and_flag_exists_in_the_binary() {
 
 #[test]
 fn every_variable_exists_in_the_binary_and_has_a_value_of_its_kind() {
-    let line = CommandLine::of_source(&text("pipelines/src/cli.rs"));
+    let line = command_line();
     assert!(line.variables().contains("CANDLEWICK_BROKERS"), "the command line was not read");
     for (place, variables) in variables() {
         assert!(
