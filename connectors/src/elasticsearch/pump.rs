@@ -46,7 +46,7 @@ pub(super) struct Pump {
     paused: bool,
     /// Partitions that the group has given and of which it is not known yet where to begin.
     unplaced: Vec<Partition>,
-    /// The consumer does not read yet what the group has given.
+    /// The consumer does not read yet what it has to: what the group has given, from the positions that are kept here.
     is_moved: bool,
     committed_at: Instant,
 }
@@ -91,7 +91,9 @@ impl Pump {
                 Ok(()) => self.running(),
                 Err(error) if error.retry() == Retry::Backoff => {
                     self.wait(&error.to_string(), Some(&mut input))?;
-                    self.read_again(&mut input)?;
+                    // What was polled and not taken is fetched again.
+                    self.paused = false;
+                    self.is_moved = true;
                 }
                 Err(error) => return Err(error),
             }
@@ -162,15 +164,6 @@ impl Pump {
         }
         let markers_due = self.delivery.is_empty() && self.committed_at.elapsed() >= COMMIT_EVERY;
         if self.delivery.is_due(&self.config) || markers_due { self.flush(input) } else { Ok(()) }
-    }
-
-    /// After a failure in mid-batch: what was polled and not taken is fetched again.
-    fn read_again(&mut self, input: &mut Input) -> Result<(), ElasticsearchError> {
-        self.paused = false;
-        match input.consumer.assign(&self.positions.starts(&self.config.topic)) {
-            Err(ClientError::Unavailable { .. } | ClientError::UnknownTopic { .. }) | Ok(()) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
     }
 
     fn take_run(&mut self, input: &mut Input, run: &RecordRun, epoch: u64) -> Result<(), ElasticsearchError> {
