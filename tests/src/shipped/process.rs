@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The release binary, built if need be; `CANDLEWICK_BINARY` names another one.
@@ -12,10 +12,7 @@ use std::time::{Duration, Instant};
 /// When it cannot be built.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match std::env::var_os("CANDLEWICK_BINARY") {
-        Some(path) => path.into(),
-        None => built(&[]),
-    })
+    BINARY.get_or_init(|| given_or_built("CANDLEWICK_BINARY", "plain", &[]))
 }
 
 /// The same with TLS and logins to Kafka, and with buckets, as the container image has it; `CANDLEWICK_SECURED_BINARY` names another one.
@@ -24,17 +21,22 @@ pub fn binary() -> &'static Path {
 /// When it cannot be built.
 pub fn secured_binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        if let Some(path) = std::env::var_os("CANDLEWICK_SECURED_BINARY") {
-            return path.into();
-        }
-        let built = built(&["--features", "kafka-tls,object-store"]);
-        // Cargo gives both the same name: this one is kept beside.
-        let kept = built.with_file_name("candlewick-secured");
-        let half = built.with_file_name(format!("candlewick-secured.{}", std::process::id()));
-        std::fs::copy(&built, &half).and_then(|_| std::fs::rename(&half, &kept)).expect("a copy beside it");
-        kept
-    })
+    let features = ["--features", "kafka-tls,object-store"];
+    BINARY.get_or_init(|| given_or_built("CANDLEWICK_SECURED_BINARY", "secured", &features))
+}
+
+/// Cargo gives all of them the same name, whatever their features: each is kept beside under one of its own.
+fn given_or_built(variable: &str, name: &str, features: &[&str]) -> PathBuf {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    if let Some(path) = std::env::var_os(variable) {
+        return path.into();
+    }
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let built = built(features);
+    let kept = built.with_file_name(format!("candlewick-{name}"));
+    let half = built.with_file_name(format!("candlewick-{name}.{}", std::process::id()));
+    std::fs::copy(&built, &half).and_then(|_| std::fs::rename(&half, &kept)).expect("a copy beside it");
+    kept
 }
 
 /// Builds the release binary.

@@ -17,7 +17,10 @@ const FEATURES: &str =
     "candlewick-pipelines/sql,candlewick-pipelines/object-store,candlewick-tests/object-store";
 /// With encryption, where OpenSSL can be built.
 const FEATURES_WITH_TLS: &str = "candlewick-pipelines/sql,candlewick-pipelines/object-store,\
-    candlewick-tests/object-store,candlewick-tests/kafka-tls";
+    candlewick-pipelines/kafka-tls,candlewick-tests/object-store,candlewick-tests/kafka-tls";
+/// The binary with TLS and buckets for the tests of those. The workspace's build makes one with all features: a release
+/// build of its own for them would take minutes more.
+const SECURED_BINARY: &str = "CANDLEWICK_SECURED_BINARY";
 
 /// Sums of cargo's `test result:` lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +68,9 @@ pub(crate) fn run(options: &[String]) -> io::Result<bool> {
             .env(SKIPPED, &skipped_file);
         if fast {
             tests.env_remove(REQUIRE);
+        }
+        if features == FEATURES_WITH_TLS && std::env::var_os(SECURED_BINARY).is_none() {
+            tests.env(SECURED_BINARY, super::target_dir()?.join("debug/candlewick"));
         }
         let mut child = tests.stdout(Stdio::piped()).spawn()?;
         let output = child.stdout.take().expect("the pipe was asked for one line above");
