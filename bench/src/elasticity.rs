@@ -13,6 +13,7 @@ use candlewick::client::kafka::{KafkaLog, KafkaSettings};
 use candlewick::client::{Admin, Log};
 use candlewick::{Clock, SystemClock, Timestamp};
 use candlewick_connectors::avro::{MemoryRegistry, SchemaRegistry};
+use candlewick_connectors::read_time;
 use candlewick_tests::servers::Kafka;
 use serde::Serialize;
 use tempfile::TempDir;
@@ -20,13 +21,12 @@ use tempfile::TempDir;
 use crate::child::Child;
 use crate::error::BenchError;
 use crate::feed::{self, Feed, Written};
-use crate::ours::{self, OurRun};
-use crate::trades::{TRADE_SCHEMA, TradeGenerator};
+use crate::ours::{self, OurRun, SCHEMAS};
+use crate::trades::{TRADE_SCHEMA, TradeGenerator, minute_before};
 use crate::workload::{PARTITIONS, Workload};
 
 const APPLICATION: &str = "elastic";
 const TRADES: &str = "elastic-trades";
-const SCHEMAS: &str = "schemas.jsonl";
 const LIMIT: Duration = Duration::from_secs(120);
 /// How long a member may be silent: what a crash costs before anything else.
 const SESSION: Duration = Duration::from_secs(6);
@@ -122,8 +122,7 @@ pub fn elasticity(options: &ElasticityOptions) -> Result<ElasticityFigures, Benc
     let schemas = folder.path().join(SCHEMAS);
     let schema = MemoryRegistry::in_file(schemas.clone())?.register("elastic-trades-value", TRADE_SCHEMA)?;
     feed::create_topics(&*log, &[TRADES])?;
-    let past = SystemClock::default().wall().minus_millis(6 * 3_600_000).as_millis();
-    let trades = TradeGenerator::of_symbols(42, Timestamp(past.div_euclid(60_000) * 60_000), options.symbols);
+    let trades = TradeGenerator::of_symbols(42, minute_before(6 * 3_600_000), options.symbols);
     let mut feed = Feed::new(&*log, TRADES, schema, trades)?;
     let written = feed.written();
     let mut play = Play { options, kafka: &kafka, folder: folder.path(), instances: Vec::new() };
@@ -153,13 +152,6 @@ struct Play<'a> {
 
 impl Play<'_> {
     fn start(&mut self, number: usize) -> Result<(), BenchError> {
-        let data_dir = self.folder.join(number.to_string());
-        fs::create_dir_all(&data_dir).map_err(BenchError::io(&data_dir))?;
-        let schemas = data_dir.join(SCHEMAS);
-        fs::copy(self.folder.join(SCHEMAS), &schemas).map_err(BenchError::io(&schemas))?;
-        let config = data_dir.join("candlewick.toml");
-        let text = format!("standby-replicas = 1\nsession-timeout-ms = {}\n", SESSION.as_millis());
-        fs::write(&config, text).map_err(BenchError::io(&config))?;
         let workload = Workload { exactly_once: true, ..Workload::ALL[0] };
         let run = OurRun {
             binary: &self.options.candlewick,
@@ -168,10 +160,10 @@ impl Play<'_> {
             prefix: "elastic-",
             application_id: APPLICATION,
             threads: None,
-            data_dir,
+            data_dir: self.folder.join(number.to_string()),
         };
-        let mut command = ours::command(&workload, &run);
-        command.arg("--config").arg(&config);
+        let config = format!("standby-replicas = 1\nsession-timeout-ms = {}\n", SESSION.as_millis());
+        let command = ours::configured_command(&workload, &run, &self.folder.join(SCHEMAS), &config)?;
         let file = self.folder.join(format!("{number}-{}.log", self.logs(number).len()));
         self.instances.push((number, Child::start(command, &file)?));
         Ok(())
@@ -266,21 +258,9 @@ impl Play<'_> {
     }
 }
 
-/// When a line was logged: it begins with a time such as `2026-01-02T03:04:05.678901Z`.
+/// When a line was logged: it begins with that.
 fn stamp(line: &str) -> Option<Timestamp> {
-    let text = line.split_once(' ')?.0;
-    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let numbers =
-        |text: &str, by: char| -> Option<Vec<f64>> { text.split(by).map(|part| part.parse().ok()).collect() };
-    let (date, time) = (numbers(date, '-')?, numbers(time, ':')?);
-    let ([year, month, day], [hour, minute, second]) = (*date.first_chunk::<3>()?, *time.first_chunk::<3>()?);
-    // Days since 1970 in the Gregorian calendar, with years that begin in March.
-    let (year, month) = if month > 2.0 { (year, month - 3.0) } else { (year - 1.0, month + 9.0) };
-    let leap = (year / 4.0).floor() - (year / 100.0).floor() + (year / 400.0).floor();
-    let days = 365.0 * year + leap + ((153.0 * month + 2.0) / 5.0).floor() + day - 719_469.0;
-    let seconds = ((days * 24.0 + hour) * 60.0 + minute) * 60.0 + second;
-    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of this millennium")]
-    Some(Timestamp((seconds * 1_000.0) as i64))
+    read_time(line.split_once(' ')?.0)
 }
 
 /// The partition of the task that a line names as `task=0_3`.

@@ -1,8 +1,10 @@
 //! The `candlewick` binary on the bench's topics. Owns its command line; knows nothing else of it.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::error::BenchError;
 use crate::workload::{Application, Workload};
 
 /// Where one run of it reads and writes.
@@ -36,6 +38,26 @@ pub(crate) fn command(workload: &Workload, run: &OurRun<'_>) -> Command {
         command.args(["--cache-bytes", "0"]);
     }
     command
+}
+
+/// The schemas of the topics, in a data folder.
+pub(crate) const SCHEMAS: &str = "schemas.jsonl";
+
+/// The command of a run in a data folder that is made for it if need be, with a copy of these schemas and this configuration.
+pub(crate) fn configured_command(
+    workload: &Workload,
+    run: &OurRun<'_>,
+    schemas: &Path,
+    config: &str,
+) -> Result<Command, BenchError> {
+    fs::create_dir_all(&run.data_dir).map_err(BenchError::io(&run.data_dir))?;
+    let copied = run.data_dir.join(SCHEMAS);
+    fs::copy(schemas, &copied).map_err(BenchError::io(&copied))?;
+    let file = run.data_dir.join("candlewick.toml");
+    fs::write(&file, config).map_err(BenchError::io(&file))?;
+    let mut command = command(workload, run);
+    command.arg("--config").arg(&file);
+    Ok(command)
 }
 
 /// The topic that is compared.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use candlewick::Timestamp;
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
 use candlewick::client::{ClientError, Log, ProducerSettings};
-use candlewick::{Clock, SystemClock, Timestamp};
 use candlewick_connectors::avro::{MemoryRegistry, SchemaRegistry};
 use candlewick_tests::servers::Kafka;
 use tempfile::TempDir;
@@ -19,17 +19,16 @@ use crate::error::BenchError;
 use crate::feed::{self, Feed};
 use crate::figures::{Case, Side};
 use crate::jvm::{Jvm, JvmRun};
-use crate::ours::{self, OurRun};
+use crate::ours::{self, OurRun, SCHEMAS};
 use crate::outputs::{self, Committed, FirstRecord};
 use crate::report::Report;
 use crate::totals::Totals;
-use crate::trades::{TRADE_SCHEMA, TradeGenerator};
+use crate::trades::{TRADE_SCHEMA, TradeGenerator, minute_before};
 use crate::workload::{Application, PARTITIONS, Workload};
 
 const SEED: u64 = 42;
 const TRADES: &str = "bench-trades";
 const LIMIT: Duration = Duration::from_secs(900);
-const SCHEMAS: &str = "schemas.jsonl";
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -93,10 +92,8 @@ impl Bench {
         let trade_schema = registry.register("bench-trades-value", TRADE_SCHEMA)?;
         registry.register("bench-indicator-value", include_str!("../schemas/indicator.avsc"))?;
         registry.register("bench-notional-value", include_str!("../schemas/notional.avsc"))?;
-        // A broker refuses times that lie ahead, and the same whole minute gives the same windows.
         let span = i64::try_from(options.records.max(options.paced_records)).unwrap_or(i64::MAX);
-        let past = SystemClock::default().wall().minus_millis(span).as_millis();
-        let start = Timestamp(past.div_euclid(60_000) * 60_000);
+        let start = minute_before(span);
         let bench = Self { options, kafka, log, jvm, folder, start, trade_schema };
         if bench.options.workloads.iter().any(|workload| workload.rate.is_none()) {
             eprintln!("bench: writing {} trades", bench.options.records);

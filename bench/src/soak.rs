@@ -1,14 +1,12 @@
 //! What memory a loaded application takes in the long run: more symbols than any cache holds, as many trades as it can
 //! take, and a budget that it was given. Owns the load and the samples; must not know what the application keeps where.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
-use candlewick::client::{Admin, Log, NewTopic};
-use candlewick::{Clock, SystemClock, Timestamp};
+use candlewick::client::{Log, NewTopic};
 use candlewick_connectors::avro::{MemoryRegistry, SchemaRegistry};
 use candlewick_tests::servers::Kafka;
 use serde::Serialize;
@@ -18,13 +16,13 @@ use crate::cgroup::Cgroup;
 use crate::child::Child;
 use crate::error::BenchError;
 use crate::feed::{Feed, Written};
-use crate::ours::{self, OurRun};
-use crate::trades::{TRADE_SCHEMA, TradeGenerator};
+use crate::ours::{self, OurRun, SCHEMAS};
+use crate::outputs::Committed;
+use crate::trades::{TRADE_SCHEMA, TradeGenerator, minute_before};
 use crate::workload::{PARTITIONS, Workload};
 
 const APPLICATION: &str = "soak";
 const TRADES: &str = "soak-trades";
-const SCHEMAS: &str = "schemas.jsonl";
 const LIMIT: Duration = Duration::from_secs(600);
 /// So many trades are written and not yet processed, at most: there is always work, and the broker's disk is bounded.
 const AHEAD: i64 = 400_000;
@@ -95,8 +93,7 @@ pub fn soak(options: &SoakOptions) -> Result<SoakFigures, BenchError> {
     let schemas = folder.path().join(SCHEMAS);
     let schema = MemoryRegistry::in_file(schemas)?.register("soak-trades-value", TRADE_SCHEMA)?;
     create_topics(&*log)?;
-    let past = SystemClock::default().wall().minus_millis(12 * 3_600_000).as_millis();
-    let trades = TradeGenerator::of_symbols(42, Timestamp(past.div_euclid(60_000) * 60_000), options.symbols);
+    let trades = TradeGenerator::of_symbols(42, minute_before(12 * 3_600_000), options.symbols);
     let feed = Feed::new(&*log, TRADES, schema, trades)?;
     let written = feed.written();
     let cgroup = options.cgroup_mib.map(Cgroup::new).transpose()?;
@@ -104,12 +101,12 @@ pub fn soak(options: &SoakOptions) -> Result<SoakFigures, BenchError> {
     if let Some(cgroup) = &cgroup {
         cgroup.add(child.id())?;
     }
-    let mut load = Load { admin: log.admin()?, feed, written };
+    let mut load = Load { committed: Committed::of(&*log, APPLICATION, TRADES)?, feed, written };
     eprintln!("soak: {} symbols get their rows", options.symbols);
     load.run_until(|processed| processed >= options.symbols as i64)?;
     eprintln!("soak: {:?} of full load", options.time);
     let (meter, begun) = (child.cpu_meter(), Instant::now());
-    let (cpu_before, records_before) = (meter.seconds(), load.processed()?);
+    let (cpu_before, records_before) = (meter.seconds(), load.committed.records()?);
     let mut rss_anon_mib = Vec::new();
     load.run_until(|_| {
         let tenths = begun.elapsed().as_secs_f64() / options.time.as_secs_f64() * 10.0;
@@ -119,7 +116,7 @@ pub fn soak(options: &SoakOptions) -> Result<SoakFigures, BenchError> {
         }
         tenths >= 10.0
     })?;
-    let (seconds, records) = (begun.elapsed().as_secs_f64(), load.processed()? - records_before);
+    let (seconds, records) = (begun.elapsed().as_secs_f64(), load.committed.records()? - records_before);
     let (cpu_s, memory) = (meter.seconds() - cpu_before, child.memory());
     let cost = child.terminate(LIMIT)?;
     Ok(SoakFigures {
@@ -145,13 +142,6 @@ fn create_topics(log: &dyn Log) -> Result<(), BenchError> {
 }
 
 fn start(options: &SoakOptions, brokers: &str, folder: &Path) -> Result<Child, BenchError> {
-    let data_dir = folder.join("data");
-    fs::create_dir_all(&data_dir).map_err(BenchError::io(&data_dir))?;
-    let schemas = data_dir.join(SCHEMAS);
-    fs::copy(folder.join(SCHEMAS), &schemas).map_err(BenchError::io(&schemas))?;
-    let config = data_dir.join("candlewick.toml");
-    let text = format!("memory-bytes-max = {}\n", options.budget_mib << 20);
-    fs::write(&config, text).map_err(BenchError::io(&config))?;
     let workload = Workload { exactly_once: options.exactly_once, ..Workload::ALL[0] };
     let run = OurRun {
         binary: &options.candlewick,
@@ -160,16 +150,16 @@ fn start(options: &SoakOptions, brokers: &str, folder: &Path) -> Result<Child, B
         prefix: "soak-",
         application_id: APPLICATION,
         threads: None,
-        data_dir,
+        data_dir: folder.join("data"),
     };
-    let mut command = ours::command(&workload, &run);
-    command.arg("--config").arg(&config);
+    let config = format!("memory-bytes-max = {}\n", options.budget_mib << 20);
+    let command = ours::configured_command(&workload, &run, &folder.join(SCHEMAS), &config)?;
     Child::start(command, &folder.join("candlewick.log"))
 }
 
 /// Trades that are written as fast as they are processed.
 struct Load {
-    admin: Box<dyn Admin>,
+    committed: Committed<'static>,
     feed: Feed,
     written: Arc<Written>,
 }
@@ -179,7 +169,7 @@ impl Load {
     fn run_until(&mut self, mut is_over: impl FnMut(i64) -> bool) -> Result<(), BenchError> {
         let (mut moved, mut last) = (Instant::now(), -1);
         loop {
-            let processed = self.processed()?;
+            let processed = self.committed.records()?;
             if is_over(processed) {
                 return Ok(());
             }
@@ -195,11 +185,5 @@ impl Load {
                 std::thread::sleep(Duration::from_millis(20));
             }
         }
-    }
-
-    fn processed(&mut self) -> Result<i64, BenchError> {
-        let offsets = self.admin.group_offsets(APPLICATION, LIMIT)?;
-        let of_trades = offsets.into_iter().filter(|(partition, _)| *partition.topic == *TRADES);
-        Ok(of_trades.map(|(_, committed)| committed.offset).sum())
     }
 }

@@ -1,7 +1,7 @@
 //! Trades of 200 symbols: popular ones far more often than others (Zipf), a millisecond of event time each, one in ten
 //! up to two seconds late, prices as random walks. Owns the distribution and the record's bytes.
 
-use candlewick::Timestamp;
+use candlewick::{Clock, SystemClock, Timestamp};
 use candlewick_connectors::avro::{put_double, put_long, put_text};
 
 use super::random::Random;
@@ -137,4 +137,10 @@ impl TradeGenerator {
         put_long(trade.time.as_millis(), out);
         put_long(trade.id, out);
     }
+}
+/// The whole minute before so many milliseconds ago: a broker refuses times that lie ahead, and the same whole minute gives
+/// the same windows.
+pub(crate) fn minute_before(millis: i64) -> Timestamp {
+    let past = SystemClock::default().wall().minus_millis(millis).as_millis();
+    Timestamp(past.div_euclid(60_000) * 60_000)
 }

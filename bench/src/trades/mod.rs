@@ -4,4 +4,5 @@
 mod generator;
 mod random;
 
+pub(crate) use generator::minute_before;
 pub use generator::{GeneratedTrade, TRADE_SCHEMA, TradeGenerator};
