@@ -91,12 +91,19 @@ impl StateUpdater {
         }
         let have = |task: &&TaskId| self.copies.contains_key(task) || self.handed_out.contains(task);
         let missing: Vec<TaskId> = self.kept.copies.iter().filter(|task| !have(task)).copied().collect();
-        for task in missing {
-            match self.application.open_state(task) {
-                Ok(state) => drop(self.copies.insert(task, TaskCopy::new(state, now))),
-                Err(error) => tracing::warn!(%task, %error, "no copy of the task's stores can be kept"),
-            }
+        missing.into_iter().for_each(|task| self.open_copy(task, now, now));
+    }
+
+    /// Opens a copy that looks at `plan_at` for where to begin.
+    fn open_copy(&mut self, task: TaskId, now: Duration, plan_at: Duration) {
+        match self.application.open_state(task) {
+            Ok(state) => drop(self.copies.insert(task, TaskCopy { plan_at, ..TaskCopy::new(state, now) })),
+            Err(error) => tracing::warn!(%task, %error, "no copy of the task's stores can be kept"),
         }
+    }
+
+    fn copies_where(&self, is_one: impl Fn(&TaskCopy) -> bool) -> Vec<TaskId> {
+        self.copies.iter().filter(|(_, copy)| is_one(copy)).map(|(task, _)| *task).collect()
     }
 
     /// Opens, closes and saves copies as it is due, and tells how far they are. While a task is being restored they rest.
@@ -106,14 +113,11 @@ impl StateUpdater {
         }
         let now = self.application.clock.monotonic();
         self.close_unwanted(now);
-        let due = |copy: &TaskCopy| copy.streams.is_none() && copy.plan_at <= now && copy.unwanted.is_none();
-        let unplanned: Vec<TaskId> =
-            self.copies.iter().filter(|(_, copy)| due(copy)).map(|(task, _)| *task).collect();
+        let unplanned = self
+            .copies_where(|copy| copy.streams.is_none() && copy.plan_at <= now && copy.unwanted.is_none());
         let mut is_new = !unplanned.is_empty();
         unplanned.into_iter().for_each(|task| self.plan_copy(task, now));
-        let saved: Vec<TaskId> =
-            self.copies.iter().filter(|(_, copy)| copy.commit_at <= now).map(|(task, _)| *task).collect();
-        for task in saved {
+        for task in self.copies_where(|copy| copy.commit_at <= now) {
             is_new |= self.follow_source(task)?;
             let Some(copy) = self.copies.get_mut(&task) else { continue };
             copy.commit_at = now + COMMIT_AFTER;
@@ -135,14 +139,16 @@ impl StateUpdater {
     fn close_unwanted(&mut self, now: Duration) {
         let is_over =
             |copy: &TaskCopy| copy.unwanted.is_some_and(|since| now.saturating_sub(since) >= LINGER);
-        let over: Vec<TaskId> =
-            self.copies.iter().filter(|(_, copy)| is_over(copy)).map(|(task, _)| *task).collect();
-        for task in over {
-            if let Some(copy) = self.copies.remove(&task)
-                && let Err(error) = copy.close()
-            {
-                tracing::warn!(%task, %error, "a copy of the task's stores was not closed in good order");
-            }
+        for task in self.copies_where(is_over) {
+            self.close_copy(task);
+        }
+    }
+
+    fn close_copy(&mut self, task: TaskId) {
+        if let Some(copy) = self.copies.remove(&task)
+            && let Err(error) = copy.close()
+        {
+            tracing::warn!(%task, %error, "a copy of the task's stores was not closed in good order");
         }
     }
 
@@ -235,21 +241,14 @@ impl StateUpdater {
         tracing::warn!(%task, %error, "a copy of the task's stores has failed and is opened again");
         self.copies.remove(&task);
         let now = self.application.clock.monotonic();
-        match self.application.open_state(task) {
-            Ok(state) => {
-                let plan_at = now + PLAN_AGAIN_AFTER;
-                self.copies.insert(task, TaskCopy { plan_at, ..TaskCopy::new(state, now) });
-            }
-            Err(error) => tracing::warn!(%task, %error, "no copy of the task's stores can be kept"),
-        }
+        self.open_copy(task, now, now + PLAN_AGAIN_AFTER);
     }
 
     /// Reading has failed: every copy looks again for where it has to read on.
     pub(super) fn copies_failed(&mut self, error: &StreamsError) {
         tracing::warn!(%error, "copies of stores could not be read on, and look for their places again");
         let plan_at = self.application.clock.monotonic() + PLAN_AGAIN_AFTER;
-        let tasks: Vec<TaskId> = self.copies.keys().copied().collect();
-        for task in tasks {
+        for task in self.copies_where(|_| true) {
             let Some(copy) = self.copies.get_mut(&task) else { continue };
             match copy.commit() {
                 Ok(()) => (copy.streams, copy.plan_at) = (None, plan_at),
@@ -261,10 +260,8 @@ impl StateUpdater {
 
     /// The instance ends.
     pub(super) fn close_copies(&mut self) {
-        for (task, copy) in std::mem::take(&mut self.copies) {
-            if let Err(error) = copy.close() {
-                tracing::warn!(%task, %error, "the task's stores were not closed in good order");
-            }
+        for task in self.copies_where(|_| true) {
+            self.close_copy(task);
         }
     }
 }
