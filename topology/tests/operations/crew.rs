@@ -7,19 +7,25 @@ use std::time::Duration;
 
 use candlewick::client::EmbeddedLog;
 use candlewick::{
-    Consumed, Grouped, Guarantee, Materialized, Produced, RunningStreams, StreamsConfig, TaskPhase, Topology,
+    Consumed, Grouped, Guarantee, KStream, Materialized, Produced, RunningStreams, StreamsBuilder,
+    StreamsConfig, TaskPhase, Topology,
 };
 
 use crate::log::{TIMEOUT, config, counted, counts_are, log, start, until, version, write};
 
 pub(crate) fn counts() -> Topology {
     version(|builder| {
-        let words = builder.stream("words", Consumed::<String, String>::default());
-        let counts =
-            words.group_by_key(Grouped::default()).count(Materialized::named("counts").without_cache());
-        let counts = counts.to_stream().map_values(|count: Option<i64>| count.unwrap_or(0));
-        counts.to("totals", Produced::default());
+        totals(builder);
     })
+}
+
+/// How often each word was written, which goes to a topic.
+pub(crate) fn totals(builder: &StreamsBuilder) -> KStream<'_, String, i64> {
+    let words = builder.stream("words", Consumed::<String, String>::default());
+    let counts = words.group_by_key(Grouped::default()).count(Materialized::named("counts").without_cache());
+    let counts = counts.to_stream().map_values(|count: Option<i64>| count.unwrap_or(0));
+    counts.to("totals", Produced::default());
+    counts
 }
 
 /// Writes the same words again and again until told to end; gives all that were written.

@@ -2,22 +2,15 @@
 
 use std::time::Duration;
 
-use candlewick::{
-    ApplicationState, Consumed, Grouped, Materialized, Produced, RunningStreams, StreamsConfig, Topology,
-};
+use candlewick::{ApplicationState, Produced, RunningStreams, StreamsConfig, Topology};
 
-use crate::crew::{Feed, came_out_once, counts};
+use crate::crew::{Feed, came_out_once, counts, totals};
 use crate::log::{TIMEOUT, config, counted, counts_are, log, newest, start, until, version};
 
 /// The next version: the same store, and one output more.
 fn next() -> Topology {
     version(|builder| {
-        let words = builder.stream("words", Consumed::<String, String>::default());
-        let counts =
-            words.group_by_key(Grouped::default()).count(Materialized::named("counts").without_cache());
-        let counts = counts.to_stream().map_values(|count: Option<i64>| count.unwrap_or(0));
-        counts.to("totals", Produced::default());
-        counts.filter(|_, count| count % 10 == 0).named("tens").to("tens", Produced::default());
+        totals(builder).filter(|_, count| count % 10 == 0).named("tens").to("tens", Produced::default());
     })
 }
 
