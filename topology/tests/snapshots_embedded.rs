@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use candlewick::client::{EmbeddedLog, Log, NewTopic, OutgoingRecord, ProducerSettings};
+use candlewick::client::{Admin, EmbeddedLog, Log, NewTopic, OutgoingRecord, ProducerSettings};
 use candlewick::{
     Consumed, FolderSnapshots, Grouped, Guarantee, Headers, KafkaStreams, KeyValueStore, Keys, Materialized,
     Partition, RunningStreams, SnapshotStore, StreamsBuilder, StreamsConfig, Timestamp, TopicPartition,
@@ -17,6 +17,14 @@ use candlewick::{
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CHANGELOG: &str = "counter-counts-changelog";
 const KEYS: i64 = 100;
+
+fn log_with_input() -> (Arc<EmbeddedLog>, Box<dyn Admin>) {
+    let log = EmbeddedLog::in_memory();
+    let mut admin = log.admin().expect("an administrator");
+    let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: BTreeMap::new() };
+    admin.create(&[topic], TIMEOUT).expect("made");
+    (log, admin)
+}
 
 fn write(log: &Arc<EmbeddedLog>, numbers: std::ops::Range<i64>) {
     let mut producer = log.producer(&ProducerSettings::default()).expect("producer");
@@ -77,6 +85,15 @@ fn wait_for(what: &str, mut is_there: impl FnMut() -> bool) {
     }
 }
 
+/// Writes on, so that there are commits to take snapshots at.
+fn write_until(log: &Arc<EmbeddedLog>, written: &mut i64, what: &str, is_there: impl Fn() -> bool) {
+    wait_for(what, || {
+        write(log, *written..*written + 10);
+        *written += 10;
+        is_there()
+    });
+}
+
 /// How often each key was written, of so many numbers.
 fn expected(numbers: i64) -> BTreeMap<i64, i64> {
     (0..KEYS).map(|key| (key, numbers / KEYS + i64::from(key < numbers % KEYS))).collect()
@@ -84,10 +101,7 @@ fn expected(numbers: i64) -> BTreeMap<i64, i64> {
 
 #[test]
 fn an_empty_disk_begins_with_a_snapshot_and_goes_on_with_the_changelog() {
-    let log = EmbeddedLog::in_memory();
-    let mut admin = log.admin().expect("an administrator");
-    let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: BTreeMap::new() };
-    admin.create(&[topic], TIMEOUT).expect("made");
+    let (log, mut admin) = log_with_input();
     let folder = tempfile::tempdir().expect("a folder");
     let snapshots = folder.path().join("snapshots");
     let names = || FolderSnapshots::new(&snapshots).list("counter/0_0/").expect("a folder");
@@ -135,6 +149,12 @@ struct Watched {
     fetched: Mutex<Vec<String>>,
 }
 
+impl Watched {
+    fn new(folder: &Path) -> Self {
+        Self { folder: FolderSnapshots::new(folder), fetched: Mutex::default() }
+    }
+}
+
 impl SnapshotStore for Watched {
     fn put(&self, name: &str, file: &Path) -> io::Result<()> {
         self.folder.put(name, file)
@@ -156,32 +176,23 @@ impl SnapshotStore for Watched {
 
 #[test]
 fn an_application_that_was_reset_begins_without_the_snapshots_from_before() {
-    let log = EmbeddedLog::in_memory();
-    let mut admin = log.admin().expect("an administrator");
-    let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: BTreeMap::new() };
-    admin.create(&[topic], TIMEOUT).expect("made");
+    let (log, mut admin) = log_with_input();
     let folder = tempfile::tempdir().expect("a folder");
     let snapshots = folder.path().join("snapshots");
     let names = || FolderSnapshots::new(&snapshots).list("counter/").expect("a folder");
     let first = start(&log, &folder.path().join("first"), &snapshots);
     let mut written = 0;
-    wait_for("snapshots", || {
-        write(&log, written..written + 10);
-        written += 10;
-        names().len() == 2
-    });
+    write_until(&log, &mut written, "snapshots", || names().len() == 2);
     first.stop(TIMEOUT).expect("stopped");
     let before = names();
     // What `candlewick reset` does: the input is read from its beginning again.
     admin.delete(&["counter-control", CHANGELOG], TIMEOUT).expect("deleted");
     admin.delete_group("counter", TIMEOUT).expect("deleted");
-    let watched = Arc::new(Watched { folder: FolderSnapshots::new(&snapshots), fetched: Mutex::default() });
+    let watched = Arc::new(Watched::new(&snapshots));
     let second = start_with(&log, &folder.path().join("second"), watched.clone());
     wait_for("all counts", || counts(&second) == expected(written));
     assert!(watched.fetched.lock().expect("no panic").is_empty(), "one of {before:?} was gone on with");
-    wait_for("snapshots of its own in their place", || {
-        write(&log, written..written + 10);
-        written += 10;
+    write_until(&log, &mut written, "snapshots of its own in their place", || {
         names().len() == 2 && names().iter().all(|name| !before.contains(name))
     });
     second.stop(TIMEOUT).expect("stopped");
@@ -194,20 +205,13 @@ fn an_application_that_was_reset_begins_without_the_snapshots_from_before() {
 
 #[test]
 fn a_store_that_is_rebuilt_begins_without_the_snapshots_from_before() {
-    let log = EmbeddedLog::in_memory();
-    let mut admin = log.admin().expect("an administrator");
-    let topic = NewTopic { name: "in".into(), partitions: 1, replication: 1, config: BTreeMap::new() };
-    admin.create(&[topic], TIMEOUT).expect("made");
+    let (log, _) = log_with_input();
     let folder = tempfile::tempdir().expect("a folder");
     let snapshots = folder.path().join("snapshots");
-    let watched = Arc::new(Watched { folder: FolderSnapshots::new(&snapshots), fetched: Mutex::default() });
+    let watched = Arc::new(Watched::new(&snapshots));
     let first = start_with(&log, &folder.path().join("first"), watched.clone());
     let mut written = 0;
-    wait_for("snapshots", || {
-        write(&log, written..written + 10);
-        written += 10;
-        watched.list("counter/").expect("a folder").len() == 2
-    });
+    write_until(&log, &mut written, "snapshots", || watched.list("counter/").expect("a folder").len() == 2);
     first.stop(TIMEOUT).expect("stopped");
     // A version with the store in memory, and one with the store on disk again: both plans say that it is rebuilt.
     let mut disks = ["second", "third"].iter().map(|name| folder.path().join(name));
