@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use candlewick::TopicPartition;
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
-use candlewick::client::{ClientError, Isolation, Log, PolledBatch, ProducerError};
+use candlewick::client::{ClientError, Consumer, Isolation, Log, PolledBatch, ProducerError};
 use candlewick_tests::client_suite::fixture::{
     PATIENCE, Writer, at, eventually, expect_silence, now_ms, outsider, read, read_all, reader, texts, topic,
     topic_with, unique, watermarks,
@@ -46,16 +46,22 @@ fn clients_go_on_after_the_broker_was_killed_and_restarted() {
     let topic = topic(&log, "survives", 1);
     let mut writer = Writer::plain(&log);
     let mut consumer = reader(&log, &topic, &[0], Isolation::ReadCommitted);
+    let mut seldom = reader(&log, &topic, &[0], Isolation::ReadCommitted);
     writer.send(&topic, 0, "k", "before");
     writer.flush();
     assert_eq!(texts(&read(&mut *consumer, 1)), ["before"]);
+    assert_eq!(texts(&read(&mut *seldom, 1)), ["before"]);
     kafka.kill();
     writer.send(&topic, 0, "k", "while it is down");
     let error = writer.0.flush(Duration::from_millis(300)).expect_err("nobody answers");
     assert!(matches!(error, ProducerError::Timeout { .. }), "{error}");
-    let said = eventually("a poll says that the broker is away", || {
-        consumer.poll(10, Duration::from_millis(100), &mut PolledBatch::default()).err()
-    });
+    let mut is_away = |consumer: &mut dyn Consumer| {
+        eventually("a poll says that the broker is away", || {
+            consumer.poll(10, Duration::from_millis(100), &mut PolledBatch::default()).err()
+        })
+    };
+    let said = is_away(&mut *consumer);
+    is_away(&mut *seldom);
     assert!(matches!(said, ClientError::Unavailable { .. }), "{said}");
     assert!(said.to_string().contains(kafka.bootstrap()), "{said}");
     let down =
@@ -66,6 +72,13 @@ fn clients_go_on_after_the_broker_was_killed_and_restarted() {
     writer.send(&topic, 0, "k", "after");
     writer.flush();
     assert_eq!(texts(&read(&mut *consumer, 2)), ["while it is down", "after"]);
+    // Somebody who waits longer after each failure: a poll must look for the broker, not only say that it was away.
+    let found = (0..5).any(|_| {
+        std::thread::sleep(Duration::from_millis(2_500));
+        let mut batch = PolledBatch::default();
+        seldom.poll(10, Duration::from_millis(200), &mut batch).is_ok() && !batch.runs.is_empty()
+    });
+    assert!(found, "polled every 2.5 s, it never finds the broker that is back");
     assert_eq!(watermarks(&log, &topic, 0).high, 3);
 }
 

@@ -236,13 +236,19 @@ impl FetchConsumer {
         if let Some(reason) = self.cluster.refused.take() {
             return Some(ClientError::Fatal { operation: "polling", reason });
         }
-        let now = self.clock.monotonic();
-        if !self.slots.is_empty() && self.cluster.is_down() && now >= self.down_again_at {
-            self.down_again_at = now + DOWN_AGAIN;
-            let reason = self.cluster.why("all brokers are down");
-            return Some(ClientError::Unavailable { operation: "polling", reason });
-        }
         self.pending.take()
+    }
+
+    /// The error that a poll has to tell that has waited in vain. Not before it has waited: who polls seldom would never come
+    /// to the attempt that finds the brokers back.
+    fn down(&mut self) -> Option<ClientError> {
+        let now = self.clock.monotonic();
+        if self.slots.is_empty() || !self.cluster.is_down() || now < self.down_again_at {
+            return None;
+        }
+        self.down_again_at = now + DOWN_AGAIN;
+        let reason = self.cluster.why("all brokers are down");
+        Some(ClientError::Unavailable { operation: "polling", reason })
     }
 }
 
@@ -328,7 +334,7 @@ impl Consumer for FetchConsumer {
             }
             let left = until.saturating_sub(self.clock.monotonic());
             if left.is_zero() && has_looked {
-                return Ok(());
+                return self.down().map_or(Ok(()), Err);
             }
             has_looked = true;
             self.step(left);
