@@ -31,6 +31,8 @@ use crate::retry::Backoff;
 const SLICE: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(10);
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// Between two sentences that say why it waits.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 pub(super) struct Pump {
     config: ElasticsearchConfig,
@@ -49,6 +51,8 @@ pub(super) struct Pump {
     /// The consumer does not read yet what it has to: what the group has given, from the positions that are kept here.
     is_moved: bool,
     committed_at: Instant,
+    /// Why it waits, as it was said last, and when.
+    told: (String, Instant),
 }
 
 /// The clients of the input.
@@ -79,6 +83,7 @@ impl Pump {
             unplaced: Vec::new(),
             is_moved: false,
             committed_at: Instant::now(),
+            told: (String::new(), Instant::now()),
         }
     }
 
@@ -324,10 +329,13 @@ impl Pump {
         }
     }
 
-    /// Waits for the next attempt, with the input paused and the group answered. Tells the reason once.
+    /// Waits for the next attempt, with the input paused and the group answered. Tells the reason once, and another one when
+    /// it has been for a while.
     fn wait(&mut self, reason: &str, mut input: Option<&mut Input>) -> Result<(), ElasticsearchError> {
         let pause = self.stop.bound(self.backoff.next_pause());
-        if self.status.set(SinkState::Waiting { reason: reason.to_string() }) {
+        let is_first = self.status.set(SinkState::Waiting { reason: reason.to_string() });
+        if is_first || (self.told.0 != reason && self.told.1.elapsed() >= TELL_AGAIN_AFTER) {
+            self.told = (reason.to_owned(), Instant::now());
             tracing::warn!(
                 topic = self.config.topic,
                 index = self.config.index,
