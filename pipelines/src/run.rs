@@ -241,8 +241,18 @@ fn streams_config(options: &RunOptions) -> Result<StreamsConfig, CommandError> {
     let state_dir =
         state_dir.or_else(|| (!options.log.in_memory).then(|| options.log.data_dir.join("state")));
     let dead_letters = base.dead_letter_topic.clone().unwrap_or_else(|| format!("{id}-dead-letters"));
+    let additional_retention_ms = match base.window_changelog_additional_retention_ms {
+        // The time of a recording is long past: a log that deletes by it would delete what windows still need.
+        ms if options.replay.is_some()
+            && ms == StreamsConfig::default().window_changelog_additional_retention_ms =>
+        {
+            -1
+        }
+        ms => ms,
+    };
     Ok(StreamsConfig {
         application_id: id,
+        window_changelog_additional_retention_ms: additional_retention_ms,
         threads: options.threads.max(1),
         guarantee: options.guarantee.into(),
         commit_interval_ms: options.commit_interval_ms.or(base.commit_interval_ms),

@@ -151,6 +151,9 @@ impl Run {
 
     /// These candles are in the topic, exact and once, and nothing else is; and every trade is in the input.
     pub(crate) fn candles_are(&self, expected: &BTreeMap<(String, i64), ExpectedCandle>) {
+        let trades = read(&*self.log(), &self.topic("trades"));
+        let ours = trades.iter().filter(|trade| trade.headers.last("source-number").is_some()).count();
+        assert_eq!(ours, self.recording.len(), "every trade of the recording is in its topic, once");
         let found = self.candles_found();
         let is_right = |place, candle: &ExpectedCandle| {
             found.get(place).is_some_and(|found| found.as_slice() == std::slice::from_ref(candle))
@@ -159,11 +162,9 @@ impl Run {
         let wrong: Vec<String> = wrong
             .map(|(place, candle)| format!("{place:?}: {candle:?}, found {:?}", found.get(place)))
             .collect();
-        assert!(wrong.is_empty(), "{} of {} candles: {wrong:#?}", wrong.len(), expected.len());
+        let log = std::fs::read_to_string(self.path().join("candlewick.log")).unwrap_or_default();
+        assert!(wrong.is_empty(), "{} of {} candles: {wrong:#?}\n{log}", wrong.len(), expected.len());
         assert_eq!(found.len(), expected.len(), "no other candles are there");
-        let trades = read(&*self.log(), &self.topic("trades"));
-        let ours = trades.iter().filter(|trade| trade.headers.last("source-number").is_some()).count();
-        assert_eq!(ours, self.recording.len(), "every trade of the recording is in its topic, once");
     }
 
     /// The dead letters of the application.

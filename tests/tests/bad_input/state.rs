@@ -40,6 +40,19 @@ fn an_embedded_log_in_use_is_one_sentence_and_exit_code_2_and_its_owner_goes_on(
     owner.candles_are_exact();
 }
 
+#[test]
+fn a_recordings_windows_stay_in_their_changelog_however_old_it_is() {
+    let kafka = require!(servers::kafka());
+    let registry = require!(servers::registry());
+    let run = Run::on_kafka(kafka.bootstrap(), registry.url(), "oldstate", 15);
+    run.succeeds();
+    run.candles_are_exact();
+    let changelog = run.topic("app-candles-1m-changelog");
+    let mut admin = run.log().admin().expect("an administrator");
+    let config = admin.topic_config(&changelog, PATIENCE).expect("the changelog is there");
+    assert_eq!(config["retention.ms"], "-1", "Kafka deletes by the time of records, which is years ago");
+}
+
 /// The data files of the tasks of a run.
 fn task_files(run: &Run, name: &str) -> Vec<PathBuf> {
     let application = run.path().join("data/state").join(run.topic("app"));

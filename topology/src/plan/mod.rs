@@ -21,7 +21,7 @@ pub(crate) use graph::{
 pub(crate) use manifest::{Before, Kept, Manifest, Planned};
 pub use manifest::{PlanAction, PlanChange, PlanReport};
 pub use partitions::PartitionCounts;
-pub(crate) use partitions::partition_counts;
+pub(crate) use partitions::{changelog_retention_ms, partition_counts};
 pub(crate) use pattern::TopicPattern;
 pub(crate) use sub_topology::SubTopology;
 pub use sub_topology::{InternalTopic, TopicKind};

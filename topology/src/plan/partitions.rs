@@ -215,6 +215,14 @@ fn repartition_config() -> BTreeMap<String, String> {
     ])
 }
 
+/// How long the log keeps the records of a store's changelog, by their time and the wall clock, in milliseconds; nothing where
+/// it keeps the newest of each key for good.
+pub(crate) fn changelog_retention_ms(store: &StoreDecl, additional_retention_ms: i64) -> Option<i64> {
+    let config = changelog_config(store, additional_retention_ms);
+    let kept = config.get("retention.ms").filter(|_| config["cleanup.policy"].contains("delete"))?;
+    kept.parse().ok().filter(|kept| *kept >= 0)
+}
+
 fn changelog_config(store: &StoreDecl, additional_retention_ms: i64) -> BTreeMap<String, String> {
     let mut config = match store.kind {
         StoreKind::Window { retention_ms: retention, .. }

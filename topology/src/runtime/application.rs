@@ -146,7 +146,8 @@ impl Application {
 
     /// Whether the log deletes from a store's changelog by age, so that its start moves on while a store rests.
     pub(crate) fn changelog_expires(&self, task: TaskId, store: usize) -> bool {
-        matches!(self.sub_topology(task).stores[store].kind, StoreKind::Window { .. })
+        let kind = &self.sub_topology(task).stores[store].kind;
+        matches!(kind, StoreKind::Window { .. } | StoreKind::Session { .. })
     }
 
     /// Opens a task's stores, or a snapshot of them where there are none that can be trusted: what is missing is to be

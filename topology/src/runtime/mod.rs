@@ -34,6 +34,7 @@ mod purge;
 mod query;
 mod report;
 mod restore;
+mod retention;
 mod shared;
 mod slow;
 mod snapshots;

@@ -85,6 +85,8 @@ pub(crate) struct StreamThread {
     pub(super) last_report: Duration,
     /// What was told to be deleted last, and when.
     pub(super) purged: (BTreeMap<TopicPartition, i64>, Duration),
+    /// It was said that the log deletes what windows need.
+    pub(super) is_expiry_told: bool,
     pub(super) given_up: Sender<Grant>,
     pub(super) updater: Sender<Work>,
     pub(super) restored: (Sender<Restored>, Receiver<Restored>),
@@ -136,6 +138,7 @@ impl StreamThread {
             drains_since: None,
             last_report: Duration::ZERO,
             purged: (BTreeMap::new(), now),
+            is_expiry_told: false,
             given_up,
             updater,
             restored: crossbeam_channel::unbounded(),
@@ -385,6 +388,7 @@ impl StreamThread {
         let due = now.saturating_sub(self.last_commit) >= self.application.config.commit_interval();
         if (due || asked || full) && self.may_commit()? {
             self.commit_all()?;
+            self.tell_expiring();
             self.purge_when_due();
             self.snapshot_when_due();
         }
