@@ -10,6 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use super::consumer::offsets_list;
 use super::errors::{from_rdkafka, record_denied, record_error, transaction_error};
+use super::fetch::end_left_open;
 use super::ffi::{MemberSnapshot, NativeError, ProducerClient};
 use super::group::Membership;
 use super::settings::KafkaSettings;
@@ -22,6 +23,8 @@ use crate::record::{Partition, TopicPartition};
 
 /// How long a producer is given to connect; later its records do the same.
 const WAKE_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long it may take to look for what a predecessor has left.
+const LOOK_BACK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A producer over librdkafka.
 pub(super) struct KafkaProducer {
@@ -33,6 +36,9 @@ pub(super) struct KafkaProducer {
     transactional: bool,
     /// Its producer id is there or asked for.
     is_awake: bool,
+    settings: KafkaSettings,
+    /// It was looked for what its predecessor has left open.
+    has_looked_back: bool,
 }
 
 impl KafkaProducer {
@@ -49,7 +55,31 @@ impl KafkaProducer {
             by_name: BTreeMap::new(),
             transactional,
             is_awake: transactional,
+            settings: settings.clone(),
+            has_looked_back: false,
         })
+    }
+
+    /// Before it is registered: afterwards nobody can tell any more what has become of its predecessor's last transaction.
+    fn look_back(&mut self, timeout: Duration) {
+        let Some(id) = self.id.as_deref().filter(|_| !self.has_looked_back) else { return };
+        match end_left_open(&self.settings, id, timeout.min(LOOK_BACK_TIMEOUT)) {
+            Ok(0) => {}
+            Ok(ended) => tracing::warn!(
+                transactional_id = id,
+                ended,
+                "ended transactions that hung: the broker had aborted them and never wrote so"
+            ),
+            // Said by whatever comes next, if it lasts.
+            Err(ClientError::Unavailable { .. }) => return,
+            Err(error) => tracing::warn!(
+                transactional_id = id,
+                %error,
+                "a transaction that was aborted hangs, and it cannot be ended from here: let an administrator look with \
+                 `kafka-transactions.sh find-hanging`, and end it with `kafka-transactions.sh abort`"
+            ),
+        }
+        self.has_looked_back = true;
     }
 
     /// Lets librdkafka ask for a producer id now. Without a connection at the time it is made, it looks again after half a
@@ -146,6 +176,7 @@ impl Producer for KafkaProducer {
     }
 
     fn init_transactions(&mut self, timeout: Duration) -> Result<(), ProducerError> {
+        self.look_back(timeout);
         self.client
             .init_transactions(timeout)
             .map_err(|error| self.failed("registering the producer", &error))

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::super::settings::KafkaSettings;
 use super::dialogue::Dialogue;
 use super::group_offsets_messages::{
-    FIND_COORDINATOR, OFFSET_FETCH, Place, read_coordinator, read_offsets, write_coordinator, write_offsets,
+    Coordinated, FIND_COORDINATOR, OFFSET_FETCH, Place, read_coordinator, read_offsets, write_coordinator,
+    write_offsets,
 };
 use super::messages::Refusal;
 use super::wire::Reader;
@@ -30,7 +31,7 @@ pub(in super::super) fn group_offsets(
         return Ok(Vec::new());
     }
     let mut brokers = Dialogue::new(settings, OPERATION, timeout)?;
-    let found = ask_coordinator(&mut brokers, group, |brokers, id| {
+    let found = ask_coordinator(&mut brokers, Coordinated::Group(group), |brokers, id| {
         let frame =
             brokers.ask(Some(id), OFFSET_FETCH, |writer| write_offsets(writer, group, partitions, stable))?;
         let places = read_offsets(&mut Reader::new(&frame, "the group's offsets"));
@@ -62,14 +63,14 @@ fn committed(places: Vec<Place<'_>>) -> Result<Offsets, Refusal> {
     Ok(offsets)
 }
 
-/// Asks whoever coordinates a group, again and again while coordinators move or transactions end, as long as there is time.
+/// Asks a coordinator, again and again while coordinators move or transactions end, as long as there is time.
 pub(super) fn ask_coordinator<T>(
     brokers: &mut Dialogue,
-    group: &str,
+    of: Coordinated<'_>,
     mut ask: impl FnMut(&mut Dialogue, i32) -> Result<Result<T, Refusal>, ClientError>,
 ) -> Result<Result<T, Refusal>, ClientError> {
     loop {
-        let answer = match coordinator(brokers, group)? {
+        let answer = match coordinator(brokers, of)? {
             Ok(id) => ask(brokers, id)?,
             Err(refusal) => Err(refusal),
         };
@@ -82,10 +83,10 @@ pub(super) fn ask_coordinator<T>(
     }
 }
 
-/// The broker that coordinates a group now.
-fn coordinator(brokers: &mut Dialogue, group: &str) -> Result<Result<i32, Refusal>, ClientError> {
-    let frame = brokers.ask(None, FIND_COORDINATOR, |writer| write_coordinator(writer, group))?;
-    let found = read_coordinator(&mut Reader::new(&frame, "the group's coordinator"));
+/// The broker that is the coordinator now.
+fn coordinator(brokers: &mut Dialogue, of: Coordinated<'_>) -> Result<Result<i32, Refusal>, ClientError> {
+    let frame = brokers.ask(None, FIND_COORDINATOR, |writer| write_coordinator(writer, of))?;
+    let found = read_coordinator(&mut Reader::new(&frame, "a coordinator"));
     Ok(found.map_err(|error| brokers.malformed(error))?.map(|coordinator| {
         let id = coordinator.id;
         brokers.cluster.learn(&[coordinator]);

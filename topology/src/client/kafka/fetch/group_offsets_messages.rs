@@ -10,8 +10,14 @@ use crate::record::TopicPartition;
 pub(super) const FIND_COORDINATOR: Api = Api::plain("FindCoordinator", 10, 2);
 pub(super) const OFFSET_FETCH: Api = Api::compact("OffsetFetch", 9, 7);
 
-/// The kind of coordinator that groups have.
-const OF_GROUP: i8 = 0;
+/// What has a coordinator, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Coordinated<'a> {
+    /// A group.
+    Group(&'a str),
+    /// A transactional id.
+    Transactions(&'a str),
+}
 
 /// What is committed for a partition; a negative offset is none.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,9 +29,13 @@ pub(super) struct Place<'a> {
     pub(super) refusal: Option<Refusal>,
 }
 
-pub(super) fn write_coordinator(writer: &mut Writer, group: &str) {
-    writer.text(group);
-    writer.i8(OF_GROUP);
+pub(super) fn write_coordinator(writer: &mut Writer, of: Coordinated<'_>) {
+    let (name, kind) = match of {
+        Coordinated::Group(name) => (name, 0),
+        Coordinated::Transactions(name) => (name, 1),
+    };
+    writer.text(name);
+    writer.i8(kind);
 }
 
 pub(super) fn read_coordinator<'a>(

@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::super::settings::KafkaSettings;
 use super::dialogue::Dialogue;
 use super::hanging_messages::{
-    DESCRIBE_PRODUCERS, DESCRIBE_TRANSACTIONS, LIST_TRANSACTIONS, Marker, OpenTransaction, Transaction,
-    WRITE_MARKERS, read_listed, read_markers, read_producers, read_transactions, write_listed, write_markers,
-    write_producers, write_transactions,
+    DESCRIBE_PRODUCERS, DESCRIBE_TRANSACTIONS, LIST_TRANSACTIONS, Marker, OpenIn, OpenTransaction, State,
+    Transaction, WRITE_MARKERS, read_listed, read_markers, read_producers, read_transactions, write_listed,
+    write_markers, write_producers, write_transactions,
 };
 use super::messages::{METADATA, Refusal, read_metadata, write_metadata};
 use super::wire::Reader;
@@ -22,8 +22,8 @@ use crate::record::TopicPartition;
 const OPERATION: &str = "ending hanging transactions";
 
 /// One search.
-struct Search {
-    brokers: Dialogue,
+pub(super) struct Search {
+    pub(super) brokers: Dialogue,
 }
 
 /// Ends the hanging transactions of a partition; gives how many.
@@ -50,7 +50,7 @@ pub(in super::super) fn end_hanging_offsets(
 }
 
 impl Search {
-    fn new(settings: &KafkaSettings, timeout: Duration) -> Result<Self, ClientError> {
+    pub(super) fn new(settings: &KafkaSettings, timeout: Duration) -> Result<Self, ClientError> {
         Ok(Self { brokers: Dialogue::new(settings, OPERATION, timeout)? })
     }
 
@@ -73,19 +73,26 @@ impl Search {
         let still = self.open_transactions(*leader, partition)?;
         let mut ended = 0;
         for open in hanging.into_iter().filter(|open| still.contains(open)) {
-            let marker = Marker { partition, open };
-            let frame =
-                self.brokers.ask(Some(*leader), WRITE_MARKERS, |writer| write_markers(writer, &marker))?;
-            let refusal = read_markers(&mut Reader::new(&frame, "written markers"))
-                .map_err(|error| self.brokers.malformed(error))?;
-            match refusal {
-                None => ended += 1,
-                Some(refusal) => {
-                    return Err(refusal.error(OPERATION, &partition.topic, self.brokers.cluster.who()));
-                }
-            }
+            self.abort(*leader, partition, open)?;
+            ended += 1;
         }
         Ok(ended)
+    }
+
+    /// Writes into a partition that a transaction was aborted.
+    pub(super) fn abort(
+        &mut self,
+        leader: i32,
+        partition: &TopicPartition,
+        open: &OpenTransaction,
+    ) -> Result<(), ClientError> {
+        let marker = Marker { partition, open };
+        let frame = self.brokers.ask(Some(leader), WRITE_MARKERS, |writer| write_markers(writer, &marker))?;
+        let refusal = read_markers(&mut Reader::new(&frame, "written markers"))
+            .map_err(|error| self.brokers.malformed(error))?;
+        refusal.map_or(Ok(()), |refusal| {
+            Err(refusal.error(OPERATION, &partition.topic, self.brokers.cluster.who()))
+        })
     }
 
     fn open_transactions(
@@ -93,12 +100,23 @@ impl Search {
         leader: i32,
         partition: &TopicPartition,
     ) -> Result<Vec<OpenTransaction>, ClientError> {
+        let found = self.open_in(leader, std::slice::from_ref(partition))?.pop();
+        found
+            .map_or(Ok(Vec::new()), |(_, open)| open)
+            .map_err(|refusal| refusal.error(OPERATION, &partition.topic, self.brokers.cluster.who()))
+    }
+
+    /// The open transactions of partitions that this broker leads.
+    pub(super) fn open_in(
+        &mut self,
+        leader: i32,
+        partitions: &[TopicPartition],
+    ) -> Result<OpenIn, ClientError> {
         let frame = self
             .brokers
-            .ask(Some(leader), DESCRIBE_PRODUCERS, |writer| write_producers(writer, partition))?;
-        let found = read_producers(&mut Reader::new(&frame, "described producers"))
-            .map_err(|error| self.brokers.malformed(error))?;
-        found.map_err(|refusal| refusal.error(OPERATION, &partition.topic, self.brokers.cluster.who()))
+            .ask(Some(leader), DESCRIBE_PRODUCERS, |writer| write_producers(writer, partitions))?;
+        read_producers(&mut Reader::new(&frame, "described producers"))
+            .map_err(|error| self.brokers.malformed(error))
     }
 
     /// What the coordinators know of the producers of these transactions.
@@ -145,7 +163,12 @@ impl Search {
 /// Whether this transaction was aborted, nobody will ever say so in the partition, and nobody can be writing in it.
 fn hangs(open: &OpenTransaction, known: &[Transaction]) -> bool {
     let known = known.iter().find(|known| known.producer == open.producer);
-    known.is_some_and(|known| known.was_aborted && i32::from(known.epoch) > open.epoch)
+    known.is_some_and(|known| was_aborted(open, known))
+}
+
+/// Whether this is the transaction, or one before it, that its coordinator has aborted and fenced.
+pub(super) fn was_aborted(open: &OpenTransaction, known: &Transaction) -> bool {
+    known.producer == open.producer && known.state == State::Aborted && i32::from(known.epoch) > open.epoch
 }
 
 #[cfg(test)]
@@ -155,11 +178,15 @@ mod tests {
     #[test]
     fn only_what_was_aborted_and_no_live_producer_can_write_to_is_ended() {
         let open = OpenTransaction { producer: 7, epoch: 2, coordinator_epoch: 0, start: 10 };
-        let known = |producer, epoch, was_aborted| [Transaction { producer, epoch, was_aborted }];
-        assert!(hangs(&open, &known(7, 3, true)));
+        let known = |producer, epoch, state| [Transaction { producer, epoch, state }];
+        assert!(hangs(&open, &known(7, 3, State::Aborted)));
         assert!(!hangs(&open, &[]), "nobody knows what became of it");
-        assert!(!hangs(&open, &known(8, 3, true)));
-        assert!(!hangs(&open, &known(7, 2, true)), "its producer may begin the next one at any moment");
-        assert!(!hangs(&open, &known(7, 3, false)), "it may have been committed, or is about to be ended");
+        assert!(!hangs(&open, &known(8, 3, State::Aborted)));
+        assert!(
+            !hangs(&open, &known(7, 2, State::Aborted)),
+            "its producer may begin the next one at any moment"
+        );
+        assert!(!hangs(&open, &known(7, 3, State::Aborting)), "it is about to be ended");
+        assert!(!hangs(&open, &known(7, 3, State::Other)), "it may have been committed");
     }
 }

@@ -1,6 +1,8 @@
 //! The requests that find and end hanging transactions, in their first versions, which are compact (KIP-664; markers:
 //! KIP-98). Must not know when a transaction hangs.
 
+use std::collections::BTreeMap;
+
 use super::messages::{Api, Refusal};
 use super::wire::{Malformed, Reader, Writer};
 use crate::record::TopicPartition;
@@ -25,34 +27,51 @@ pub(super) struct OpenTransaction {
 pub(super) struct Transaction {
     pub(super) producer: i64,
     pub(super) epoch: i16,
+    pub(super) state: State,
+}
+
+/// What has become of a producer's last transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
     /// It was aborted, and the coordinator takes that for written everywhere.
-    pub(super) was_aborted: bool,
+    Aborted,
+    /// That is being written.
+    Aborting,
+    /// Anything else.
+    Other,
 }
 
 fn refusal(code: i16) -> Option<Refusal> {
     (code != 0).then_some(Refusal(code))
 }
 
-pub(super) fn write_producers(writer: &mut Writer, partition: &TopicPartition) {
-    writer.compact_count(1);
-    writer.compact_text(&partition.topic);
-    writer.compact_count(1);
-    writer.i32(partition.partition.0);
-    writer.no_tags();
+pub(super) fn write_producers(writer: &mut Writer, partitions: &[TopicPartition]) {
+    let mut topics: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
+    for partition in partitions {
+        topics.entry(&partition.topic).or_default().push(partition.partition.0);
+    }
+    writer.compact_count(topics.len());
+    for (topic, numbers) in topics {
+        writer.compact_text(topic);
+        writer.compact_count(numbers.len());
+        numbers.into_iter().for_each(|number| writer.i32(number));
+        writer.no_tags();
+    }
     writer.no_tags();
 }
 
-/// The open transactions of the one partition asked for.
-pub(super) fn read_producers(
-    reader: &mut Reader<'_>,
-) -> Result<Result<Vec<OpenTransaction>, Refusal>, Malformed> {
+/// The open transactions of each partition, or why they are not told.
+pub(super) type OpenIn = Vec<(TopicPartition, Result<Vec<OpenTransaction>, Refusal>)>;
+
+pub(super) fn read_producers(reader: &mut Reader<'_>) -> Result<OpenIn, Malformed> {
     reader.i32()?;
-    let (mut open, mut refused) = (Vec::new(), None);
+    let mut found = Vec::new();
     for _ in 0..reader.compact_count()? {
-        reader.compact_text()?;
+        let topic = reader.compact_text()?;
         for _ in 0..reader.compact_count()? {
-            reader.i32()?;
-            refused = refused.or(refusal(reader.i16()?));
+            let mut open = Vec::new();
+            let partition = TopicPartition::new(topic, reader.i32()?);
+            let refused = refusal(reader.i16()?);
             reader.compact_text()?;
             for _ in 0..reader.compact_count()? {
                 let (producer, epoch, _sequence) = (reader.i64()?, reader.i32()?, reader.i32()?);
@@ -63,10 +82,11 @@ pub(super) fn read_producers(
                 }
             }
             reader.skip_tags()?;
+            found.push((partition, refused.map_or(Ok(open), Err)));
         }
         reader.skip_tags()?;
     }
-    Ok(refused.map_or(Ok(open), Err))
+    Ok(found)
 }
 
 pub(super) fn write_listed(writer: &mut Writer, open: &[OpenTransaction]) {
@@ -109,7 +129,11 @@ pub(super) fn read_transactions(
     for _ in 0..reader.compact_count()? {
         refused = refused.or(refusal(reader.i16()?));
         reader.compact_text()?;
-        let was_aborted = reader.compact_text()? == "CompleteAbort";
+        let state = match reader.compact_text()? {
+            "CompleteAbort" => State::Aborted,
+            "PrepareAbort" | "PrepareEpochFence" => State::Aborting,
+            _ => State::Other,
+        };
         reader.i32()?;
         reader.i64()?;
         let (producer, epoch) = (reader.i64()?, reader.i16()?);
@@ -121,7 +145,7 @@ pub(super) fn read_transactions(
             reader.skip_tags()?;
         }
         reader.skip_tags()?;
-        transactions.push(Transaction { producer, epoch, was_aborted });
+        transactions.push(Transaction { producer, epoch, state });
     }
     Ok(refused.map_or(Ok(transactions), Err))
 }

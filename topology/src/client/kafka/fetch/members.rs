@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::settings::KafkaSettings;
 use super::dialogue::Dialogue;
 use super::group_offsets::ask_coordinator;
+use super::group_offsets_messages::Coordinated;
 use super::messages::{Api, Refusal};
 use super::wire::{Malformed, Reader, Writer};
 use crate::client::error::ClientError;
@@ -21,7 +22,7 @@ pub(in super::super) fn remove_member(
     timeout: Duration,
 ) -> Result<(), ClientError> {
     let mut brokers = Dialogue::new(settings, OPERATION, timeout)?;
-    let answer = ask_coordinator(&mut brokers, group, |brokers, id| {
+    let answer = ask_coordinator(&mut brokers, Coordinated::Group(group), |brokers, id| {
         let frame = brokers.ask(Some(id), LEAVE_GROUP, |writer| write(writer, group, member))?;
         let refused = read(&mut Reader::new(&frame, "a member that leaves"));
         Ok(refused.map_err(|error| brokers.malformed(error))?.map_or(Ok(()), Err))

@@ -91,6 +91,12 @@ pub(super) fn write_metadata<'a>(writer: &mut Writer, topics: impl ExactSizeIter
     writer.i8(0);
 }
 
+/// The same of every topic.
+pub(super) fn write_all_metadata(writer: &mut Writer) {
+    writer.i32(-1);
+    writer.i8(0);
+}
+
 /// A broker's address.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BrokerAddress<'a> {
