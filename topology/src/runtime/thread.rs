@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -154,6 +155,10 @@ impl StreamThread {
     /// Runs until told to stop, or until something fails that cannot be mended here.
     pub(crate) fn run(mut self) -> Result<(), StreamsError> {
         let result = self.work();
+        // Nobody waits for what is still being restored: neither may the restoring thread, for a transaction that hangs.
+        for awaited in self.restoring.values() {
+            awaited.progress.is_unwanted.store(true, Ordering::Relaxed);
+        }
         if result.is_err() && self.in_transaction {
             let timeout = self.application.request_timeout();
             if let Err(error) = self.producer.abort_transaction(timeout) {

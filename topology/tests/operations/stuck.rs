@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use candlewick::client::{Log, OutgoingRecord, ProducerSettings};
 use candlewick::{
-    ApplicationState, Consumed, Context, ErrorPolicy, I64Serde, KeyValueStore, ProcessError, Processor,
-    Produced, Record, StoreHandle, Stores, StreamsConfig, StringSerde, Topology,
+    ApplicationState, Consumed, Context, ErrorPolicy, Headers, I64Serde, KeyValueStore, Partition,
+    ProcessError, Processor, Produced, Record, StoreHandle, Stores, StreamsConfig, StringSerde, Timestamp,
+    Topology,
 };
 
 use crate::crew::came_out_once;
-use crate::log::{TIMEOUT, config, counted, counts_are, log, start, until, version, write};
+use crate::log::{TIMEOUT, config, counted, counts_are, log, run, start, until, version, write};
 
 type Door = Arc<Mutex<Receiver<()>>>;
 
@@ -74,6 +76,41 @@ fn a_thread_that_hangs_in_user_code_ends_its_instance_and_others_take_over() {
     assert!(hanging.stop(Duration::from_millis(500)).is_err());
     healthy.stop(TIMEOUT).expect("stopped");
     came_out_once(&log, &words);
+}
+
+#[test]
+fn an_instance_that_waits_for_a_former_owners_transaction_ends_when_it_is_asked_to() {
+    let log = log(&[("words", 1), ("totals", 1)]);
+    write(&log, "words", &["a"]);
+    run(&log, &config(), topology(None), ("totals", &counted(&["a"])));
+    let settings = ProducerSettings {
+        transactional_id: Some("a former owner".to_owned()),
+        transaction_timeout: Some(TIMEOUT * 10),
+        ..ProducerSettings::default()
+    };
+    let mut former = log.producer(&settings).expect("a producer");
+    let changelog = former.topic("app-counts-changelog").expect("the changelog is there");
+    former.init_transactions(TIMEOUT).expect("registered");
+    former.begin_transaction().expect("begun");
+    let headers = Headers::default();
+    let (partition, timestamp) = (Partition(0), Timestamp(1));
+    let record = OutgoingRecord {
+        topic: changelog,
+        partition,
+        key: Some(b"a"),
+        value: None,
+        headers: &headers,
+        timestamp,
+    };
+    former.send(record).expect("sent");
+    former.flush(TIMEOUT).expect("written");
+    let waiting = start(&log, &config(), topology(None)).expect("started");
+    until("it has a task to restore", || !waiting.handle().status().tasks.is_empty());
+    std::thread::sleep(Duration::from_millis(300));
+    assert_ne!(waiting.state(), ApplicationState::Running, "it waits");
+    let (began, patience) = (Instant::now(), Duration::from_secs(5));
+    waiting.stop(patience).expect("stopped");
+    assert!(began.elapsed() < patience, "it ended after {:?}", began.elapsed());
 }
 
 #[test]
