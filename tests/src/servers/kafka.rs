@@ -50,8 +50,16 @@ impl Kafka {
     /// # Errors
     /// When there is no Java or Maven here, or the broker does not start.
     pub fn start_new() -> Result<Self, Missing> {
+        Self::start_with(&[])
+    }
+
+    /// A broker of one's own with these properties besides, such as `log.cleaner.enable=false`.
+    ///
+    /// # Errors
+    /// As [`start_new`](Self::start_new).
+    pub fn start_with(more: &[&str]) -> Result<Self, Missing> {
         let port = free_port();
-        Self::start_told(port, port)
+        Self::start_told(port, port, more)
     }
 
     /// A broker of one's own behind a door, through which all its clients go: it tells them the door's port as its own.
@@ -61,16 +69,16 @@ impl Kafka {
     pub fn start_behind_a_door() -> Result<(Self, Door), Missing> {
         let port = free_port();
         let door = Door::before(&format!("http://127.0.0.1:{port}"));
-        let mut kafka = Self::start_told(port, door.port())?;
+        let mut kafka = Self::start_told(port, door.port(), &[])?;
         kafka.bootstrap = format!("127.0.0.1:{}", door.port());
         Ok((kafka, door))
     }
 
     /// A broker on `port` that tells its clients `told`.
-    fn start_told(port: u16, told: u16) -> Result<Self, Missing> {
+    fn start_told(port: u16, told: u16, more: &[&str]) -> Result<Self, Missing> {
         Self::start_in(port, |parts, folder| {
             copy_folder(&parts.join("formatted"), &folder.join("logs")).map_err(|error| error.to_string())?;
-            let text = properties(port, told, free_port(), &folder.join("logs"));
+            let text = properties(port, told, free_port(), &folder.join("logs")) + &more.join("\n");
             std::fs::write(folder.join("server.properties"), text).map_err(|error| error.to_string())
         })
     }

@@ -75,8 +75,7 @@ impl KafkaProducer {
             Err(error) => tracing::warn!(
                 transactional_id = id,
                 %error,
-                "a transaction that was aborted hangs, and it cannot be ended from here: let an administrator look with \
-                 `kafka-transactions.sh find-hanging`, and end it with `kafka-transactions.sh abort`"
+                "it cannot be told whether the last producer of this id has left transactions open"
             ),
         }
         self.has_looked_back = true;

@@ -23,7 +23,8 @@ use crate::record::TopicPartition;
 /// Between two questions, while an abort is under way.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// Ends it; gives in how many partitions. Where this client cannot look, it does not.
+/// Ends it; gives in how many partitions. What this user may not end is told with what an administrator needs for that. Where
+/// this client cannot look, it does not.
 pub(in super::super) fn end_left_open(
     settings: &KafkaSettings,
     transactional_id: &str,
@@ -42,8 +43,18 @@ pub(in super::super) fn end_left_open(
         for (partition, open) in search.open_in(leader, &partitions)? {
             // What this user may not see was not written by it.
             for open in open.unwrap_or_default().iter().filter(|open| was_aborted(open, &known)) {
-                search.abort(leader, &partition, open)?;
-                ended += 1;
+                match search.abort(leader, &partition, open) {
+                    Ok(()) => ended += 1,
+                    Err(error @ ClientError::Denied { .. }) => tracing::warn!(
+                        transactional_id,
+                        %partition,
+                        start_offset = open.start,
+                        %error,
+                        "a transaction that was aborted is open for ever: let an administrator end it with \
+                         `kafka-transactions.sh abort`, this partition and this offset"
+                    ),
+                    Err(error) => return Err(error),
+                }
             }
         }
     }

@@ -131,6 +131,8 @@ impl Slot {
                 continue;
             };
             let last = batch.last_offset;
+            // Markers too: the records before one may have come with the fetch before this one, or lie in another segment.
+            chunk.silence_up_to(last);
             let is_read = match (batch.is_control(), isolation) {
                 (true, Isolation::ReadCommitted) => {
                     let producer = batch.producer;
@@ -157,15 +159,15 @@ impl Slot {
 }
 
 impl Chunk {
-    /// Whether the batch belongs to a transaction that was aborted.
-    fn silences(&mut self, batch: &Batch) -> bool {
-        while let Some(next) = self.aborted.last() {
-            if next.first_offset > batch.last_offset {
-                break;
-            }
+    /// Silences producers whose aborted transaction begins at this offset or before.
+    fn silence_up_to(&mut self, last_offset: i64) {
+        while let Some(next) = self.aborted.pop_if(|next| next.first_offset <= last_offset) {
             self.silenced.push(next.producer);
-            self.aborted.pop();
         }
+    }
+
+    /// Whether the batch belongs to a transaction that was aborted.
+    fn silences(&self, batch: &Batch) -> bool {
         batch.is_transactional() && self.silenced.contains(&batch.producer)
     }
 }
@@ -252,6 +254,16 @@ mod tests {
         assert_eq!(read(&mut slot, 2, Isolation::ReadUncommitted), [11, 12]);
         assert_eq!(slot.position, 13);
         assert_eq!(read(&mut slot, 2, Isolation::ReadUncommitted), [14]);
+    }
+
+    #[test]
+    fn what_follows_an_abort_marker_is_read_though_the_aborted_records_came_before() {
+        let frame = Bytes::from([abort(13, 1), batch(14, 1, 0x10, &[b"d"])].concat());
+        // Brokers tell of each abort whose marker is at the fetched place or behind it.
+        let aborted = [Aborted { first_offset: 10, producer: 1 }];
+        let mut slot = Slot::new(TopicPartition::new("t", 0), 13);
+        slot.accept(13, fetched(&frame, &aborted), &frame);
+        assert_eq!(read(&mut slot, 10, Isolation::ReadCommitted), [14]);
     }
 
     #[test]
