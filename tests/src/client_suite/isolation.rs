@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use candlewick::TopicPartition;
-use candlewick::client::{Isolation, Log};
+use candlewick::client::{Isolation, Log, StartAt};
 
 use super::fixture::{
     Writer, eventually, expect_silence, poll_once, read, read_all, reader, texts, topic, unique, watermarks,
@@ -43,6 +43,29 @@ pub fn aborted_records_are_hidden_from_read_committed(log: &Arc<dyn Log>) {
     let all = read_all(log, &topic, 0, Isolation::ReadUncommitted);
     let expected: Vec<String> = (0..6).flat_map(|round| [format!("{round}a"), format!("{round}b")]).collect();
     assert_eq!(texts(&all), expected);
+}
+
+/// Wherever reading begins, in an aborted transaction or at its marker, what was committed behind is seen and nothing else.
+pub fn what_is_committed_is_seen_from_any_place_before_it(log: &Arc<dyn Log>) {
+    let topic = topic(log, "any-place", 1);
+    let mut writer = Writer::transactional(log, &unique("txn"));
+    for round in 0..4 {
+        writer.begin();
+        writer.send(&topic, 0, "k", &format!("{round}a"));
+        writer.send(&topic, 0, "k", &format!("{round}b"));
+        writer.flush();
+        if round % 2 == 0 { writer.abort() } else { writer.commit() }
+    }
+    let committed = read_all(log, &topic, 0, Isolation::ReadCommitted);
+    assert_eq!(texts(&committed), ["1a", "1b", "3a", "3b"]);
+    let last = committed.last().map_or(0, |seen| seen.offset);
+    let partition = TopicPartition::new(&*topic, 0);
+    let mut consumer = reader(log, &topic, &[0], Isolation::ReadCommitted);
+    for place in 0..=last {
+        consumer.seek(&partition, StartAt::Offset(place)).expect("it is held");
+        let behind: Vec<_> = committed.iter().filter(|seen| seen.offset >= place).cloned().collect();
+        assert_eq!(texts(&read(&mut *consumer, behind.len())), texts(&behind), "from {place}");
+    }
 }
 
 /// An open transaction hides everything behind its first record, plain records of others too.

@@ -36,6 +36,7 @@ macro_rules! client_suite {
                 administrator_sets_and_deletes_a_groups_offsets;
             time: offset_for_time_is_the_first_record_not_earlier;
             isolation: committed_transaction_is_seen_as_a_whole, aborted_records_are_hidden_from_read_committed,
+                what_is_committed_is_seen_from_any_place_before_it,
                 read_committed_stops_at_an_open_transaction, position_passes_markers_and_aborted_records,
                 transactions_of_two_producers_interleave;
             transactions: offsets_appear_with_their_commit, committed_waits_for_an_open_transaction,

@@ -26,6 +26,8 @@ const PARTITION: Partition = Partition(0);
 const RECORDS_MAX: usize = 10_000;
 /// One read of the control topic, and the pause before another try.
 const PATIENCE: Duration = Duration::from_millis(20);
+/// How often writing is tried at least, however long that takes.
+const TRIES_MIN: u32 = 5;
 
 /// A plan that is about to run, and what it is checked with.
 pub(crate) struct PlanCheck<'a> {
@@ -88,12 +90,15 @@ impl PlanCheck<'_> {
         }
         let mut admin = self.log.admin()?;
         let until = self.clock.monotonic() + self.timeout();
+        let mut tries = 0;
         loop {
+            tries += 1;
             match self.write(manifest, &mut *admin) {
-                // Another instance starts at this moment; or the log was away.
+                // Another instance starts at this moment; or the log was away. A process that was frozen meanwhile has its
+                // tries too.
                 Err(StreamsError::Producer(
                     ProducerError::Fenced | ProducerError::Timeout { .. } | ProducerError::Abortable { .. },
-                )) if self.clock.monotonic() < until => self.threads.sleep(PATIENCE),
+                )) if tries < TRIES_MIN || self.clock.monotonic() < until => self.threads.sleep(PATIENCE),
                 outcome => return outcome,
             }
         }
