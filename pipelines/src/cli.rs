@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use candlewick::Guarantee;
+use candlewick_connectors::elasticsearch::RefusedRecords;
 use candlewick_operators::Interval;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -185,6 +186,14 @@ pub struct RunOptions {
         conflicts_with = "elasticsearch_user"
     )]
     pub elasticsearch_api_key: Option<Secret>,
+    /// What is done about a prediction that Elasticsearch refuses for good: dead-letter, skip or fail.
+    #[arg(
+        long,
+        env = "CANDLEWICK_ELASTICSEARCH_ERRORS",
+        default_value_t = RefusedRecords::DeadLetter,
+        value_name = "POLICY"
+    )]
+    pub elasticsearch_errors: RefusedRecords,
     /// Where stores live; by default in the data folder.
     #[arg(long, env = "CANDLEWICK_STATE_DIR", value_name = "FOLDER")]
     pub state_dir: Option<PathBuf>,

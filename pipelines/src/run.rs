@@ -102,7 +102,10 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         Some(_) | None => None,
     };
     let sink = match &options.elasticsearch {
-        Some(url) => Some(PredictionSink::start(url, login(options), &topics.predictions, &registry, &log)?),
+        Some(url) => {
+            let how = (login(options), options.elasticsearch_errors);
+            Some(PredictionSink::start(url, how, &topics.predictions, &registry, &log)?)
+        }
         None => None,
     };
     let parts = Parts { streams, source, sink, handler };

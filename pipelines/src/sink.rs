@@ -8,7 +8,8 @@ use candlewick::TopicPartition;
 use candlewick::client::{CommittedOffset, Isolation, Log};
 use candlewick_connectors::avro::SchemaRegistry;
 use candlewick_connectors::elasticsearch::{
-    AvroDocuments, DocumentId, ElasticsearchConfig, ElasticsearchSink, Login, SinkHandle, SinkState,
+    AvroDocuments, DocumentId, ElasticsearchConfig, ElasticsearchSink, Login, RefusedRecords, SinkHandle,
+    SinkState,
 };
 use serde_json::json;
 
@@ -30,14 +31,14 @@ impl PredictionSink {
     /// When the settings cannot be used. An Elasticsearch that is not there is waited for.
     pub fn start(
         url: &str,
-        login: Login,
+        (login, refused): (Login, RefusedRecords),
         topic: &str,
         registry: &Arc<dyn SchemaRegistry>,
         log: &Arc<dyn Log>,
     ) -> Result<Self, CommandError> {
         let codec = Arc::new(AvroDocuments::new(Arc::clone(registry)));
         let mut config = ElasticsearchConfig::new(url, topic, topic, codec);
-        config.login = login;
+        (config.login, config.refused) = (login, refused);
         config.id = DocumentId::Fields(vec!["symbol".into(), "interval".into(), "ts".into()]);
         config.template = Some(json!({
             "index_patterns": [topic],

@@ -1,5 +1,6 @@
 //! The Elasticsearch sink while the log is away for a moment: whatever call it is that fails, every record becomes a document
-//! or a dead letter. The log is the embedded one behind a door that can be shut; Elasticsearch is the real one.
+//! or a dead letter. And what becomes of records that are no documents. The log is the embedded one behind a door that can be
+//! shut; Elasticsearch is the real one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -122,6 +123,11 @@ impl Consumer for ShutConsumer {
     }
 }
 
+fn sink(url: &str, index: &str, refused: RefusedRecords, log: impl Log) -> SinkHandle {
+    let config = ElasticsearchConfig::new(url, index, index, Arc::new(JsonDocuments));
+    ElasticsearchSink::spawn(ElasticsearchConfig { refused, ..config }, Arc::new(log)).expect("a sink")
+}
+
 /// A topic with these values in turns on its partitions, and a sink of it.
 struct Sunk {
     log: Arc<EmbeddedLog>,
@@ -131,7 +137,12 @@ struct Sunk {
 }
 
 impl Sunk {
-    fn start(url: &str, index: &'static str, values: &[String], away: &Arc<Away>) -> Self {
+    fn start(
+        url: &str,
+        index: &'static str,
+        values: &[String],
+        (away, refused): (&Arc<Away>, RefusedRecords),
+    ) -> Self {
         let log = EmbeddedLog::in_memory();
         let topic = NewTopic {
             name: index.to_owned(),
@@ -156,9 +167,8 @@ impl Sunk {
             producer.send(record).expect("there is room");
         }
         producer.flush(PATIENCE).expect("they are written");
-        let config = ElasticsearchConfig::new(url, index, index, Arc::new(JsonDocuments));
         let shut = Shut { log: Arc::clone(&log), away: Arc::clone(away) };
-        let sink = ElasticsearchSink::spawn(config, Arc::new(shut)).expect("a sink");
+        let sink = sink(url, index, refused, shut);
         Self { log, url: url.to_owned(), index, sink }
     }
 
@@ -186,7 +196,7 @@ fn partitions_given_while_the_log_is_away_are_read_once_it_is_back() {
     let elasticsearch = require!(servers::elasticsearch());
     let away = Arc::new(Away { committed: AtomicU32::new(3), ..Away::default() });
     let values: Vec<String> = (0..40).map(|n| format!(r#"{{"n":{n}}}"#)).collect();
-    let sunk = Sunk::start(elasticsearch.url(), "given-while-away", &values, &away);
+    let sunk = Sunk::start(elasticsearch.url(), "given-while-away", &values, (&away, RefusedRecords::DeadLetter));
     assert_eq!(sunk.numbers(40), (0..40).collect());
     assert_eq!(away.committed.load(Ordering::SeqCst), 0, "the log was away");
     sunk.sink.stop(PATIENCE).expect("it ends in good order");
@@ -199,7 +209,7 @@ fn records_polled_before_a_failure_are_read_again_though_the_log_is_still_away_t
     // The first record of every partition is no document: it needs a producer for dead letters.
     let bad = (0..PARTITIONS).map(|_| "no document".to_owned());
     let values: Vec<String> = bad.chain((0..40).map(|n| format!(r#"{{"n":{n}}}"#))).collect();
-    let sunk = Sunk::start(elasticsearch.url(), "polled-before", &values, &away);
+    let sunk = Sunk::start(elasticsearch.url(), "polled-before", &values, (&away, RefusedRecords::DeadLetter));
     assert_eq!(sunk.numbers(40), (0..40).collect());
     assert_eq!(away.assignments_after_a_producer.load(Ordering::SeqCst), 0, "there was no producer");
     assert_eq!(away.assignments.load(Ordering::SeqCst), 0, "the log was away");
@@ -208,4 +218,48 @@ fn records_polled_before_a_failure_are_read_again_though_the_log_is_still_away_t
     let letters: BTreeSet<Option<Vec<u8>>> =
         read(&*log, "polled-before-dlq").into_iter().map(|letter| letter.value).collect();
     assert_eq!(letters, [Some(b"no document".to_vec())].into());
+}
+
+/// One record that is no document among eight that are.
+fn with_a_bad_one() -> Vec<String> {
+    let good = (0..8).map(|n| format!(r#"{{"n":{n}}}"#));
+    std::iter::once("no document".to_owned()).chain(good).collect()
+}
+
+#[test]
+fn a_record_that_is_no_document_is_left_out_where_that_is_chosen() {
+    let elasticsearch = require!(servers::elasticsearch());
+    let how = (&Arc::new(Away::default()), RefusedRecords::Skip);
+    let sunk = Sunk::start(elasticsearch.url(), "left-out", &with_a_bad_one(), how);
+    assert_eq!(sunk.numbers(8), (0..8).collect());
+    let log = Arc::clone(&sunk.log);
+    let status = sunk.sink.stop(PATIENCE).expect("it ends in good order");
+    assert_eq!((status.skipped, status.dead_letters, status.written), (1, 0, 8));
+    assert_eq!(read(&*log, "left-out-dlq"), [], "no topic is made for it");
+}
+
+#[test]
+fn a_record_that_is_no_document_ends_the_sink_where_that_is_chosen_and_stands_for_the_next_one() {
+    let elasticsearch = require!(servers::elasticsearch());
+    let away = Arc::new(Away::default());
+    let sunk = Sunk::start(elasticsearch.url(), "ends-it", &with_a_bad_one(), (&away, RefusedRecords::Fail));
+    let until = Instant::now() + PATIENCE;
+    let reason = loop {
+        match sunk.sink.status().state {
+            SinkState::Failed { reason } => break reason,
+            state => assert!(Instant::now() < until, "it goes on: {state:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert!(reason.starts_with("the record at offset 0 of ends-it-0 is no document"), "{reason}");
+    assert!(reason.contains("be skipped or become dead letters"), "{reason}");
+    let (log, url, index) = (Arc::clone(&sunk.log), sunk.url.clone(), sunk.index);
+    drop(sunk);
+    let shut = Shut { log: Arc::clone(&log), away };
+    let next = Sunk { sink: sink(&url, index, RefusedRecords::DeadLetter, shut), log, url, index };
+    assert_eq!(next.numbers(8), (0..8).collect());
+    let log = Arc::clone(&next.log);
+    next.sink.stop(PATIENCE).expect("it ends in good order");
+    let letters: Vec<_> = read(&*log, "ends-it-dlq").into_iter().map(|letter| letter.value).collect();
+    assert_eq!(letters, [Some(b"no document".to_vec())]);
 }

@@ -8,6 +8,7 @@ use candlewick::{RawRecord, TopicPartition};
 use serde_json::Value;
 
 use super::codec::DocumentCodec;
+use super::refused::RefusedRecords;
 use crate::retry::BackoffSettings;
 
 /// Elasticsearch takes no longer ids.
@@ -135,6 +136,8 @@ pub struct ElasticsearchConfig {
     pub id: DocumentId,
     /// How a record becomes a document.
     pub codec: Arc<dyn DocumentCodec>,
+    /// What is done about a record that will never be a document.
+    pub refused: RefusedRecords,
     /// Documents of one bulk request.
     pub bulk_documents_max: usize,
     /// Bytes of one bulk request; a document that is larger goes alone.
@@ -168,6 +171,7 @@ impl ElasticsearchConfig {
             template: None,
             id: DocumentId::Position,
             codec,
+            refused: RefusedRecords::default(),
             bulk_documents_max: 1_000,
             bulk_bytes_max: 5 << 20,
             linger: Duration::from_millis(500),
@@ -177,7 +181,7 @@ impl ElasticsearchConfig {
         }
     }
 
-    /// Where records go that Elasticsearch refuses for good.
+    /// Where records go that will never be documents, unless [`refused`](Self::refused) says otherwise.
     #[must_use]
     pub fn dead_letter_topic(&self) -> String {
         format!("{}-dlq", self.topic)

@@ -12,6 +12,7 @@ use super::client::Client;
 use super::config::ElasticsearchConfig;
 use super::dead_letter::DeadLetters;
 use super::error::ElasticsearchError;
+use super::refused::RefusedRecords;
 use super::status::SharedStatus;
 
 /// A document and the record it was made from, should it become a dead letter.
@@ -38,6 +39,7 @@ pub(super) struct Delivery {
     pending: Vec<Pending>,
     bytes: usize,
     oldest: Option<Instant>,
+    refused: RefusedRecords,
     /// How many documents a request may hold after one was too large; grows back.
     documents_max: usize,
     pub(super) dead_letters: DeadLetters,
@@ -49,6 +51,7 @@ impl Delivery {
             pending: Vec::new(),
             bytes: 0,
             oldest: None,
+            refused: config.refused,
             documents_max: config.bulk_documents_max.max(1),
             dead_letters: DeadLetters::new(config.dead_letter_topic()),
         }
@@ -212,7 +215,7 @@ impl Delivery {
         self.bury_record(&pending.item.source, &record, reason, log, status)
     }
 
-    /// Makes a record a dead letter and says so.
+    /// Does about a record that will never be a document what was chosen, and says so.
     pub(super) fn bury_record(
         &mut self,
         source: &TopicPartition,
@@ -221,9 +224,22 @@ impl Delivery {
         log: &dyn Log,
         status: &SharedStatus,
     ) -> Result<(), ElasticsearchError> {
-        self.dead_letters.put(log, source, record, reason)?;
-        status.count_dead_letter();
-        tracing::warn!(%source, offset = record.offset, reason, "the record became a dead letter");
+        let offset = record.offset;
+        match self.refused {
+            RefusedRecords::DeadLetter => {
+                self.dead_letters.put(log, source, record, reason)?;
+                status.count_dead_letter();
+                tracing::warn!(%source, offset, reason, "the record became a dead letter");
+            }
+            RefusedRecords::Skip => {
+                status.count_skipped();
+                tracing::warn!(%source, offset, reason, "the record was left out");
+            }
+            RefusedRecords::Fail => {
+                let (partition, reason) = (source.to_string(), reason.to_owned());
+                return Err(ElasticsearchError::Record { partition, offset, reason });
+            }
+        }
         Ok(())
     }
 

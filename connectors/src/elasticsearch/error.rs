@@ -42,6 +42,18 @@ pub enum ElasticsearchError {
         /// Elasticsearch's words.
         reason: String,
     },
+    /// A record will never be a document, and that is to end the sink.
+    #[error(
+        "the record at offset {offset} of {partition} is no document ({reason}); mend the mapping of the index or let such records be skipped or become dead letters"
+    )]
+    Record {
+        /// Topic and partition.
+        partition: String,
+        /// Where in it.
+        offset: i64,
+        /// What is wrong with it, in the codec's words or Elasticsearch's.
+        reason: String,
+    },
     /// The log failed.
     #[error("the sink's input: {0}")]
     Input(#[from] ClientError),
@@ -59,7 +71,9 @@ pub enum ElasticsearchError {
 impl Classified for ElasticsearchError {
     fn domain(&self) -> Domain {
         match self {
-            Self::Settings { .. } | Self::Denied { .. } | Self::Refused { .. } => Domain::User,
+            Self::Settings { .. } | Self::Denied { .. } | Self::Refused { .. } | Self::Record { .. } => {
+                Domain::User
+            }
             Self::Unavailable { .. } | Self::Input(_) | Self::DeadLetter(_) => Domain::External,
             Self::Thread { .. } => Domain::Internal,
         }

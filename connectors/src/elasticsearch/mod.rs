@@ -10,6 +10,7 @@ mod delivery;
 mod error;
 mod positions;
 mod pump;
+mod refused;
 mod sink;
 mod status;
 
@@ -18,5 +19,6 @@ pub use codec::AvroDocuments;
 pub use codec::{DocumentCodec, DocumentError, JsonDocuments};
 pub use config::{DocumentId, ElasticsearchConfig, IdFunction, Login};
 pub use error::ElasticsearchError;
+pub use refused::RefusedRecords;
 pub use sink::{ElasticsearchSink, SinkHandle};
 pub use status::{SinkState, SinkStatus};

@@ -37,6 +37,8 @@ pub struct SinkStatus {
     pub deleted: u64,
     /// Records that became dead letters.
     pub dead_letters: u64,
+    /// Records that were left out.
+    pub skipped: u64,
     /// Bulk requests.
     pub requests: u64,
     /// Requests and items that were sent again.
@@ -51,6 +53,7 @@ pub(super) struct SharedStatus {
     held: Arc<Mutex<SinkStatus>>,
     written: metrics::Counter,
     dead_letters: metrics::Counter,
+    skipped: metrics::Counter,
     retries: metrics::Counter,
     waiting: metrics::Gauge,
     partitions: metrics::Gauge,
@@ -65,6 +68,7 @@ impl SharedStatus {
             held: Arc::default(),
             written: metrics::counter!("candlewick_sink_written_total", &labels),
             dead_letters: metrics::counter!("candlewick_sink_dead_letters_total", &labels),
+            skipped: metrics::counter!("candlewick_sink_skipped_total", &labels),
             retries: metrics::counter!("candlewick_sink_retries_total", &labels),
             waiting: metrics::gauge!("candlewick_sink_waiting", &labels),
             partitions: metrics::gauge!("candlewick_sink_partitions", &labels),
@@ -109,6 +113,11 @@ impl SharedStatus {
     pub(super) fn count_dead_letter(&self) {
         self.dead_letters.increment(1);
         self.lock().dead_letters += 1;
+    }
+
+    pub(super) fn count_skipped(&self) {
+        self.skipped.increment(1);
+        self.lock().skipped += 1;
     }
 
     /// One request was answered, or not, after this time; so many documents are on their way still.
