@@ -101,13 +101,9 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         Some(_) if market => Some(FeedReader::start(&log, &registry, &topics, feed)?),
         Some(_) | None => None,
     };
-    let sink = match &options.elasticsearch {
-        Some(url) => {
-            let how = (login(options), options.elasticsearch_errors);
-            Some(PredictionSink::start(url, how, &topics.predictions, &registry, &log)?)
-        }
-        None => None,
-    };
+    let how = (login(options), options.elasticsearch_errors);
+    let start_sink = |url: &String| PredictionSink::start(url, how, &topics.predictions, &registry, &log);
+    let sink = options.elasticsearch.as_ref().map(start_sink).transpose()?;
     let parts = Parts { streams, source, sink, handler };
     let watched = parts.watch(options, &stop);
     let ended = parts.end(watched, &stop);

@@ -55,7 +55,7 @@ fn clients_go_on_after_the_broker_was_killed_and_restarted() {
     writer.send(&topic, 0, "k", "while it is down");
     let error = writer.0.flush(Duration::from_millis(300)).expect_err("nobody answers");
     assert!(matches!(error, ProducerError::Timeout { .. }), "{error}");
-    let mut is_away = |consumer: &mut dyn Consumer| {
+    let is_away = |consumer: &mut dyn Consumer| {
         eventually("a poll says that the broker is away", || {
             consumer.poll(10, Duration::from_millis(100), &mut PolledBatch::default()).err()
         })

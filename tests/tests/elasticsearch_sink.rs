@@ -13,7 +13,7 @@ use candlewick::client::{
 };
 use candlewick::{Headers, Partition, Timestamp, TopicPartition};
 use candlewick_connectors::elasticsearch::{
-    ElasticsearchConfig, ElasticsearchSink, JsonDocuments, SinkHandle,
+    ElasticsearchConfig, ElasticsearchSink, JsonDocuments, RefusedRecords, SinkHandle, SinkState,
 };
 use candlewick_tests::shipped::read;
 use candlewick_tests::{require, servers};
@@ -196,7 +196,8 @@ fn partitions_given_while_the_log_is_away_are_read_once_it_is_back() {
     let elasticsearch = require!(servers::elasticsearch());
     let away = Arc::new(Away { committed: AtomicU32::new(3), ..Away::default() });
     let values: Vec<String> = (0..40).map(|n| format!(r#"{{"n":{n}}}"#)).collect();
-    let sunk = Sunk::start(elasticsearch.url(), "given-while-away", &values, (&away, RefusedRecords::DeadLetter));
+    let sunk =
+        Sunk::start(elasticsearch.url(), "given-while-away", &values, (&away, RefusedRecords::DeadLetter));
     assert_eq!(sunk.numbers(40), (0..40).collect());
     assert_eq!(away.committed.load(Ordering::SeqCst), 0, "the log was away");
     sunk.sink.stop(PATIENCE).expect("it ends in good order");
@@ -209,7 +210,8 @@ fn records_polled_before_a_failure_are_read_again_though_the_log_is_still_away_t
     // The first record of every partition is no document: it needs a producer for dead letters.
     let bad = (0..PARTITIONS).map(|_| "no document".to_owned());
     let values: Vec<String> = bad.chain((0..40).map(|n| format!(r#"{{"n":{n}}}"#))).collect();
-    let sunk = Sunk::start(elasticsearch.url(), "polled-before", &values, (&away, RefusedRecords::DeadLetter));
+    let sunk =
+        Sunk::start(elasticsearch.url(), "polled-before", &values, (&away, RefusedRecords::DeadLetter));
     assert_eq!(sunk.numbers(40), (0..40).collect());
     assert_eq!(away.assignments_after_a_producer.load(Ordering::SeqCst), 0, "there was no producer");
     assert_eq!(away.assignments.load(Ordering::SeqCst), 0, "the log was away");

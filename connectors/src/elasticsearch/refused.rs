@@ -35,7 +35,9 @@ impl FromStr for RefusedRecords {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let found = NAMES.iter().find(|(name, _)| *name == text);
-        found.map(|(_, chosen)| *chosen).ok_or_else(|| format!("{text} is none of dead-letter, skip and fail"))
+        found
+            .map(|(_, chosen)| *chosen)
+            .ok_or_else(|| format!("{text} is none of dead-letter, skip and fail"))
     }
 }
 

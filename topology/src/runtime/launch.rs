@@ -180,7 +180,11 @@ impl RunningStreams {
         if !late {
             // A task that still runs must not take work that nobody does for work that failed.
             self.handle.application.workshop.close();
-            threads.updater.join();
+            if !ends_in_time(threads.updater) {
+                tracing::warn!(
+                    "the deadline passed before all stores were closed; they are looked over at the next start"
+                );
+            }
             if threads.snapshots.is_some_and(|snapshots| !ends_in_time(snapshots)) {
                 tracing::warn!("the deadline passed before a snapshot was taken whole; it is left");
             }
