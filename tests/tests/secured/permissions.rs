@@ -37,7 +37,8 @@ fn each_missing_permission_is_one_sentence_with_the_user_the_operation_and_the_r
         ("topic", "candles", "Write", "Write on the topic `", "candles`", 1),
         ("topic", "market-", "Create", "Create on the topic `", "market-candles-1m-changelog`", 2),
         ("topic", "market-", "Read", "Read on the topic `", "market-control`", 1),
-        ("topic", "market-", "Write", "Write on the topic `", "market-control`", 1),
+        // The manifest is written before anything runs.
+        ("topic", "market-", "Write", "Write on the topic `", "market-control`", 2),
         ("group", "market", "Read", "Read on the group `", "market`", 1),
         ("transactionalId", "market-", "Write", "Write on the transactional id `", "market-", 2),
     ];
