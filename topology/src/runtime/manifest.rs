@@ -94,11 +94,17 @@ impl PlanCheck<'_> {
         loop {
             tries += 1;
             match self.write(manifest, &mut *admin) {
-                // Another instance starts at this moment; or the log was away. A process that was frozen meanwhile has its
-                // tries too.
-                Err(StreamsError::Producer(
-                    ProducerError::Fenced | ProducerError::Timeout { .. } | ProducerError::Abortable { .. },
-                )) if tries < TRIES_MIN || self.clock.monotonic() < until => self.threads.sleep(PATIENCE),
+                // It was there a moment ago, and is waited for as by what already runs.
+                Err(StreamsError::Producer(ProducerError::Timeout { operation })) => {
+                    tracing::warn!(operation, "waiting for the log to write the manifest");
+                    self.threads.sleep(PATIENCE);
+                }
+                // Another instance starts at this moment. A process that was frozen meanwhile has its tries too.
+                Err(StreamsError::Producer(ProducerError::Fenced | ProducerError::Abortable { .. }))
+                    if tries < TRIES_MIN || self.clock.monotonic() < until =>
+                {
+                    self.threads.sleep(PATIENCE);
+                }
                 outcome => return outcome,
             }
         }
