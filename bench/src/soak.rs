@@ -26,6 +26,8 @@ const TRADES: &str = "soak-trades";
 const LIMIT: Duration = Duration::from_secs(600);
 /// So many trades are written and not yet processed, at most: there is always work, and the broker's disk is bounded.
 const AHEAD: i64 = 400_000;
+/// How long ago the first trade was, in milliseconds: each comes one later, and a broker refuses times that lie ahead.
+const PAST_MS: i64 = 72 * 3_600_000;
 /// What is written between two looks.
 const BATCH: u64 = 50_000;
 /// Anonymous memory may be this much more than the budget.
@@ -93,7 +95,7 @@ pub fn soak(options: &SoakOptions) -> Result<SoakFigures, BenchError> {
     let schemas = folder.path().join(SCHEMAS);
     let schema = MemoryRegistry::in_file(schemas)?.register("soak-trades-value", TRADE_SCHEMA)?;
     create_topics(&*log)?;
-    let trades = TradeGenerator::of_symbols(42, minute_before(12 * 3_600_000), options.symbols);
+    let trades = TradeGenerator::of_symbols(42, minute_before(PAST_MS), options.symbols);
     let feed = Feed::new(&*log, TRADES, schema, trades)?;
     let written = feed.written();
     let cgroup = options.cgroup_mib.map(Cgroup::new).transpose()?;

@@ -66,7 +66,8 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|source| CommandError::Io { path: "signal handler".into(), source })?;
     }
-    let metrics = install_recorder()?;
+    // What nobody can ask for is not collected: it would only grow.
+    let metrics = (!options.no_server).then(install_recorder).transpose()?;
     let log = log::open(&options.log, &application_id(&options.pipeline))?;
     let registry = log::registry(&options.log)?;
     let topics = MarketTopics::new(&options.pipeline.input, &options.pipeline.output_prefix);
@@ -81,9 +82,7 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
     let feed = Arc::new(PageFeed::new(FeedLimits::default()));
     let application: Arc<dyn Application> =
         Arc::new(application(streams.handle(), &options.pipeline.intervals)?);
-    let server = if options.no_server {
-        None
-    } else {
+    let server = if let Some(metrics) = metrics {
         let server = StatusServer::start(
             options.listen,
             &access,
@@ -94,6 +93,8 @@ pub fn run(options: &RunOptions) -> Result<(), CommandError> {
         let scheme = if options.access.tls_certificate.is_some() { "https" } else { "http" };
         println!("candlewick: {scheme}://{}/", server.local_addr());
         Some(server)
+    } else {
+        None
     };
     let sql = sql::start(&options.sql, application, access)?;
     let market = options.pipeline.pipeline != Pipeline::Notional;

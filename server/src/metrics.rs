@@ -40,7 +40,8 @@ impl MetricsHandle {
 }
 
 /// Collects every metric of this process from now on. Call it once, before the first stream thread starts; metrics
-/// recorded earlier are lost.
+/// recorded earlier are lost. A [`StatusServer`](crate::StatusServer) looks after them from then on: without one, what
+/// histograms were told is kept until somebody renders it, and grows.
 ///
 /// Histograms whose names end in `_seconds` or `_ms` get buckets of time, all others buckets of counts.
 ///
