@@ -61,8 +61,9 @@ impl KafkaProducer {
     }
 
     /// Before it is registered: afterwards nobody can tell any more what has become of its predecessor's last transaction.
-    fn look_back(&mut self, timeout: Duration) {
-        let Some(id) = self.id.as_deref().filter(|_| !self.has_looked_back) else { return };
+    /// So it is not even begun before: what librdkafka has begun goes on by itself after its time.
+    fn look_back(&mut self, timeout: Duration) -> Result<(), ProducerError> {
+        let Some(id) = self.id.as_deref().filter(|_| !self.has_looked_back) else { return Ok(()) };
         match end_left_open(&self.settings, id, timeout.min(LOOK_BACK_TIMEOUT)) {
             Ok(0) => {}
             Ok(ended) => tracing::warn!(
@@ -70,8 +71,9 @@ impl KafkaProducer {
                 ended,
                 "ended transactions that hung: the broker had aborted them and never wrote so"
             ),
-            // Said by whatever comes next, if it lasts.
-            Err(ClientError::Unavailable { .. }) => return,
+            Err(ClientError::Unavailable { .. }) => {
+                return Err(ProducerError::Timeout { operation: "registering the producer" });
+            }
             Err(error) => tracing::warn!(
                 transactional_id = id,
                 %error,
@@ -79,6 +81,7 @@ impl KafkaProducer {
             ),
         }
         self.has_looked_back = true;
+        Ok(())
     }
 
     /// Lets librdkafka ask for a producer id now. Without a connection at the time it is made, it looks again after half a
@@ -175,7 +178,7 @@ impl Producer for KafkaProducer {
     }
 
     fn init_transactions(&mut self, timeout: Duration) -> Result<(), ProducerError> {
-        self.look_back(timeout);
+        self.look_back(timeout)?;
         self.client
             .init_transactions(timeout)
             .map_err(|error| self.failed("registering the producer", &error))

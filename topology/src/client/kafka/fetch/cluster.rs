@@ -12,7 +12,7 @@ use mio::{Events, Poll};
 use super::super::permission::principal;
 use super::super::settings::KafkaSettings;
 use super::connection::Connection;
-use super::messages::{API_VERSIONS, Api, BrokerAddress, check_versions};
+use super::messages::{API_VERSIONS, Api, BrokerAddress, check_versions, knows};
 use super::security::Security;
 use super::wire::{Reader, Writer};
 use crate::client::error::ClientError;
@@ -87,6 +87,8 @@ pub(super) struct Cluster {
     pub(super) refused: Option<String>,
     /// A login or a certificate that was refused, by this side or the other: a sentence.
     pub(super) denied: Option<String>,
+    /// What the broker that connected last said of itself.
+    versions: Bytes,
 }
 
 impl Cluster {
@@ -119,12 +121,18 @@ impl Cluster {
             clock,
             refused: None,
             denied: None,
+            versions: Bytes::new(),
         })
     }
 
     /// Whom the brokers take this client for, in sentences about permissions.
     pub(super) fn who(&self) -> &str {
         &self.who
+    }
+
+    /// Whether the broker that connected last knows this request.
+    pub(super) fn knows(&self, api: Api) -> bool {
+        knows(&mut Reader::new(&self.versions, "the broker's versions"), api).unwrap_or(false)
     }
 
     /// Every broker has failed since the last answer of any.
@@ -238,7 +246,10 @@ impl Cluster {
                 Ok(Some((asked, frame))) => {
                     (is_heard, broker.backoff) = (true, RETRY.0);
                     match asked {
-                        Asked::Versions => outcome = broker_speaks(&frame, &mut self.refused),
+                        Asked::Versions => {
+                            outcome = broker_speaks(&frame, &mut self.refused);
+                            self.versions = frame;
+                        }
                         asked => answers.push(Answer { broker: id, asked, frame: Some(frame) }),
                     }
                 }

@@ -67,6 +67,10 @@ impl Search {
         loop {
             let known =
                 ask_coordinator(&mut self.brokers, Coordinated::Transactions(id), |brokers, broker| {
+                    if !brokers.cluster.knows(DESCRIBE_TRANSACTIONS) {
+                        // A broker before 3.0: it cannot be asked.
+                        return Ok(Ok(Vec::new()));
+                    }
                     let frame = brokers.ask(Some(broker), DESCRIBE_TRANSACTIONS, |writer| {
                         write_transactions(writer, &[id])
                     })?;

@@ -82,6 +82,18 @@ pub(super) fn check_versions(reader: &mut Reader<'_>) -> Result<Result<(), Strin
     Ok(Ok(()))
 }
 
+/// Whether the broker knows this request at all. One that does not hangs up at it.
+pub(super) fn knows(reader: &mut Reader<'_>, api: Api) -> Result<bool, Malformed> {
+    Refusal::read(reader)?;
+    let mut is_known = false;
+    for _ in 0..reader.count()? {
+        is_known |= reader.i16()? == api.key;
+        reader.i16()?;
+        reader.i16()?;
+    }
+    Ok(is_known)
+}
+
 pub(super) fn write_metadata<'a>(writer: &mut Writer, topics: impl ExactSizeIterator<Item = &'a str>) {
     writer.count(topics.len());
     for topic in topics {
