@@ -103,13 +103,14 @@ impl Shared {
     /// permission that is missing, tell it once.
     pub(crate) fn fail(&self, thread: &'static str, error: &StreamsError) {
         let error = error.to_string();
-        let is_told = hold(&self.state).1.as_ref().is_some_and(|first| *first == error);
-        if is_told {
+        let mut state = hold(&self.state);
+        if state.1.as_ref() == Some(&error) {
             tracing::debug!(thread, error, "a thread failed, too");
         } else {
             tracing::error!(thread, error, "a thread failed");
         }
-        hold(&self.state).1.get_or_insert(error);
+        state.1.get_or_insert(error);
+        drop(state);
         self.enter(ApplicationState::PendingError);
     }
 
