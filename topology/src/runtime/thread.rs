@@ -17,6 +17,7 @@ use super::membership::{Gate, Grant};
 use super::pulse::Pulse;
 use super::report::Meters;
 use super::restore::{RestoreProgress, Restored, Work};
+use super::retention::{Expiring, expiring};
 use super::shared::Shared;
 use super::snapshots::SnapshotSchedule;
 use super::task::{Task, TaskFault};
@@ -86,8 +87,8 @@ pub(crate) struct StreamThread {
     pub(super) last_report: Duration,
     /// What was told to be deleted last, and when.
     pub(super) purged: (BTreeMap<TopicPartition, i64>, Duration),
-    /// It was said that the log deletes what windows need.
-    pub(super) is_expiry_told: bool,
+    /// The stores whose changelogs expire, by sub-topology; nothing once it was said that the log deletes what windows need.
+    pub(super) expiring: Option<Expiring>,
     pub(super) given_up: Sender<Grant>,
     pub(super) updater: Sender<Work>,
     pub(super) restored: (Sender<Restored>, Receiver<Restored>),
@@ -121,6 +122,7 @@ impl StreamThread {
         let every = Duration::from_millis(application.config.snapshot_interval_ms);
         let now = application.clock.monotonic();
         let overlay_bytes_max = application.budget().overlay;
+        let expiring = expiring(&application);
         let pulse = Arc::<Pulse>::default();
         shared.set_pulse(index, Some(Arc::clone(&pulse)));
         Ok(Self {
@@ -139,7 +141,7 @@ impl StreamThread {
             drains_since: None,
             last_report: Duration::ZERO,
             purged: (BTreeMap::new(), now),
-            is_expiry_told: false,
+            expiring: Some(expiring),
             given_up,
             updater,
             restored: crossbeam_channel::unbounded(),
