@@ -39,7 +39,7 @@ pub(crate) struct JvmFigures {
 impl Jvm {
     /// Compiles it and fetches its jars into `folder`.
     pub(crate) fn build(folder: &Path) -> Result<Self, BenchError> {
-        let pom = Path::new(env!("CARGO_MANIFEST_DIR")).join("java/pom.xml");
+        let pom = candlewick_tests::checkout().join("bench/java/pom.xml");
         let mut maven = Command::new("mvn");
         maven.args(["-q", "-B", "compile", "dependency:copy-dependencies", "-DincludeScope=runtime"]);
         maven.arg("-f").arg(pom).arg(format!("-Dbench.build={}", folder.display()));

@@ -6,8 +6,11 @@
 pub mod browser;
 mod chance;
 pub mod chaos;
+mod checkout;
 pub mod client_suite;
 pub mod deploy;
 pub mod oracle;
 pub mod servers;
 pub mod shipped;
+
+pub use self::checkout::checkout;

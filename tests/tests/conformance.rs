@@ -76,7 +76,7 @@ fn text_of(golden: &Json) -> String {
 }
 
 fn main() -> ExitCode {
-    let oracle = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle");
+    let oracle = candlewick_tests::checkout().join("tests/oracle");
     match run(std::env::var_os("CANDLEWICK_ORACLE").map(PathBuf::from), &oracle) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

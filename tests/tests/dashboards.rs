@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use candlewick_operators::FeatureSet;
 use candlewick_tests::deploy::{Panel, PanelQuery, Variables, documents, panels};
 use candlewick_tests::shipped::{Candlewick, Recording};
-use candlewick_tests::{require, servers};
+use candlewick_tests::{checkout, require, servers};
 use serde_json::Value;
 
 const START: i64 = 1_600_000_020_000;
@@ -17,10 +17,6 @@ const MINUTES: i64 = 100;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Steps of the model's window, as it is trained by default.
 const WINDOW: usize = 32;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in a folder of the workspace")
-}
 
 /// Asks a data source what a panel asks.
 fn ask(query: &PanelQuery, elasticsearch: &str, prometheus: &str) -> Value {
@@ -68,7 +64,7 @@ fn dashboards(symbol: &str) -> Vec<Panel> {
         from_ms: START,
         to_ms: START + MINUTES * 60_000,
     };
-    panels(&root().join("deploy/grafana"), &variables).unwrap_or_else(|error| panic!("{error}"))
+    panels(&checkout().join("deploy/grafana"), &variables).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// A replay that stays, with a trade that comes too late behind the others.
@@ -133,7 +129,7 @@ fn every_metric_named_exists(panels: &[Panel], listen: &str) {
     let told = told.expect("it answers");
     let made: BTreeSet<&str> =
         told.lines().filter_map(|line| line.split([' ', '{']).next()).filter(|name| *name != "#").collect();
-    let rules = std::fs::read_to_string(root().join("deploy/prometheus/rules.yml")).expect("the alerts");
+    let rules = std::fs::read_to_string(checkout().join("deploy/prometheus/rules.yml")).expect("the alerts");
     let rules = documents(&rules).expect("YAML").remove(0);
     let rules = rules["groups"][0]["rules"].as_array().cloned().expect("rules");
     let mut expressions: Vec<String> =

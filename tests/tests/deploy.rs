@@ -2,20 +2,16 @@
 //! there are, and every name in them that the application has to know is one it knows. Nothing is deployed here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use candlewick_tests::deploy::{
     CommandLine, PanelQuery, Variables, composecheck, documents, panels, strimzi_definitions,
 };
-use candlewick_tests::require;
+use candlewick_tests::{checkout, require};
 use serde_json::{Value, json};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in a folder of the workspace")
-}
-
 fn text(path: &str) -> String {
-    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+    std::fs::read_to_string(checkout().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 fn yaml(path: &str) -> Vec<Value> {
@@ -28,7 +24,7 @@ fn compose() -> Value {
 
 /// The names of the manifests in `deploy/strimzi`, and what they say.
 fn manifests() -> Vec<(String, Value)> {
-    let folder = std::fs::read_dir(root().join("deploy/strimzi")).expect("the folder is there");
+    let folder = std::fs::read_dir(checkout().join("deploy/strimzi")).expect("the folder is there");
     let names = folder.map(|entry| entry.expect("it is readable").file_name().to_string_lossy().into_owned());
     let mut names: Vec<String> = names.filter(|name| name.ends_with(".yaml")).collect();
     names.retain(|name| name != "kustomization.yaml");
@@ -111,7 +107,7 @@ fn variables() -> Vec<(&'static str, BTreeMap<String, String>)> {
 #[test]
 fn the_compose_file_passes_the_reference_loader() {
     let loader = require!(composecheck());
-    let project = loader.load(&root().join("docker-compose.yml")).expect("it is valid");
+    let project = loader.load(&checkout().join("docker-compose.yml")).expect("it is valid");
     let services = project["services"].as_object().expect("services");
     let names: Vec<&str> = services.keys().map(String::as_str).collect();
     assert_eq!(names, ["candlewick", "elasticsearch", "grafana", "kafka", "prometheus", "registry"]);
@@ -132,7 +128,7 @@ fn the_compose_file_passes_the_reference_loader() {
             let source = volume["source"].as_str().expect("every volume has a name or a folder");
             match volume["type"].as_str() {
                 Some("volume") => drop(mounted.insert(source.to_owned())),
-                _ => assert!(root().join(source).exists(), "{name}: {source} is not in the checkout"),
+                _ => assert!(checkout().join(source).exists(), "{name}: {source} is not in the checkout"),
             }
         }
     }
@@ -355,7 +351,7 @@ fn the_user_may_use_the_applications_topics_and_groups_and_no_others() {
 fn metrics_in_source() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut open: Vec<PathBuf> = ["topology", "operators", "connectors", "models", "server", "pipelines"]
-        .map(|room| root().join(room).join("src"))
+        .map(|room| checkout().join(room).join("src"))
         .into();
     while let Some(path) = open.pop() {
         if path.is_dir() {
@@ -382,7 +378,7 @@ fn all_panels() -> Vec<candlewick_tests::deploy::Panel> {
         from_ms: 0,
         to_ms: 1,
     };
-    panels(&root().join("deploy/grafana"), &variables).unwrap_or_else(|error| panic!("{error}"))
+    panels(&checkout().join("deploy/grafana"), &variables).unwrap_or_else(|error| panic!("{error}"))
 }
 
 #[test]

@@ -2,7 +2,6 @@
 //! configuration or a metric, and each key and metric that there is stands in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use regex_lite::Regex;
 use xtask::house::files::{self, File};
@@ -15,9 +14,8 @@ const CRATES: [&str; 2] = ["topology/src/", "server/src/"];
 /// Public types and traits with the names inside of them: functions, fields, variants.
 type Items = BTreeMap<String, BTreeSet<String>>;
 
-fn checkout() -> Vec<File> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace");
-    files::read_all(root).expect("the checkout is readable")
+fn sources() -> Vec<File> {
+    files::read_all(&candlewick_tests::checkout()).expect("the checkout is readable")
 }
 
 fn text<'f>(files: &'f [File], path: &str) -> &'f str {
@@ -166,7 +164,7 @@ fn exists(name: &str, items: &Items, keys: &BTreeSet<String>, metrics: &BTreeSet
 
 #[test]
 fn every_name_of_ours_is_there() {
-    let files = checkout();
+    let files = sources();
     let (items, keys, metrics) = (items(&files), keys(&files), metrics(&files));
     let named = named(text(&files, PAGE));
     assert!(named.len() > 200, "the page has {} names of ours", named.len());
@@ -180,7 +178,7 @@ fn every_name_of_ours_is_there() {
 
 #[test]
 fn every_key_and_every_metric_stands_in_the_page() {
-    let files = checkout();
+    let files = sources();
     let (keys, metrics) = (keys(&files), metrics(&files));
     assert!(keys.len() > 15 && metrics.len() > 8, "{keys:?} {metrics:?}");
     let named: BTreeSet<String> = named(text(&files, PAGE)).into_iter().map(|(_, name)| name).collect();
@@ -201,7 +199,7 @@ fn every_operation_of_streams_and_tables_stands_in_the_page() {
         "StreamsHandle",
         "StoreQuery",
     ];
-    let files = checkout();
+    let files = sources();
     let named: BTreeSet<String> = named(text(&files, PAGE)).into_iter().map(|(_, name)| name).collect();
     let items = items(&files);
     let all = TYPES.iter().flat_map(|of| items[*of].iter().map(move |name| format!("{of}::{name}")));
@@ -211,7 +209,7 @@ fn every_operation_of_streams_and_tables_stands_in_the_page() {
 
 #[test]
 fn a_name_that_is_not_there_is_noticed() {
-    let files = checkout();
+    let files = sources();
     let (items, keys, metrics) = (items(&files), keys(&files), metrics(&files));
     for name in [
         "KStream::filter",

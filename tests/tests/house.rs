@@ -1,15 +1,11 @@
 //! The house itself: who may know whom, and what holds for every file. The first three tests read this checkout; the
 //! others plant a violation and see that it is found, so that a rule that has gone blind is noticed.
 
-use std::path::Path;
-
 use xtask::house::files::{self, File};
 use xtask::house::{Violation, manifests, report, rooms, tidy};
 
-fn checkout() -> Vec<File> {
-    let root =
-        Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in a folder of the workspace");
-    let files = files::read_all(root).expect("the checkout is readable");
+fn sources() -> Vec<File> {
+    let files = files::read_all(&candlewick_tests::checkout()).expect("the checkout is readable");
     assert!(files.iter().any(|file| file.path == "topology/src/lib.rs"), "the framework was not found");
     files
 }
@@ -40,17 +36,17 @@ fn rules_of_manifests(room: &str, dependencies: &str) -> String {
 
 #[test]
 fn rooms_know_only_whom_they_may_know() {
-    assert_none(&rooms::check(&checkout()));
+    assert_none(&rooms::check(&sources()));
 }
 
 #[test]
 fn crates_depend_only_on_whom_they_may_depend() {
-    assert_none(&manifests::check(&checkout()));
+    assert_none(&manifests::check(&sources()));
 }
 
 #[test]
 fn every_file_is_tidy() {
-    assert_none(&tidy::check(&checkout()));
+    assert_none(&tidy::check(&sources()));
 }
 
 #[test]

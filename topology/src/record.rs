@@ -47,7 +47,8 @@ impl<K, V> Record<K, V> {
     }
 }
 
-/// Record headers: names with optional bytes, in order, duplicates allowed. Empty ones allocate nothing.
+/// Record headers: names with optional bytes, in order, duplicates allowed. Empty ones allocate nothing, and copies share
+/// what they hold until one of them is changed.
 ///
 /// ```
 /// use candlewick::Headers;
@@ -56,8 +57,7 @@ impl<K, V> Record<K, V> {
 /// assert_eq!(headers.iter().count(), 1);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::box_collection, reason = "one word in every record instead of three")]
-pub struct Headers(Option<Box<Vec<Header>>>);
+pub struct Headers(Option<Arc<Vec<Header>>>);
 
 /// One header: a name and optional bytes.
 ///
@@ -77,7 +77,8 @@ pub struct Header {
 impl Headers {
     /// Adds a header at the end.
     pub fn push(&mut self, name: impl Into<Arc<str>>, value: Option<Bytes>) {
-        self.0.get_or_insert_default().push(Header { name: name.into(), value });
+        let list = Arc::make_mut(self.0.get_or_insert_default());
+        list.push(Header { name: name.into(), value });
     }
 
     /// All headers in order.
@@ -117,7 +118,7 @@ impl Headers {
     /// ```
     pub fn remove(&mut self, name: &str) {
         if let Some(list) = &mut self.0 {
-            list.retain(|header| &*header.name != name);
+            Arc::make_mut(list).retain(|header| &*header.name != name);
         }
     }
 }

@@ -60,7 +60,7 @@ fn root() -> Result<PathBuf, String> {
 
 /// A file of this crate's `servers` folder.
 pub(crate) fn recipe(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("servers").join(path)
+    crate::checkout().join("tests/servers").join(path)
 }
 
 /// Copies the runtime jars that `pom` names into `to`.

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use candlewick_tests::checkout;
 use candlewick_tests::servers::{Acl, SecuredKafka};
 use candlewick_tests::shipped::{Candlewick, Recording};
 
@@ -106,8 +107,7 @@ fn what_the_page_may_not_read_is_said_once_and_the_pipeline_goes_on() {
 /// The table of `docs/deploy.md` beside the manifest.
 #[test]
 fn the_documentation_grants_what_the_manifest_grants() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace");
-    let text = std::fs::read_to_string(root.join("docs/deploy.md")).expect("the documentation");
+    let text = std::fs::read_to_string(checkout().join("docs/deploy.md")).expect("the documentation");
     let (_, table) = text.split_once("| resource | name | operations |").expect("the table");
     let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
     let mut documented = Vec::new();

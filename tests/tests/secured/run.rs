@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
 use candlewick::client::{Log, NewTopic};
+use candlewick_tests::checkout;
 use candlewick_tests::servers::{self, Acl, Missing, SecuredKafka};
 use candlewick_tests::shipped::{Candlewick, Recording, secured_binary};
 
@@ -28,8 +29,7 @@ pub(super) fn log(kafka: &SecuredKafka) -> Arc<dyn Log> {
 
 /// What the user is allowed by `deploy/strimzi/user.yaml`, one permission an entry.
 pub(super) fn deployed() -> Vec<Acl> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate lies in the workspace");
-    let text = std::fs::read_to_string(root.join("deploy/strimzi/user.yaml")).expect("the manifest");
+    let text = std::fs::read_to_string(checkout().join("deploy/strimzi/user.yaml")).expect("the manifest");
     let user: serde_json::Value = serde_norway::from_str(&text).expect("YAML");
     let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
     let of_one = |acl: &serde_json::Value| {

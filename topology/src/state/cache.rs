@@ -138,6 +138,11 @@ impl<Q, V: Clone> Cache<Q, V> {
         self.capture_old
     }
 
+    /// Whether what was read and not changed stays.
+    pub(crate) fn keeps_clean(&self) -> bool {
+        self.limits.keeps_clean
+    }
+
     pub(crate) fn write_through(&self) -> bool {
         self.limits.write_through
     }

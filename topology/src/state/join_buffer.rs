@@ -9,7 +9,7 @@ use super::StateStore;
 use super::error::StoreError;
 use super::overlay::{Layer, WHOLE};
 use super::restore::RestoredRows;
-use super::rows::{RankedRows, RowBytes};
+use super::rows::{AHEAD, Place, RankedRows, RowBytes};
 use super::schema::join::{self, Side};
 use crate::record::RecordRun;
 use crate::serde::{Serde, SerdeError};
@@ -78,8 +78,8 @@ pub(crate) struct JoinBuffer<K, L, R> {
     layer: Layer,
     /// By the bytes of time, side and key, in order of time and side.
     rows: RankedRows<(Timestamp, Side), Held<K, L, R>>,
-    /// The rows that became dirty, and those below that were forgotten, since both were last staged.
-    dirty: Vec<RowBytes>,
+    /// The rows that became dirty, and the bytes of those below that were forgotten, since both were last staged.
+    dirty: Vec<Place>,
     gone: Vec<RowBytes>,
     loaded: bool,
     /// The time both sides share; not state of the store, but of the operator whose two nodes meet here.
@@ -141,7 +141,7 @@ where
         let side = value.side();
         self.write_key(time, side, key)?;
         let (mut value, row) = (Some(value), &self.row);
-        let (_, held) = self.rows.get_or_insert(row, (time, side), || Held {
+        let (place, _, held) = self.rows.get_or_insert(row, (time, side), || Held {
             key: key.clone(),
             first: value.take().expect("a value is put once"),
             more: Vec::new(),
@@ -150,7 +150,7 @@ where
         });
         held.more.extend(value);
         if !std::mem::replace(&mut held.is_dirty, true) {
-            self.dirty.push(RowBytes::from(&row[..]));
+            self.dirty.push(place);
         }
         Ok(())
     }
@@ -254,8 +254,10 @@ where
         self.clock = JoinClock::default();
     }
 
-    fn stage(&mut self, row: &RowBytes) -> Result<(), StoreError> {
-        let Some((_, held)) = self.rows.get_mut(row).filter(|(_, held)| held.is_dirty) else { return Ok(()) };
+    fn stage(&mut self, place: Place) -> Result<(), StoreError> {
+        let Some((row, _, held)) = self.rows.at_mut(place).filter(|(_, _, held)| held.is_dirty) else {
+            return Ok(());
+        };
         (held.is_dirty, held.is_below) = (false, true);
         self.scratch.clear();
         join::put_list(1 + held.more.len(), &mut self.scratch);
@@ -294,7 +296,11 @@ where
             self.layer.stage(WHOLE, &row, None, self.now)?;
         }
         let mut dirty = std::mem::take(&mut self.dirty);
-        let staged = dirty.drain(..).try_for_each(|row| self.stage(&row));
+        let staged = dirty.chunks(AHEAD).try_for_each(|next| {
+            self.rows.warm(next);
+            next.iter().try_for_each(|place| self.stage(*place))
+        });
+        dirty.clear();
         self.dirty = dirty;
         staged
     }

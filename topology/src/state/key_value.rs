@@ -39,6 +39,10 @@ pub struct KeyValueStore<K, V> {
     cache: Cache<K, V>,
     codec: Codec<K, V>,
     layer: Layer,
+    /// The key of a row that is looked for below.
+    bytes: Vec<u8>,
+    /// What was found there last and has no place in the cache.
+    read: Option<Entry<V>>,
 }
 
 #[inline]
@@ -52,7 +56,7 @@ where
     V: Clone + Send + 'static,
 {
     pub(crate) fn new(codec: Codec<K, V>, layer: Layer, limits: CacheLimits) -> Self {
-        Self { cache: Cache::new(limits, hash_of::<K>), codec, layer }
+        Self { cache: Cache::new(limits, hash_of::<K>), codec, layer, bytes: Vec::new(), read: None }
     }
 
     /// The store's name.
@@ -78,12 +82,15 @@ where
     #[cold]
     fn load(&mut self, hash: u64, key: &K) -> Result<usize, StoreError> {
         self.make_room()?;
-        let mut bytes = Vec::with_capacity(64);
-        self.codec.append_key(key, &mut bytes)?;
-        let codec = &self.codec;
-        let entry =
-            self.layer.get(WHOLE, &bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())?;
+        let entry = self.read_below(key)?;
         Ok(self.cache.insert_read(hash, key.clone(), entry))
+    }
+
+    fn read_below(&mut self, key: &K) -> Result<Option<Entry<V>>, StoreError> {
+        self.bytes.clear();
+        self.codec.append_key(key, &mut self.bytes)?;
+        let codec = &self.codec;
+        self.layer.get(WHOLE, &self.bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())
     }
 
     /// Where no node takes the changes, and the cache is full of them, they are put where the commit finds them.
@@ -96,7 +103,15 @@ where
     /// # Errors
     /// When the engine fails or its bytes are not a value.
     pub fn get(&mut self, key: &K) -> Result<Option<&Entry<V>>, StoreError> {
-        let bucket = self.resident(key)?;
+        let hash = hash_of(key);
+        let bucket = match self.cache.find(hash, |k| k == key) {
+            Some(bucket) => bucket,
+            None if self.cache.keeps_clean() => self.load(hash, key)?,
+            None => {
+                self.read = self.read_below(key)?;
+                return Ok(self.read.as_ref());
+            }
+        };
         Ok(self.cache.entry(bucket))
     }
 
@@ -323,12 +338,14 @@ where
             return self.collect_bytes(Bound::Included(prefix), to, false, out);
         }
         self.stage()?;
-        let (codec, mut whole) = (&self.codec, prefix.to_vec());
+        let (codec, whole) = (&self.codec, &mut self.bytes);
+        whole.clear();
+        whole.extend_from_slice(prefix);
         let all = (Bound::Unbounded, Bound::Unbounded);
         self.layer.scan_key(WHOLE, prefix, all, false, &mut |rest, value| {
             whole.truncate(prefix.len());
             whole.extend_from_slice(rest);
-            out.push((codec.read_key(&whole)?, codec.read(value)?));
+            out.push((codec.read_key(whole)?, codec.read(value)?));
             Ok(true)
         })
     }

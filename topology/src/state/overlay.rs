@@ -37,6 +37,9 @@ pub(crate) enum Layout {
     Segmented,
 }
 
+/// Rooms that are kept from one commit to the next: the segment that comes to its end and the one that has begun.
+const SPARE_MAX: usize = 2;
+
 /// Segment 0 of a store that is not segmented.
 pub(crate) const WHOLE: i64 = 0;
 
@@ -49,7 +52,7 @@ pub(crate) struct Layer {
     segments: BTreeMap<i64, Keyspace>,
     staged: BTreeMap<i64, StagedMap>,
     /// The room of the last commit's rows, for the next one's.
-    spare: Option<StagedMap>,
+    spare: Vec<StagedMap>,
     bytes: usize,
     unlogged: usize,
     /// How often the changelog was told what it had not seen.
@@ -85,7 +88,7 @@ impl Layer {
                 }
             }
         }
-        let (staged, spare) = (BTreeMap::new(), None);
+        let (staged, spare) = (BTreeMap::new(), Vec::new());
         let (bytes, unlogged, passes, is_whole) = (0, 0, 0, false);
         Ok(Self {
             store,
@@ -152,7 +155,7 @@ impl Layer {
         let added = value.map_or(0, <[u8]>::len);
         let staged = Staged { value: value.map(Into::into), timestamp, pass: self.passes };
         let (grouping, spare) = (self.grouping, &mut self.spare);
-        let fresh = || spare.take().unwrap_or_else(|| StagedMap::new(grouping));
+        let fresh = || spare.pop().unwrap_or_else(|| StagedMap::new(grouping));
         match self.staged.entry(segment).or_insert_with(fresh).insert(key, staged) {
             Some(before) => {
                 self.bytes = self.bytes + added - before.value.as_ref().map_or(0, |value| value.len());
@@ -236,14 +239,15 @@ impl Layer {
         out.dedup();
     }
 
-    /// Hands each row the changelog has not seen to `log`, once.
+    /// Hands each row the changelog has not seen to `log`, once; each segment's in no order that means anything, but the
+    /// same for the same changes.
     pub(crate) fn drain_log(&mut self, log: &mut Log<'_>) {
         if self.unlogged == 0 {
             return;
         }
         let passes = self.passes;
         for rows in self.staged.values() {
-            let Ok(()) = rows.for_each_in_order(|key, staged| {
+            let Ok(()) = rows.for_each(|key, staged| {
                 if staged.pass == passes {
                     log(key, staged.value.as_deref(), staged.timestamp);
                 }
@@ -307,11 +311,12 @@ impl Layer {
 
     /// Drops the overlay: it was committed, or is to be forgotten.
     pub(crate) fn clear(&mut self) {
-        if let Some((_, mut rows)) = self.staged.pop_last() {
-            rows.clear();
-            self.spare = Some(rows);
+        while let Some((_, mut rows)) = self.staged.pop_last() {
+            if self.spare.len() < SPARE_MAX {
+                rows.clear();
+                self.spare.push(rows);
+            }
         }
-        self.staged.clear();
         self.bytes = 0;
         self.unlogged = 0;
     }

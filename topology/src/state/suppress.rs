@@ -9,7 +9,7 @@ use super::StateStore;
 use super::error::StoreError;
 use super::overlay::{Layer, WHOLE};
 use super::restore::RestoredRows;
-use super::rows::{RankedRows, RowBytes};
+use super::rows::{AHEAD, Place, RankedRows, RowBytes};
 use super::schema::buffer::{self, RowToWrite, VERSION_HEADER};
 use crate::record::{Headers, RecordMetadata, RecordRun};
 use crate::serde::{Serde, SerdeError};
@@ -35,8 +35,15 @@ pub struct Evicted<K, C> {
     pub key: K,
     /// Its last change.
     pub record: Buffered<C>,
+    prior: Option<RowBytes>,
+}
+
+impl<K, C> Evicted<K, C> {
     /// The bytes of the old value of its first change: what those below still believe.
-    pub prior: Option<Box<[u8]>>,
+    #[must_use]
+    pub fn prior(&self) -> Option<&[u8]> {
+        self.prior.as_deref()
+    }
 }
 
 /// Splits a change into its old and its new value and puts it together again.
@@ -74,7 +81,7 @@ pub struct BufferStats {
 struct Row<K, C> {
     key: K,
     record: Buffered<C>,
-    prior: Option<Box<[u8]>>,
+    prior: Option<RowBytes>,
     weight: usize,
     /// Whether the overlay has not seen it as it is.
     is_dirty: bool,
@@ -124,8 +131,8 @@ pub struct SuppressBuffer<K, C> {
     layer: Layer,
     /// By key bytes, in order of buffer time.
     rows: RankedRows<Timestamp, Row<K, C>>,
-    /// The keys of rows that became dirty, and of those that were taken out, since both were last staged.
-    dirty: Vec<RowBytes>,
+    /// The rows that became dirty, and the keys of those that were taken out, since both were last staged.
+    dirty: Vec<Place>,
     gone: Vec<RowBytes>,
     /// Whether rows are weighed as they come.
     weighs: bool,
@@ -187,23 +194,27 @@ where
         self.serialize_key(&key)?;
         let weighed = if self.weighs { Some(self.serialize_change(&record.change)?) } else { None };
         let Self { rows, dirty, scratch, change_serde, topic, layer, .. } = self;
-        let mut prior = None;
-        if rows.get(&scratch.key).is_none() {
-            scratch.old.clear();
-            let old = change_serde.serialize_old(topic, &record.change, &mut scratch.old);
-            let old = old.map_err(|source| StoreError::Serde { store: layer.store.clone(), source })?;
-            prior = old.then(|| scratch.old.as_slice().into());
-        }
-        let mut fresh = Some((key, record));
-        let (time, row) = rows.get_or_insert(&scratch.key, time, || {
+        let (mut fresh, mut written) = (Some((key, record)), Ok(()));
+        let old = &mut scratch.old;
+        let (place, time, row) = rows.get_or_insert(&scratch.key, time, || {
             let (key, record) = fresh.take().expect("a row is made once");
+            old.clear();
+            let is_there = change_serde.serialize_old(topic, &record.change, old).unwrap_or_else(|error| {
+                written = Err(error);
+                false
+            });
+            let prior = is_there.then(|| RowBytes::from(&old[..]));
             Row { key, record, prior, weight: 0, is_dirty: false }
         });
+        if let Err(source) = written {
+            rows.remove(&scratch.key);
+            return Err(StoreError::Serde { store: layer.store.clone(), source });
+        }
         if let Some((_, record)) = fresh {
             row.record = record;
         }
         if !std::mem::replace(&mut row.is_dirty, true) {
-            dirty.push(RowBytes::from(&scratch.key[..]));
+            dirty.push(place);
         }
         if let Some((old, new)) = weighed {
             let weight = to_write(scratch, (time, &row.record, row.prior.as_deref()), (old, new));
@@ -359,9 +370,11 @@ where
         self.loaded = false;
     }
 
-    fn stage(&mut self, key: &RowBytes) -> Result<(), StoreError> {
+    fn stage(&mut self, place: Place) -> Result<(), StoreError> {
         let Self { rows, scratch, change_serde, topic, layer, .. } = self;
-        let Some((time, row)) = rows.get_mut(key).filter(|(_, row)| row.is_dirty) else { return Ok(()) };
+        let Some((key, time, row)) = rows.at_mut(place).filter(|(_, _, row)| row.is_dirty) else {
+            return Ok(());
+        };
         row.is_dirty = false;
         let written = serialize(&**change_serde, topic, &row.record.change, scratch)
             .map_err(|source| StoreError::Serde { store: layer.store.clone(), source })?;
@@ -427,7 +440,11 @@ where
             self.layer.stage(WHOLE, &key, None, Timestamp::UNKNOWN)?;
         }
         let mut dirty = std::mem::take(&mut self.dirty);
-        let staged = dirty.drain(..).try_for_each(|key| self.stage(&key));
+        let staged = dirty.chunks(AHEAD).try_for_each(|next| {
+            self.rows.warm(next);
+            next.iter().try_for_each(|place| self.stage(*place))
+        });
+        dirty.clear();
         self.dirty = dirty;
         staged
     }

@@ -148,7 +148,7 @@ impl<F: StoreKey, K: StoreKey> Processor<Option<F>, Subscription<K>, Option<F>, 
         let store = cx.store(self.store);
         match asked.instruction {
             Instruction::DeleteSilently | Instruction::DeleteAndAnswer => {
-                store.delete(&key, timestamp)?;
+                store.replace(&key, None, timestamp)?;
             }
             Instruction::Answer | Instruction::AnswerIfFound => {
                 store.put(key, asked.clone(), timestamp)?;
@@ -174,6 +174,9 @@ impl<F: StoreKey, K: StoreKey, R: Data> Node for Matching<F, K, R> {
     fn process(&mut self, slot: &mut dyn std::any::Any, mut hop: Hop<'_>) -> Result<(), ProcessError> {
         let Record { key: foreign, value: asked, timestamp, headers } =
             take::<Option<F>, Subscription<K>>(slot);
+        if asked.instruction == Instruction::DeleteSilently {
+            return Ok(());
+        }
         let found = match &foreign {
             Some(foreign) => (self.get)(hop.env, foreign, None)?,
             None => None,
@@ -181,9 +184,8 @@ impl<F: StoreKey, K: StoreKey, R: Data> Node for Matching<F, K, R> {
         let timestamp = found.as_ref().map_or(timestamp, |entry| timestamp.max(entry.timestamp));
         let value = found.map(|entry| entry.value);
         let value = match asked.instruction {
-            Instruction::DeleteSilently => return Ok(()),
             Instruction::AnswerIfFound if value.is_none() => return Ok(()),
-            Instruction::DeleteAndAnswer => None,
+            Instruction::DeleteSilently | Instruction::DeleteAndAnswer => None,
             Instruction::Answer | Instruction::AnswerIfFound => value,
         };
         let answer = Answer { hash: asked.hash, value, partition: asked.partition };

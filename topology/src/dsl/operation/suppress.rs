@@ -458,13 +458,13 @@ impl<K: Windowable, V: Data> Suppress<K, V> {
 
     /// Tells what was let go.
     fn tell(&mut self, cx: &mut Context<'_, K, Change<V>>) -> Result<(), ProcessError> {
-        for Evicted { key, record, prior } in self.released.drain(..) {
-            let Buffered { mut change, timestamp, headers, .. } = record;
+        for mut evicted in self.released.drain(..) {
             if self.send_old {
                 // Those below still believe what was there before the first buffered change.
-                let prior = prior.map(|bytes| self.value.deserialize(&self.topic, &bytes));
-                change.old = prior.transpose()?;
+                let prior = evicted.prior().map(|bytes| self.value.deserialize(&self.topic, bytes));
+                evicted.record.change.old = prior.transpose()?;
             }
+            let Evicted { key, record: Buffered { change, timestamp, headers, .. }, .. } = evicted;
             if self.suppressed.until == Until::WindowCloses && change.new.is_none() {
                 continue;
             }

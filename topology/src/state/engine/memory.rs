@@ -21,6 +21,43 @@ pub(crate) struct Tables {
     next: u32,
 }
 
+/// Rows that are written together: the memory they go to lies anywhere and comes at once, where each would wait for its
+/// own. More of them would push each other out of the caches.
+const NEXT_MAX: usize = 64;
+
+/// Some rows of a batch: keys behind each other, each with its end, and values.
+#[derive(Default)]
+struct Next {
+    keys: Vec<u8>,
+    rows: Vec<(usize, Option<RowBytes>)>,
+}
+
+impl Next {
+    fn push(&mut self, key: &[u8], value: Option<RowBytes>) {
+        self.keys.extend_from_slice(key);
+        self.rows.push((self.keys.len(), value));
+    }
+
+    fn write(&mut self, table: &mut RowTable<RowBytes>) {
+        let mut start = 0;
+        table.warm_room(self.rows.len());
+        let touched = self.rows.iter().filter(|(end, _)| {
+            let key = &self.keys[std::mem::replace(&mut start, *end)..*end];
+            table.warm(key, |value| value.first().is_some())
+        });
+        std::hint::black_box(touched.count());
+        start = 0;
+        for (end, value) in self.rows.drain(..) {
+            let key = &self.keys[std::mem::replace(&mut start, end)..end];
+            match value {
+                Some(value) => drop(table.insert(key, value)),
+                None => drop(table.remove(key)),
+            }
+        }
+        self.keys.clear();
+    }
+}
+
 impl MemoryEngine {
     pub(crate) fn view<R>(&self, f: impl FnOnce(&Tables) -> R) -> R {
         f(&self.tables.read().unwrap_or_else(PoisonError::into_inner))
@@ -53,15 +90,16 @@ impl MemoryEngine {
 
     pub(crate) fn write(&self, batch: &mut Batch<'_>) {
         self.change(|tables| {
+            let mut next = Next::default();
             for (keyspace, rows) in &mut batch.parts {
                 let table = tables.rows.get_mut(keyspace).expect("a batch names keyspaces that were created");
-                let mut there = 0;
-                rows.each_key(|key| there += usize::from(table.warm(key)));
-                std::hint::black_box(there);
-                rows.take_each(|key, value| match value {
-                    Some(value) => drop(table.insert(key, value)),
-                    None => drop(table.remove(key)),
+                rows.take_each(|key, value| {
+                    next.push(key, value);
+                    if next.rows.len() == NEXT_MAX {
+                        next.write(table);
+                    }
                 });
+                next.write(table);
             }
             for (name, value) in batch.marks.drain(..) {
                 tables.marks.insert(name, value);

@@ -11,7 +11,6 @@ pub(super) mod snapshot;
 #[cfg(feature = "lmdb")]
 mod trust;
 
-use std::convert::Infallible;
 use std::ops::Bound;
 
 #[cfg(feature = "lmdb")]
@@ -61,19 +60,6 @@ pub(crate) enum Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Hands over each key, in no order that means anything.
-    fn each_key(&self, mut visit: impl FnMut(&[u8])) {
-        match self {
-            Self::Staged(rows) => {
-                let Ok(()) = rows.for_each(|key, _| {
-                    visit(key);
-                    Ok::<(), Infallible>(())
-                });
-            }
-            Self::Restored(rows) => rows.iter().for_each(|(key, _)| visit(key)),
-        }
-    }
-
     /// How many there are.
     #[cfg(feature = "lmdb")]
     fn len(&self) -> usize {

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use self::bytes::owned;
 pub(crate) use self::bytes::{RowBytes, after_prefix};
 use self::group::{Group, GroupRange};
-pub(crate) use self::ranked::RankedRows;
+pub(crate) use self::ranked::{AHEAD, Place, RankedRows};
 use self::slots::Slots;
 
 /// Which rows belong to one key, and are asked for together.
@@ -172,13 +172,22 @@ impl<V> RowTable<V> {
         None
     }
 
-    /// Touches the memory that a change of a row is going to: that of many rows, one after the other, comes at once, where
-    /// the changes themselves would each wait for their own. Whether something is likely there.
+    /// Touches the memory that a change of a row is going to, and by `touch` what its value owns: that of many rows, one
+    /// after the other, comes at once, where the changes themselves would each wait for their own. The outcome means
+    /// nothing, but that it was asked for.
     #[inline]
-    pub(crate) fn warm(&self, row: &[u8]) -> bool {
+    pub(crate) fn warm(&self, row: &[u8], touch: impl Fn(&V) -> bool) -> bool {
         match &self.held {
-            Held::Single(slots) => slots.warm(row),
-            Held::Grouped(slots) => slots.warm(&row[..self.grouping.split(row)]),
+            Held::Single(slots) => slots.warm(row).is_some_and(touch),
+            Held::Grouped(slots) => slots.warm(&row[..self.grouping.split(row)]).is_some(),
+        }
+    }
+
+    /// Touches the memory that so many new rows are going to.
+    pub(crate) fn warm_room(&self, rows: usize) {
+        match &self.held {
+            Held::Single(slots) => slots.warm_room(rows),
+            Held::Grouped(slots) => slots.warm_room(rows),
         }
     }
 
@@ -308,6 +317,7 @@ impl<V> RowTable<V> {
     }
 
     /// Visits all rows once in the order of their keys' bytes, which is not kept.
+    #[cfg(any(test, feature = "lmdb"))]
     pub(crate) fn for_each_in_order<E>(
         &self,
         mut visit: impl FnMut(&[u8], &V) -> Result<(), E>,

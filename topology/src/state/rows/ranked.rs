@@ -10,6 +10,10 @@ use super::slots::Slots;
 /// Rows of one rank that were taken out and still wait in its queue, at most, beside as many as are there.
 const STALE_MAX: usize = 64;
 
+/// Rows whose memory is touched together before they are taken out one after the other: they lie anywhere, and their
+/// memory comes at once where each would wait for its own.
+pub(crate) const AHEAD: usize = 16;
+
 /// One row of a rank: the beginning of its bytes, and where it lies.
 #[derive(Clone, Copy)]
 struct Waiting {
@@ -36,6 +40,13 @@ impl Queue {
         self.fresh.retain(|waiting| is_there(slots, waiting.slot, waiting.ticket));
         self.late.retain(|Reverse((_, slot, ticket))| is_there(slots, *slot, *ticket));
     }
+
+    /// Touches the memory of the rows that go next.
+    fn warm<R, T>(&self, slots: &Slots<Held<R, T>>) {
+        let next = self.sorted.iter().rev().take(AHEAD);
+        let there = next.filter_map(|waiting| slots.warm(&slots.get(waiting.slot)?.0));
+        std::hint::black_box(there.fold(0, |sum: u32, held| sum.wrapping_add(held.ticket)));
+    }
 }
 
 struct Held<R, T> {
@@ -59,6 +70,13 @@ pub(crate) struct RankedRows<R, T> {
 /// A row that was taken out: its bytes, rank and value.
 pub(crate) type Taken<R, T> = (RowBytes, R, T);
 
+/// Where a row lies for as long as it is there; the place of one that is gone leads nowhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    slot: u32,
+    ticket: u32,
+}
+
 impl<R: Copy + Ord, T> RankedRows<R, T> {
     /// `common`: how many bytes at the beginning of a row follow from its rank.
     pub(crate) fn new(common: usize) -> Self {
@@ -76,15 +94,25 @@ impl<R: Copy + Ord, T> RankedRows<R, T> {
         Some((held.rank, &held.value))
     }
 
-    /// As [`get`](Self::get), to be changed.
-    pub(crate) fn get_mut(&mut self, row: &[u8]) -> Option<(R, &mut T)> {
-        let slot = self.slots.find(row)?;
-        let held = self.slots.at_mut(slot);
-        Some((held.rank, &mut held.value))
+    /// The row at a place, with its rank and value.
+    pub(crate) fn at_mut(&mut self, place: Place) -> Option<(&RowBytes, R, &mut T)> {
+        let (row, held) = self.slots.get_mut(place.slot)?;
+        (held.ticket == place.ticket).then_some((row, held.rank, &mut held.value))
     }
 
-    /// The row's rank and value; one that is not there gets this rank and what `make` makes.
-    pub(crate) fn get_or_insert(&mut self, row: &[u8], rank: R, make: impl FnOnce() -> T) -> (R, &mut T) {
+    /// Touches the memory of rows that are asked for next.
+    pub(crate) fn warm(&self, places: &[Place]) {
+        let there = places.iter().filter(|place| is_there(&self.slots, place.slot, place.ticket));
+        std::hint::black_box(there.count());
+    }
+
+    /// The row's place, rank and value; one that is not there gets this rank and what `make` makes.
+    pub(crate) fn get_or_insert(
+        &mut self,
+        row: &[u8],
+        rank: R,
+        make: impl FnOnce() -> T,
+    ) -> (Place, R, &mut T) {
         let ticket = self.ticket;
         let (slot, found) = self.slots.find_or_insert(row, || Held { rank, ticket, value: make() });
         if !found {
@@ -104,7 +132,7 @@ impl<R: Copy + Ord, T> RankedRows<R, T> {
             }
         }
         let held = self.slots.at_mut(slot);
-        (held.rank, &mut held.value)
+        (Place { slot, ticket: held.ticket }, held.rank, &mut held.value)
     }
 
     /// Takes a row out.
@@ -185,14 +213,17 @@ impl<R: Copy + Ord, T> RankedRows<R, T> {
             let (slot, ticket) = if is_late {
                 queue.late.pop().map(|Reverse((_, slot, ticket))| (slot, ticket))?
             } else {
+                if queue.sorted.len().is_multiple_of(AHEAD) {
+                    queue.warm(slots);
+                }
                 queue.sorted.pop().map(|waiting| (waiting.slot, waiting.ticket))?
             };
             if is_there(slots, slot, ticket) {
                 break slot;
             }
         };
-        let row = slots.at(slot).0.clone();
-        let (rank, value) = self.remove(&row)?;
+        let (row, Held { rank, value, .. }) = self.slots.take(slot)?;
+        self.left(rank);
         Some((row, rank, value))
     }
 
@@ -258,6 +289,7 @@ mod tests {
             let mut model: BTreeMap<(u8, Vec<u8>), usize> = BTreeMap::new();
             let mut ranks: BTreeMap<Vec<u8>, u8> = BTreeMap::new();
             let mut rows = RankedRows::<u8, usize>::new(common);
+            let mut places: BTreeMap<Vec<u8>, Place> = BTreeMap::new();
             for (number, op) in ops.into_iter().enumerate() {
                 match op {
                     Op::Put(row, rank) => {
@@ -265,9 +297,12 @@ mod tests {
                         let row = [&[rank; 2][..common], &rest].concat();
                         let there = *ranks.entry(row.clone()).or_insert(rank);
                         *model.entry((there, row.clone())).or_default() += number;
-                        let (held, value) = rows.get_or_insert(&row, rank, || 0);
+                        let (place, held, value) = rows.get_or_insert(&row, rank, || 0);
                         *value += number;
                         prop_assert_eq!(held, there);
+                        places.insert(row.clone(), place);
+                        let at = rows.at_mut(place).map(|(row, rank, _)| (row.to_vec(), rank));
+                        prop_assert_eq!(at, Some((row, there)));
                     }
                     Op::Remove(row) => {
                         let rank = ranks.remove(&row);
@@ -306,6 +341,12 @@ mod tests {
                 prop_assert_eq!(rows.ranks().collect::<BTreeMap<_, _>>(), expected);
                 let held = rows.iter().map(|(row, rank, value)| ((rank, row.to_vec()), *value));
                 prop_assert_eq!(&held.collect::<BTreeMap<_, _>>(), &model);
+                places.retain(|row, place| {
+                    let there = rows.at_mut(*place).map(|(other, _, _)| other.to_vec());
+                    assert!(there.is_none() || there.as_ref() == Some(row), "a place leads to its row or nowhere");
+                    there.is_some()
+                });
+                prop_assert_eq!(places.len(), model.len());
             }
         }
     }

@@ -54,10 +54,16 @@ impl<T> Slots<T> {
         self.index.find(hash, |slot| self.is_at(slot, key)).map(|(_, slot)| slot)
     }
 
-    /// Touches the memory that a change of a key is going to; whether something is likely there.
+    /// Touches the memory that a change of a key is going to; what is likely there.
     #[inline]
-    pub(super) fn warm(&self, key: &[u8]) -> bool {
-        self.index.first(hash_of(key)).is_some_and(|slot| self.get(slot).is_some())
+    pub(super) fn warm(&self, key: &[u8]) -> Option<&T> {
+        self.get(self.index.first(hash_of(key))?).map(|(_, value)| value)
+    }
+
+    /// Touches the places that are filled next.
+    pub(super) fn warm_room(&self, places: usize) {
+        let next = self.free.iter().rev().take(places);
+        std::hint::black_box(next.filter(|slot| self.get(**slot).is_some()).count());
     }
 
     #[inline]
@@ -75,6 +81,12 @@ impl<T> Slots<T> {
     #[inline]
     pub(super) fn get(&self, slot: u32) -> Option<&(RowBytes, T)> {
         self.slots.get(slot as usize)?.0.as_ref()
+    }
+
+    /// As [`get`](Self::get), the value to be changed.
+    #[inline]
+    pub(super) fn get_mut(&mut self, slot: u32) -> Option<(&RowBytes, &mut T)> {
+        self.slots.get_mut(slot as usize)?.0.as_mut().map(|(key, value)| (&*key, value))
     }
 
     #[inline]
@@ -113,11 +125,22 @@ impl<T> Slots<T> {
     /// Takes a key's value out.
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<(u32, T)> {
         let (cell, slot) = self.index.find(hash_of(key), |slot| self.is_at(slot, key))?;
+        let (_, value) = self.vacate(cell, slot)?;
+        Some((slot, value))
+    }
+
+    /// Takes out what lies at a place.
+    pub(super) fn take(&mut self, slot: u32) -> Option<(RowBytes, T)> {
+        let hash = hash_of(&self.get(slot)?.0);
+        let (cell, _) = self.index.find(hash, |other| other == slot)?;
+        self.vacate(cell, slot)
+    }
+
+    fn vacate(&mut self, cell: usize, slot: u32) -> Option<(RowBytes, T)> {
         self.index.remove(cell);
         self.free.push(slot);
         self.freed += 1;
-        let (_, value) = self.slots[slot as usize].0.take()?;
-        Some((slot, value))
+        self.slots[slot as usize].0.take()
     }
 
     /// All values with their places, in no order that means anything.

@@ -157,15 +157,11 @@ where
     #[cold]
     fn load(&mut self, hash: u64, key: &K, start: Timestamp) -> Result<usize, StoreError> {
         self.make_room()?;
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
-        let read = self.codec.append_key(key, &mut bytes).and_then(|()| {
-            bytes.extend_from_slice(&suffix(start, 0));
-            let (codec, segment) = (&self.codec, self.retention.segment(start));
-            self.layer.get(segment, &bytes, |value| value.map(|bytes| codec.read(bytes)).transpose())
-        });
-        self.bytes = bytes;
-        let entry = read?;
+        self.bytes.clear();
+        self.codec.append_key(key, &mut self.bytes)?;
+        self.bytes.extend_from_slice(&suffix(start, 0));
+        let (codec, segment, row) = (&self.codec, self.retention.segment(start), &self.bytes);
+        let entry = self.layer.get(segment, row, |value| value.map(|bytes| codec.read(bytes)).transpose())?;
         let key = WindowKey { key: key.clone(), start, sequence: 0 };
         Ok(self.cache.insert_read(hash, key, entry))
     }
