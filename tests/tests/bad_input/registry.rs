@@ -52,13 +52,14 @@ fn shut_in_mid_run(
 ) -> (Run, Door, candlewick_tests::shipped::Candlewick) {
     let door = Door::before(registry);
     let run = Run::on_kafka(kafka, door.url(), name, 15).with(&["--speed", "x150"]);
-    let mut process = run.start();
-    process.wait_for("state=Running", PATIENCE);
-    door.shut();
+    // Before the run: a registry under load takes longer than a recording lasts.
     let direct = ConfluentRegistry::new(RegistrySettings::new(registry)).expect("a registry");
     let schema =
         Trade::schema().replace("\"name\":\"Trade\"", "\"doc\":\"another writer\",\"name\":\"Trade\"");
     let id = direct.register(&run.topic("elsewhere-value"), &schema).expect("registered");
+    let mut process = run.start();
+    process.wait_for("state=Running", PATIENCE);
+    door.shut();
     let mut value = [&[0], &id.to_be_bytes()[..]].concat();
     put_text("OTHER", &mut value);
     put_double(12.5, &mut value);
