@@ -196,6 +196,16 @@ pub enum TopologyError {
         /// The store.
         store: String,
     },
+    /// A node was connected to a global store, which every node may read without.
+    #[error(
+        "node {node}: {store} is a global store, which every processor may read (ProcessorStores::global); leave it out of the stores that are named here"
+    )]
+    GlobalStoreNamed {
+        /// The node.
+        node: String,
+        /// The store.
+        store: String,
+    },
     /// A topic is read by two sources.
     #[error("topic {topic} is read by {first} and by {second}; read it once and use the stream twice")]
     TopicReadTwice {

@@ -66,8 +66,9 @@ pub use serde::{
 pub use state::seed_ids;
 pub use state::{
     BufferStats, Buffered, ChangeSerde, CustomStore, Dirty, DirtySession, DirtyWindow, Entry, Evicted,
-    KeyValueStore, Put, QueryableStore, RowSink, Session, SessionStore, StateFolder, StoreBuilder,
-    StoreError, StoreHandle, Stores, SuppressBuffer, UserStore, VersionedStore, WindowStore,
+    GlobalHandle, GlobalStore, KeyValueStore, Put, QueryableStore, RowSink, Session, SessionStore,
+    StateFolder, StoreBuilder, StoreError, StoreHandle, Stores, SuppressBuffer, UserStore, VersionedStore,
+    WindowStore,
 };
 pub use testing::{
     Backtest, BacktestOutput, DriverOptions, TestInputTopic, TestOutputTopic, TopologyTestDriver,

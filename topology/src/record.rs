@@ -182,8 +182,16 @@ pub struct TaskId {
     pub partition: Partition,
 }
 
+impl TaskId {
+    /// What fills global stores is no task: this stands in a task's place where errors are told and handled.
+    pub(crate) const GLOBAL: Self = Self { sub_topology: u32::MAX, partition: Partition(-1) };
+}
+
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::GLOBAL {
+            return f.write_str("global");
+        }
         write!(f, "{}_{}", self.sub_topology, self.partition)
     }
 }

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use super::global_table::GlobalKTable;
 use super::kstream::KStream;
 use super::ktable::KTable;
+use super::operation::process::ProcessorStores;
 use super::options::{Consumed, Materialized};
 use super::{Data, StoreKey};
 use crate::error::{TopologyError, TopologyErrors};
 use crate::plan::{
-    BuildOptions, Effect, Graph, NodeDecl, NodeId, NodeRole, TopicPattern, TopicRef, Topology, TypeInfo,
+    BuildOptions, Graph, NodeDecl, NodeId, NodeRole, TopicPattern, TopicRef, Topology, TypeInfo,
 };
-use crate::processor::ProcessorWrapper;
-use crate::state::StoreBuilder;
+use crate::processor::{Processor, ProcessorWrapper};
+use crate::state::{KeyValueStore, StoreBuilder};
 
 /// Declares a topology.
 ///
@@ -194,6 +195,142 @@ impl StreamsBuilder {
         super::global_table::global_table(self, topic, consumed, materialized)
     }
 
+    /// Has a processor fill a store from a topic, in every instance and from all partitions: a
+    /// [global table](Self::global_table) whose rows need not be the topic's records. Kafka Streams' `addGlobalStore`.
+    ///
+    /// Any processor may read the store, by [`ProcessorStores::global`], and needs not be connected to it; nobody but
+    /// `supplier`'s processor may change it. The topic is read to its end before any task runs, and on from there. It is its
+    /// changelog too: at every start all of it goes through the processor again, into an empty store in memory. The processor
+    /// should therefore keep nothing but what is in the store, and its store should depend on the topic alone.
+    ///
+    /// Records that fail, and those that cannot be decoded, go to [`Consumed::on_error`] or the application's handlers, at the
+    /// start too; they become no dead letters. Records with a null key are left out where the key's type admits no null. There
+    /// is no task here: nothing is forwarded, and punctuators are refused.
+    ///
+    /// ```
+    /// use candlewick::{
+    ///     Consumed, Context, GlobalHandle, I64Serde, KeyValueStore, ProcessError, Processor, Produced, Record,
+    ///     StoreHandle, Stores, StreamsBuilder, StringSerde,
+    /// };
+    /// # use candlewick::{Timestamp, TopologyTestDriver};
+    ///
+    /// /// Keeps the highest bid for each thing.
+    /// struct Highest(StoreHandle<KeyValueStore<String, i64>>);
+    ///
+    /// impl Processor<String, i64, (), ()> for Highest {
+    ///     fn process(&mut self, bid: Record<String, i64>, cx: &mut Context<'_, (), ()>) -> Result<(), ProcessError> {
+    ///         let highest = cx.store(self.0);
+    ///         if highest.get(&bid.key)?.is_none_or(|before| before.value < bid.value) {
+    ///             highest.put(bid.key, bid.value, bid.timestamp)?;
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// /// Answers what is asked for with its highest bid.
+    /// struct Answer(GlobalHandle<String, i64>);
+    ///
+    /// impl Processor<String, String, String, i64> for Answer {
+    ///     fn process(&mut self, asked: Record<String, String>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         let highest = cx.global(&self.0).get(&asked.value)?.map_or(0, |bid| bid.value);
+    ///         cx.forward(asked.with_value(highest))
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let store = Stores::key_value::<String, i64>("highest", StringSerde, I64Serde);
+    /// builder.global_store("bids", Consumed::default(), store, |stores| Highest(stores.get("highest")));
+    /// builder
+    ///     .stream("questions", Consumed::<String, String>::default())
+    ///     .process::<String, i64, _>(&[], |stores| Answer(stores.global("highest")))
+    ///     .to("answers", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let bids = driver.input_topic("bids", StringSerde, I64Serde);
+    /// # for n in [3, 5, 4] { bids.pipe("lamp".to_owned(), n, Timestamp(n)).expect("processed"); }
+    /// # driver.input_topic("questions", StringSerde, StringSerde).pipe("k".to_owned(), "lamp".to_owned(), Timestamp(9)).expect("processed");
+    /// # let answers = driver.output_topic::<String, i64>("answers", StringSerde, I64Serde);
+    /// // Of bids of 3, 5 and 4:
+    /// assert_eq!(answers.read_value(), Some(5));
+    /// ```
+    pub fn global_store<K: Data, V: Data, SK: StoreKey, SV: Data, P: Processor<K, V, (), ()>>(
+        &self,
+        topic: &str,
+        consumed: Consumed<K, V>,
+        store: StoreBuilder<KeyValueStore<SK, SV>>,
+        supplier: impl Fn(&ProcessorStores<'_>) -> P + Send + Sync + 'static,
+    ) {
+        super::global_store::global_store(self, topic, consumed, store, supplier);
+    }
+
+    /// Has a processor fill a store of each task from a topic that is its changelog: several applications can share the state
+    /// that one of them has written (KIP-813). Kafka Streams' `Topology.addReadOnlyStateStore`.
+    ///
+    /// Other processors read the store as any other, by naming it where they are added. Each task has the rows of its own
+    /// partition: `build`'s user must see to it that keys lie in the same partition there as in the topics of those who ask,
+    /// and it is an error at the start when these do not have the same number of partitions.
+    ///
+    /// No changelog is made. What is restored is the topic itself, record by record and past the processor: keys and values
+    /// must be in the store's own formats, and the processor must put just what it is given. Nobody else may write the store:
+    /// it would be lost when the store is restored. The topic is read from its beginning, whatever `consumed` says.
+    ///
+    /// ```
+    /// use candlewick::{
+    ///     Consumed, Context, I64Serde, KeyValueStore, ProcessError, Processor, Produced, Record, StoreHandle, Stores,
+    ///     StreamsBuilder, StringSerde,
+    /// };
+    /// # use candlewick::{Timestamp, TopologyTestDriver};
+    ///
+    /// /// Keeps every price as it comes.
+    /// struct Keep(StoreHandle<KeyValueStore<String, i64>>);
+    ///
+    /// impl Processor<String, Option<i64>, (), ()> for Keep {
+    ///     fn process(&mut self, price: Record<String, Option<i64>>, cx: &mut Context<'_, (), ()>) -> Result<(), ProcessError> {
+    ///         let (prices, time) = (cx.store(self.0), price.timestamp);
+    ///         match price.value {
+    ///             Some(value) => prices.put(price.key, value, time)?,
+    ///             None => {
+    ///                 prices.delete(&price.key, time)?;
+    ///             }
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// /// Orders at their prices.
+    /// struct Charge(StoreHandle<KeyValueStore<String, i64>>);
+    ///
+    /// impl Processor<String, i64, String, i64> for Charge {
+    ///     fn process(&mut self, order: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         let price = cx.store(self.0).get(&order.key)?.map_or(0, |entry| entry.value);
+    ///         let amount = order.value * price;
+    ///         cx.forward(order.with_value(amount))
+    ///     }
+    /// }
+    ///
+    /// let builder = StreamsBuilder::new();
+    /// let store = Stores::key_value::<String, i64>("prices", StringSerde, I64Serde);
+    /// builder.read_only_store("prices", Consumed::default(), store, |stores| Keep(stores.get("prices")));
+    /// builder
+    ///     .stream("orders", Consumed::<String, i64>::default())
+    ///     .process::<String, i64, _>(&["prices"], |stores| Charge(stores.get("prices")))
+    ///     .to("charged", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.input_topic("prices", StringSerde, I64Serde).pipe("lamp".to_owned(), 20, Timestamp(1)).expect("processed");
+    /// # driver.input_topic("orders", StringSerde, I64Serde).pipe("lamp".to_owned(), 3, Timestamp(2)).expect("processed");
+    /// # let charged = driver.output_topic::<String, i64>("charged", StringSerde, I64Serde);
+    /// // Of 3 lamps at 20:
+    /// assert_eq!(charged.read_value(), Some(60));
+    /// ```
+    pub fn read_only_store<K: Data, V: Data, S: 'static, P: Processor<K, V, (), ()>>(
+        &self,
+        topic: &str,
+        consumed: Consumed<K, V>,
+        store: StoreBuilder<S>,
+        supplier: impl Fn(&ProcessorStores<'_>) -> P + Send + Sync + 'static,
+    ) {
+        super::read_only_store::read_only_store(self, topic, consumed, store, supplier);
+    }
+
     /// Adds a store for processors to use, by the name it was built with.
     ///
     /// ```
@@ -264,23 +401,7 @@ impl StreamsBuilder {
         stores: Vec<Arc<str>>,
     ) -> NodeId {
         let input = (!parents.is_empty()).then(TypeInfo::of::<I>);
-        self.graph.borrow_mut().add(NodeDecl {
-            name,
-            parents,
-            input,
-            output: TypeInfo::of::<O>(),
-            role,
-            stores,
-            effect: Effect::Other,
-            policy: None,
-            send_old: false,
-            old_from_parent: false,
-            flush_on_close: false,
-            waits_for_close: false,
-            final_only: false,
-            can_wait: false,
-            grace_ms: None,
-            longest_call: None,
-        })
+        let types = (input, TypeInfo::of::<O>());
+        self.graph.borrow_mut().add(NodeDecl::new(name, parents, types, role, stores))
     }
 }

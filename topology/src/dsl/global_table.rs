@@ -70,8 +70,7 @@ pub(super) fn global_table<'b, K: StoreKey, V: Data>(
     materialized: Materialized<K, V>,
 ) -> GlobalKTable<'b, K, V> {
     let store = materialized.store_name(builder, &format!("{topic}-"));
-    let source = consumed.name.unwrap_or_else(|| builder.next_name("KSTREAM-SOURCE-"));
-    let processor = builder.next_name("KTABLE-SOURCE-");
+    let (source, processor) = builder.kept_names(consumed.name.as_ref());
     materialized.require_name(builder, &processor, &store);
     // The topic is its own changelog.
     let decl = materialized.key_value_store(&store).without_changelog().without_cache();
@@ -81,7 +80,7 @@ pub(super) fn global_table<'b, K: StoreKey, V: Data>(
     let mut graph = builder.graph.borrow_mut();
     let (index, before) = (graph.globals.len(), graph.nodes.len());
     let topic = TopicRef::External(topic);
-    graph.globals.push(GlobalDecl { source, processor, topic, store: decl.into(), before });
+    graph.globals.push(GlobalDecl { source, processor, topic, store: decl.into(), before, fill: None });
     drop(graph);
     builder.globals.borrow_mut().push(Box::new(info));
     GlobalKTable { builder, index, types: PhantomData }

@@ -7,6 +7,7 @@ mod cogrouped_stream;
 mod destination;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+mod global_store;
 mod global_table;
 mod grouped_stream;
 mod grouped_table;
@@ -16,6 +17,7 @@ mod kstream;
 mod ktable;
 mod operation;
 mod options;
+mod read_only_store;
 mod repartition;
 mod session_windows;
 mod sink;

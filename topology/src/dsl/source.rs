@@ -252,6 +252,13 @@ impl<K: Data, V: Data> SourceNode for Source<K, V> {
 }
 
 impl StreamsBuilder {
+    /// The names of a source and of the node behind it that keeps what it reads. As in Kafka Streams, where the user names
+    /// them two numbers are passed over.
+    pub(super) fn kept_names(&self, name: Option<&Arc<str>>) -> (Arc<str>, Arc<str>) {
+        let generated = (self.next_name("KSTREAM-SOURCE-"), self.next_name("KTABLE-SOURCE-"));
+        name.map_or(generated, |name| (format!("{name}-source").into(), Arc::clone(name)))
+    }
+
     pub(crate) fn add_source<K: Data, V: Data>(
         &self,
         topics: Vec<TopicRef>,

@@ -144,6 +144,36 @@ pub(crate) struct NodeDecl {
     pub(crate) longest_call: Option<Duration>,
 }
 
+impl NodeDecl {
+    /// A node of which nothing more is known.
+    pub(crate) fn new(
+        name: Arc<str>,
+        parents: Vec<NodeId>,
+        (input, output): (Option<TypeInfo>, TypeInfo),
+        role: NodeRole,
+        stores: Vec<Arc<str>>,
+    ) -> Self {
+        Self {
+            name,
+            parents,
+            input,
+            output,
+            role,
+            stores,
+            effect: Effect::Other,
+            policy: None,
+            send_old: false,
+            old_from_parent: false,
+            flush_on_close: false,
+            waits_for_close: false,
+            final_only: false,
+            can_wait: false,
+            grace_ms: None,
+            longest_call: None,
+        }
+    }
+}
+
 /// A repartition topic as declared.
 pub(crate) struct RepartitionDecl {
     pub(crate) topic: Arc<str>,
@@ -167,7 +197,7 @@ impl Route {
     }
 }
 
-/// A global table as declared: read whole by every instance, part of no sub-topology.
+/// A global table or store as declared: read whole by every instance, part of no sub-topology.
 pub(crate) struct GlobalDecl {
     /// The names of its nodes, for the description.
     pub(crate) source: Arc<str>,
@@ -176,6 +206,14 @@ pub(crate) struct GlobalDecl {
     pub(crate) store: StoreDecl,
     /// How many nodes were declared before it.
     pub(crate) before: usize,
+    /// What stands in front of the store; without it the topic's records are the store's rows.
+    pub(crate) fill: Option<GlobalFill>,
+}
+
+/// What fills a global store: a source, and the processor that writes what it reads.
+pub(crate) struct GlobalFill {
+    pub(crate) source: MakeSource,
+    pub(crate) processor: NodeDecl,
 }
 
 /// All declarations so far.
@@ -187,6 +225,8 @@ pub(crate) struct Graph {
     pub(crate) globals: Vec<GlobalDecl>,
     /// What stands around every node.
     pub(crate) wrapper: Option<Arc<dyn ProcessorWrapper>>,
+    /// Stores that are restored from a source topic which others do not write, with the node that fills each.
+    pub(crate) read_only: Vec<(NodeId, Arc<str>)>,
     /// Sources that must have the same number of partitions, with the node that wants it.
     pub(crate) co_partitioned: Vec<(NodeId, Vec<NodeId>)>,
     pub(crate) errors: Vec<TopologyError>,
@@ -267,6 +307,22 @@ impl Graph {
             if self.nodes.iter().filter(|node| is_child(node)).all(waits) {
                 self.nodes[index].final_only = true;
                 self.nodes.iter_mut().filter(|node| is_child(node)).for_each(|child| child.final_only = true);
+            }
+        }
+    }
+
+    /// Has everything that reads a read-only store partitioned as the topic that fills it.
+    pub(crate) fn co_partition_readers(&mut self) {
+        for (filler, store) in std::mem::take(&mut self.read_only) {
+            let filled_from = self.sources_of(filler);
+            let readers = (0u32..).zip(&self.nodes).filter(|(_, node)| node.stores.contains(&store));
+            let readers: Vec<NodeId> = readers.map(|(index, _)| NodeId(index)).collect();
+            for reader in readers.into_iter().filter(|reader| *reader != filler) {
+                let mut sources = filled_from.clone();
+                sources.extend(
+                    self.sources_of(reader).into_iter().filter(|source| !filled_from.contains(source)),
+                );
+                self.co_partitioned.push((reader, sources));
             }
         }
     }

@@ -15,8 +15,8 @@ mod wiring;
 
 pub use config::{AutoOffsetReset, BuildOptions};
 pub(crate) use graph::{
-    Effect, GlobalDecl, Graph, MakeNode, NodeDecl, NodeId, NodeRole, RepartitionDecl, Route, TopicRef,
-    TypeInfo,
+    Effect, GlobalDecl, GlobalFill, Graph, MakeNode, NodeDecl, NodeId, NodeRole, RepartitionDecl, Route,
+    TopicRef, TypeInfo,
 };
 pub(crate) use manifest::{Before, Kept, Manifest, Planned};
 pub use manifest::{PlanAction, PlanChange, PlanReport};

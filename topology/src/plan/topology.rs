@@ -49,6 +49,7 @@ impl Topology {
         if !errors.is_empty() {
             return Err(TopologyErrors(errors));
         }
+        graph.co_partition_readers();
         if options.merge_repartition_topics {
             merge_repartitions(&mut graph);
         }
@@ -169,9 +170,13 @@ fn check_names(graph: &Graph, errors: &mut Vec<TopologyError>) {
         }
     }
     for node in &graph.nodes {
-        for store in node.stores.iter().filter(|store| !stores.contains(store)) {
-            errors
-                .push(TopologyError::UnknownStore { node: node.name.to_string(), store: store.to_string() });
+        for store in &node.stores {
+            let (node, name) = (node.name.to_string(), store.to_string());
+            if graph.globals.iter().any(|global| global.store.name == *store) {
+                errors.push(TopologyError::GlobalStoreNamed { node, store: name });
+            } else if !stores.contains(store) {
+                errors.push(TopologyError::UnknownStore { node, store: name });
+            }
         }
     }
 }
@@ -194,8 +199,18 @@ fn check_edges(graph: &Graph, errors: &mut Vec<TopologyError>) {
 }
 
 fn check_topics(graph: &Graph, errors: &mut Vec<TopologyError>) {
-    let globals = graph.globals.iter().map(|global| (&global.topic, &*global.source));
-    let mut readers: BTreeMap<&TopicRef, &str> = globals.collect();
+    let mut readers: BTreeMap<&TopicRef, &str> = BTreeMap::new();
+    for global in &graph.globals {
+        let name: &str = global.topic.declared();
+        if !is_topic_name(name) {
+            let node = global.source.to_string();
+            errors.push(TopologyError::InvalidName { node, name: name.to_owned() });
+        }
+        if let Some(first) = readers.insert(&global.topic, &global.source) {
+            let (first, second) = (first.to_owned(), global.source.to_string());
+            errors.push(TopologyError::TopicReadTwice { topic: name.to_owned(), first, second });
+        }
+    }
     for node in &graph.nodes {
         let topics: &[TopicRef] = match &node.role {
             NodeRole::Source { topics, .. } => topics,
@@ -207,9 +222,7 @@ fn check_topics(graph: &Graph, errors: &mut Vec<TopologyError>) {
                 continue;
             }
             let name: &str = topic.declared();
-            let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-            if name.is_empty() || name.len() > 249 || !name.chars().all(valid) || name == "." || name == ".."
-            {
+            if !is_topic_name(name) {
                 errors
                     .push(TopologyError::InvalidName { node: node.name.to_string(), name: name.to_string() });
             }
@@ -231,6 +244,12 @@ fn check_topics(graph: &Graph, errors: &mut Vec<TopologyError>) {
             }
         }
     }
+}
+
+/// Whether a topic may have this name.
+fn is_topic_name(name: &str) -> bool {
+    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !name.is_empty() && name.len() <= 249 && name.chars().all(valid) && name != "." && name != ".."
 }
 
 /// Whether a pattern means a topic that is read by name.

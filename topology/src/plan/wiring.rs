@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use super::graph::{NodeDecl, NodeRole, TopicRef};
+use super::graph::{GlobalDecl, GlobalFill, MakeNode, NodeDecl, NodeRole, TopicRef};
 use super::sub_topology::SubTopology;
 use super::topology::Topology;
 use crate::processor::{Cell, ErrorPolicy, NodeArena, SourceNode, Wrapped};
-use crate::state::StoreHandle;
+use crate::record::TaskId;
+use crate::state::{GlobalHandle, KeyValueStore, StoreHandle};
 
 /// What a maker may ask while it makes a node of one task.
 pub(crate) struct Wiring<'a> {
     pub(crate) application: &'a str,
     pub(crate) node: &'a NodeDecl,
     sub_topology: &'a SubTopology,
+    globals: &'a [GlobalDecl],
     /// Whether write-back caches forward late (the cache budget is not zero).
     caching: bool,
 }
@@ -45,6 +47,14 @@ impl Wiring<'_> {
     pub(crate) fn find_store<S: 'static>(&self, name: &str) -> Option<StoreHandle<S>> {
         let index = self.sub_topology.stores.iter().position(|store| &*store.name == name)?;
         Some(StoreHandle::new(u32::try_from(index).expect("fewer than 2^32 stores")))
+    }
+
+    /// The handle of a global table or store; nothing where there is none of this name and these types.
+    pub(crate) fn global<K: 'static, V: 'static>(&self, name: &str) -> Option<GlobalHandle<K, V>> {
+        let index = self.globals.iter().position(|global| &*global.store.name == name)?;
+        let GlobalDecl { store, topic, .. } = &self.globals[index];
+        let codec = store.types.codec::<KeyValueStore<K, V>>(topic.declared())?;
+        Some(GlobalHandle::new(index, codec))
     }
 
     /// Whether a node over this store holds its changes back until the cache is flushed.
@@ -93,7 +103,7 @@ impl Topology {
         let mut cells = Vec::new();
         for &id in &sub_topology.nodes {
             let node = self.node(id);
-            let wiring = Wiring { application, node, sub_topology, caching };
+            let wiring = Wiring { application, node, sub_topology, globals: self.globals(), caching };
             let children = self.children(id).iter().filter_map(|child| places.get(child).copied()).collect();
             match &node.role {
                 NodeRole::Source { topics, make, .. } => sources.push(SourceCell {
@@ -108,18 +118,56 @@ impl Topology {
                     policy: node.policy,
                 }),
                 NodeRole::Processor { make } | NodeRole::Sink { make, .. } => {
-                    let name = Arc::clone(&node.name);
-                    let made = match self.wrapper() {
-                        Some(wrapper) => {
-                            let (name, wrapper) = (Arc::clone(&name), Arc::clone(wrapper));
-                            Box::new(Wrapped { name, node: make(&wiring), wrapper })
-                        }
-                        None => make(&wiring),
-                    };
-                    cells.push(Cell { name, node: made, children, processed: 0, policy: node.policy });
+                    cells.push(self.cell(&wiring, make, children));
                 }
             }
         }
         Instance { sources, arena: NodeArena { cells } }
+    }
+
+    /// A node in its place, with the wrapper that the user wants around it.
+    fn cell(&self, wiring: &Wiring<'_>, make: &MakeNode, children: Box<[u32]>) -> Cell {
+        let name = Arc::clone(&wiring.node.name);
+        let node = match self.wrapper() {
+            Some(wrapper) => {
+                let (name, wrapper) = (Arc::clone(&name), Arc::clone(wrapper));
+                Box::new(Wrapped { name, node: make(wiring), wrapper })
+            }
+            None => make(wiring),
+        };
+        Cell { name, node, children, processed: 0, policy: wiring.node.policy }
+    }
+
+    /// Makes what fills the global stores, with their places among the globals: sources and processors, of which each
+    /// source has its own.
+    pub(crate) fn instantiate_globals(&self, application: &str) -> (Vec<(usize, SourceCell)>, NodeArena) {
+        let (mut sources, mut cells) = (Vec::new(), Vec::new());
+        let stores = self.globals().iter().map(|global| global.store.clone()).collect();
+        let id = TaskId::GLOBAL.sub_topology;
+        let (nodes, outputs) = (Vec::new(), Vec::new());
+        let whole = SubTopology { id, nodes, stores, sources: Vec::new(), outputs };
+        for (place, global) in self.globals().iter().enumerate() {
+            let Some(GlobalFill { source, processor }) = &global.fill else { continue };
+            let NodeRole::Processor { make } = &processor.role else { continue };
+            let wiring = Wiring {
+                application,
+                node: processor,
+                sub_topology: &whole,
+                globals: self.globals(),
+                caching: false,
+            };
+            let child = u32::try_from(cells.len()).expect("fewer than 2^32 nodes");
+            let source = SourceCell {
+                name: Arc::clone(&global.source),
+                node: source(&wiring),
+                children: [child].into(),
+                policy: processor.policy,
+                topics: vec![Arc::clone(global.topic.declared())],
+                processed: 0,
+            };
+            sources.push((place, source));
+            cells.push(self.cell(&wiring, make, [].into()));
+        }
+        (sources, NodeArena { cells })
     }
 }

@@ -8,7 +8,7 @@ use super::env::{DropReason, Env};
 use super::punctuation::{PunctuationType, PunctuatorId};
 use crate::error::ProcessError;
 use crate::record::{Record, RecordMetadata, TaskId};
-use crate::state::StoreHandle;
+use crate::state::{GlobalHandle, GlobalStore, StoreHandle};
 use crate::time::Timestamp;
 
 /// A processor's view of its task while it runs. `K` and `V` are what it forwards.
@@ -288,6 +288,16 @@ impl<K, V> Context<'_, K, V> {
     #[inline]
     pub fn store<S: 'static>(&mut self, handle: StoreHandle<S>) -> &mut S {
         self.hop.env.store(handle)
+    }
+
+    /// A global table or store: every processor may read any of them, by the handle of
+    /// [`ProcessorStores::global`](crate::ProcessorStores::global).
+    #[inline]
+    pub fn global<'g, A: 'static, B: 'static>(
+        &'g mut self,
+        handle: &'g GlobalHandle<A, B>,
+    ) -> GlobalStore<'g, A, B> {
+        self.hop.env.global(handle)
     }
 
     /// The greatest record time this task has seen; [`Timestamp::UNKNOWN`] before the first record.

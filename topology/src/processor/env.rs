@@ -12,7 +12,7 @@ use super::punctuation::Punctuators;
 use super::slow::{Unfinished, Workplace};
 use crate::error::ProcessError;
 use crate::record::{RecordMetadata, TaskId, TopicPartition};
-use crate::state::{GlobalTables, StoreHandle, TaskState};
+use crate::state::{GlobalHandle, GlobalStore, GlobalTables, StoreHandle, TaskState};
 use crate::time::Timestamp;
 
 /// Why a record was left out. Each is counted apart (`dropped-records` in Kafka Streams counts them together).
@@ -282,6 +282,8 @@ pub(crate) struct Env {
     pub(crate) unfinished: Unfinished,
     /// The instance's global tables.
     pub(crate) globals: GlobalTables,
+    /// Where keys of global tables are written to be looked up.
+    global_key: Vec<u8>,
     /// How often the record in process has failed before.
     pub(crate) failures: u32,
     /// What operators must not forget, committed with the offsets.
@@ -315,6 +317,7 @@ impl Env {
             dead_letter: None,
             unfinished: Unfinished::new(workplace),
             globals: GlobalTables::default(),
+            global_key: Vec::new(),
             failures: 0,
             remembered: BTreeMap::new(),
             sources,
@@ -350,6 +353,15 @@ impl Env {
     #[inline]
     pub(crate) fn store<S: 'static>(&mut self, handle: StoreHandle<S>) -> &mut S {
         handle.get(self.state.stores_mut())
+    }
+
+    /// A global table or store, to be read.
+    #[inline]
+    pub(crate) fn global<'a, K: 'static, V: 'static>(
+        &'a mut self,
+        handle: &'a GlobalHandle<K, V>,
+    ) -> GlobalStore<'a, K, V> {
+        self.globals.open(handle, &mut self.global_key)
     }
 
     #[inline]

@@ -9,7 +9,7 @@ use super::node::Processor;
 use super::punctuation::{Punctuation, PunctuationType, PunctuatorId};
 use crate::error::ProcessError;
 use crate::record::{Headers, Record, RecordMetadata, TaskId};
-use crate::state::StoreHandle;
+use crate::state::{GlobalHandle, GlobalStore, StoreHandle};
 use crate::time::Timestamp;
 
 /// A record whose key can be read and not changed.
@@ -240,6 +240,15 @@ impl<K, V> FixedKeyContext<'_, '_, K, V> {
     #[inline]
     pub fn store<S: 'static>(&mut self, handle: StoreHandle<S>) -> &mut S {
         self.context.store(handle)
+    }
+
+    /// As [`Context::global`].
+    #[inline]
+    pub fn global<'g, A: 'static, B: 'static>(
+        &'g mut self,
+        handle: &'g GlobalHandle<A, B>,
+    ) -> GlobalStore<'g, A, B> {
+        self.context.global(handle)
     }
 
     /// As [`Context::stream_time`].

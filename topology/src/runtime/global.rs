@@ -1,20 +1,19 @@
-//! Global tables: one thread per instance reads their topics, all partitions of them, first to their ends and then on and
-//! on, into stores that every task reads. The stores are in memory and read whole at every start: a global table is its
-//! topic.
+//! Global tables and stores: one thread per instance reads their topics, all partitions of them, first to their ends and
+//! then on and on, into stores that every task reads. They are in memory and read whole at every start: a global table is
+//! its topic.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, TryRecvError};
 
-use super::config::StreamsConfig;
 use super::error::StreamsError;
+use super::global_stores::{GlobalPlan, GlobalStores, Taken};
 use super::threads::Threads;
-use super::topics::PreparedTopics;
 use crate::client::{ClientError, Consumer, Isolation, Log, PolledBatch, StartAt};
-use crate::plan::Topology;
-use crate::record::{Partition, TopicPartition};
-use crate::state::{EngineChoice, GlobalTables, TaskSettings, TaskState};
+use crate::record::RecordRun;
+use crate::state::GlobalTables;
 
 /// Records taken by one poll.
 const RECORDS_MAX: usize = 20_000;
@@ -22,51 +21,39 @@ const RECORDS_MAX: usize = 20_000;
 /// How long a poll waits for the first record; also how late a stop may be seen.
 const POLL_WAIT: Duration = Duration::from_millis(50);
 
-/// Reads the topics of all global tables.
+/// Reads the topics of all global tables and stores.
 pub(crate) struct GlobalUpdater {
     consumer: Box<dyn Consumer>,
-    state: TaskState,
-    /// Each partition with the store it belongs to.
-    partitions: Vec<(TopicPartition, usize)>,
+    stores: GlobalStores,
     batch: PolledBatch,
+    /// What was polled and is still to be taken: a record among it is tried again.
+    waiting: VecDeque<RecordRun>,
+    /// How long that record rests before.
+    rest: Duration,
 }
 
 impl GlobalUpdater {
-    /// Reads every global table to the end it has now; nothing where the topology has none.
+    /// Reads every global table and store to the end it has now; nothing where the topology has none.
     pub(crate) fn bootstrap(
-        topology: &Topology,
-        config: &StreamsConfig,
-        isolation: Isolation,
+        plan: &GlobalPlan<'_>,
         log: &Arc<dyn Log>,
-        topics: &PreparedTopics,
+        isolation: Isolation,
+        timeout: Duration,
         threads: &dyn Threads,
     ) -> Result<Option<Self>, StreamsError> {
-        let globals = topology.globals();
-        if globals.is_empty() {
+        if plan.topology.globals().is_empty() {
             return Ok(None);
         }
-        let decls: Vec<_> = globals.iter().map(|global| global.store.clone()).collect();
-        let settings = TaskSettings {
-            engine: EngineChoice::Memory,
-            cache_bytes_max: 0,
-            changelog_topics: globals.iter().map(|global| Arc::clone(global.topic.declared())).collect(),
-        };
-        let mut partitions = Vec::new();
-        for (store, topic) in settings.changelog_topics.iter().enumerate() {
-            let count = topics.partitions.get(topic).copied().unwrap_or(0);
-            partitions.extend((0..count).map(|number| {
-                (TopicPartition { topic: Arc::clone(topic), partition: Partition(number) }, store)
-            }));
-        }
         let mut updater = Self {
-            consumer: log.consumer(&config.application_id, isolation)?,
-            state: TaskState::open(&decls, &settings)?,
-            partitions,
+            consumer: log.consumer(plan.application, isolation)?,
+            stores: GlobalStores::open(plan)?,
             batch: PolledBatch::default(),
+            waiting: VecDeque::new(),
+            rest: Duration::ZERO,
         };
-        let (mut admin, timeout) = (log.admin()?, Duration::from_millis(config.request_timeout_ms));
+        let mut admin = log.admin()?;
         let (mut starts, mut ends) = (Vec::new(), Vec::new());
-        for (partition, _) in &updater.partitions {
+        for partition in updater.stores.partitions() {
             let marks = admin.watermarks(partition, timeout)?;
             let end = if isolation == Isolation::ReadCommitted { marks.stable } else { marks.high };
             starts.push((partition.clone(), StartAt::Beginning));
@@ -76,7 +63,7 @@ impl GlobalUpdater {
             }
         }
         updater.consumer.assign(&starts)?;
-        while !ends.is_empty() {
+        while !ends.is_empty() || !updater.waiting.is_empty() {
             updater.step(threads)?;
             let consumer = &updater.consumer;
             ends.retain(|(partition, end)| consumer.position(partition).is_none_or(|at| at < *end));
@@ -86,7 +73,7 @@ impl GlobalUpdater {
 
     /// What tasks read.
     pub(crate) fn tables(&self) -> GlobalTables {
-        GlobalTables::of(&self.state)
+        self.stores.tables()
     }
 
     /// Reads on until `stop` is closed.
@@ -98,6 +85,27 @@ impl GlobalUpdater {
     }
 
     fn step(&mut self, threads: &dyn Threads) -> Result<(), StreamsError> {
+        if !self.rest.is_zero() {
+            let nap = self.rest.min(POLL_WAIT);
+            threads.sleep(nap);
+            self.rest -= nap;
+            return Ok(());
+        }
+        if self.waiting.is_empty() {
+            self.poll(threads)?;
+        }
+        while let Some(run) = self.waiting.pop_front() {
+            if let Taken::Again { run, after } = self.stores.take(run)? {
+                tracing::warn!(source = %run.source, ?after, "a record of a global store is tried again");
+                self.waiting.push_front(run);
+                self.rest = after;
+                break;
+            }
+        }
+        Ok(self.stores.settle()?)
+    }
+
+    fn poll(&mut self, threads: &dyn Threads) -> Result<(), StreamsError> {
         match self.consumer.poll(RECORDS_MAX, POLL_WAIT, &mut self.batch) {
             Ok(()) => {}
             Err(ClientError::Unavailable { reason, .. }) => {
@@ -106,12 +114,7 @@ impl GlobalUpdater {
             }
             Err(error) => return Err(error.into()),
         }
-        for run in self.batch.runs.drain(..) {
-            let store = self.partitions.iter().find(|(partition, _)| *partition == run.source);
-            let Some((_, store)) = store else { continue };
-            let next = run.iter().last().map_or(0, |record| record.offset + 1);
-            self.state.restore(*store, run, next, usize::MAX)?;
-        }
-        Ok(self.state.finish_restore()?)
+        self.waiting.extend(self.batch.runs.drain(..));
+        Ok(())
     }
 }

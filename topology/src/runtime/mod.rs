@@ -17,6 +17,7 @@ mod former;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod global;
+mod global_stores;
 mod handlers;
 mod handover;
 mod hanging;
@@ -50,6 +51,7 @@ mod watchdog;
 
 pub use config::{ConfigError, Guarantee, StreamsConfig};
 pub use error::StreamsError;
+pub(crate) use global_stores::{GlobalPlan, GlobalStores, Taken};
 pub use handlers::{
     DeadLetterOnDecodeError, DeserializationHandler, FailOnDecodeError, FailedBytes, SkipOnDecodeError,
 };

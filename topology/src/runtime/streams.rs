@@ -13,6 +13,7 @@ use super::departure::Departure;
 use super::directory::LogDirectory;
 use super::error::StreamsError;
 use super::global::GlobalUpdater;
+use super::global_stores::GlobalPlan;
 use super::handlers::{DeserializationHandler, FailOnDecodeError};
 use super::launch::{CrewEnds, Spawns, launch};
 use super::shared::Shared;
@@ -24,7 +25,7 @@ use super::threads::{OsThreads, Threads};
 use super::topology_view::view;
 use crate::client::Log;
 use crate::plan::Topology;
-use crate::processor::{ErrorPolicy, FailOnProcessError, ProcessHandler};
+use crate::processor::{ErrorPolicy, FailOnProcessError, ProcessHandler, TopicDirectory};
 use crate::state::{StateFolder, random_id};
 use crate::time::{Clock, SystemClock};
 
@@ -179,19 +180,24 @@ impl KafkaStreams {
         check_calls(&self.topology, &self.config)?;
         let prepared = self.take_over(folder.as_ref())?;
         let isolation = isolation_of(self.config.guarantee);
-        let (threads, config) = (&*self.threads, &self.config);
-        let global =
-            GlobalUpdater::bootstrap(&self.topology, config, isolation, &self.log, &prepared, threads)?;
-        let shared = Arc::new(Shared::new(self.config.threads, self.listener));
-        let directory = LogDirectory::new(
-            Arc::clone(&self.log),
-            std::time::Duration::from_millis(self.config.request_timeout_ms),
-        );
+        let timeout = Duration::from_millis(self.config.request_timeout_ms);
+        let directory: Arc<dyn TopicDirectory> = Arc::new(LogDirectory::new(Arc::clone(&self.log), timeout));
         let workshop = Workshop::new(Arc::clone(&self.clock), Arc::clone(&self.threads));
         let handler = |policy: ErrorPolicy| -> Arc<dyn ProcessHandler> { Arc::new(policy) };
         let process_handler = self.config.process_errors.map_or(self.process_handler, handler);
         let handler = |policy: ErrorPolicy| -> Arc<dyn DeserializationHandler> { Arc::new(policy) };
         let decode_handler = self.config.decode_errors.map_or(self.decode_handler, handler);
+        let plan = GlobalPlan {
+            topology: &self.topology,
+            application: &self.config.application_id,
+            partitions_of: &|topic| prepared.partitions.get(topic).copied().unwrap_or(0),
+            process_handler: Arc::clone(&process_handler),
+            decode_handler: Arc::clone(&decode_handler),
+            directory: Arc::clone(&directory),
+            workplace: Arc::<Workshop>::clone(&workshop),
+        };
+        let global = GlobalUpdater::bootstrap(&plan, &self.log, isolation, timeout, &*self.threads)?;
+        let shared = Arc::new(Shared::new(self.config.threads, self.listener));
         let application = Arc::new(Application {
             topology: self.topology,
             config: self.config,
@@ -204,7 +210,7 @@ impl KafkaStreams {
             decode_handler,
             partitions: prepared.partitions,
             subscribed: prepared.subscribed,
-            directory: Arc::new(directory),
+            directory,
             tasks: prepared.tasks,
             since: prepared.since,
             globals: global.as_ref().map(GlobalUpdater::tables).unwrap_or_default(),

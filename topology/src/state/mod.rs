@@ -52,7 +52,8 @@ pub use folder::StateFolder;
 pub(crate) use folder::random_id;
 #[cfg(feature = "sim")]
 pub use folder::seeded::seed_ids;
-pub(crate) use global::{GlobalReader, GlobalTables};
+pub(crate) use global::GlobalTables;
+pub use global::{GlobalHandle, GlobalStore};
 pub use handle::StoreHandle;
 pub(crate) use join_buffer::{JoinBuffer, JoinClock, Released, Sided};
 pub use key_value::KeyValueStore;

@@ -58,6 +58,8 @@ pub struct BacktestOutput<'a> {
 pub struct Backtest {
     task: Task,
     globals: Globals,
+    /// What went wrong while a record was piped: told by the next drain.
+    failed: Option<TaskFault>,
     /// Source topics by name.
     readers: BTreeMap<Arc<str>, Reader>,
     waiting: usize,
@@ -76,7 +78,7 @@ impl Backtest {
     /// When a processor's `init` fails.
     pub fn new(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
         let mut task = open_task(topology, options, Partition(0), &Durable::default())?;
-        let globals = Globals::open(topology);
+        let globals = Globals::open(topology, options)?;
         task.env.globals = globals.tables();
         task.init(options.wall_clock)?;
         let queues = task.group.queues.iter().enumerate();
@@ -86,7 +88,7 @@ impl Backtest {
                 (Arc::clone(&source.partition.topic), Reader { queue, offset: 0, run })
             })
             .collect();
-        Ok(Self { task, globals, readers, waiting: 0 })
+        Ok(Self { task, globals, failed: None, readers, waiting: 0 })
     }
 
     /// Adds a record to a topic. It is processed with those before it at the next [`drain`](Self::drain); gives whether
@@ -104,8 +106,8 @@ impl Backtest {
         if self.globals.reads(topic) {
             let (key, value) = (key.map(<[u8]>::to_vec), value.map(<[u8]>::to_vec));
             let record = PipedRecord { key, value, timestamp, headers: Headers::default() };
-            self.globals.put(&topic.into(), &record).map_err(|_| topic)?;
-            return Ok(false);
+            self.failed = self.failed.take().or(self.globals.put(&topic.into(), &record).err());
+            return Ok(self.failed.is_some());
         }
         let reader = self.readers.get_mut(topic).ok_or(topic)?;
         reader.run.push(reader.offset, timestamp, key, value, Headers::default());
@@ -143,6 +145,9 @@ impl Backtest {
     /// When a record fails and its handler does not skip it.
     pub fn drain(&mut self, mut output: impl FnMut(BacktestOutput<'_>)) -> Result<(), TaskFault> {
         self.waiting = 0;
+        if let Some(fault) = self.failed.take() {
+            return Err(fault);
+        }
         loop {
             for reader in self.readers.values_mut().filter(|reader| !reader.run.is_empty()) {
                 let source = reader.run.source.clone();
@@ -215,7 +220,8 @@ impl Backtest {
     /// ```
     #[must_use]
     pub fn dropped(&self, reason: crate::processor::DropReason) -> u64 {
-        self.task.env.dropped().filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
+        let dropped = self.task.env.dropped().chain(self.globals.dropped());
+        dropped.filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
     }
 
     fn commit(&mut self, output: &mut impl FnMut(BacktestOutput<'_>)) -> Result<(), TaskFault> {

@@ -10,11 +10,10 @@ use std::time::Duration;
 
 use super::durable::Durable;
 use super::globals::Globals;
-use super::topics::{TestInputTopic, TestOutputTopic};
+use super::topics::{EveryTopic, TestInputTopic, TestOutputTopic};
 use super::workplace::InlineWorkplace;
-use crate::error::ProcessError;
 use crate::plan::{SubTopology, Topology, changelog_topic};
-use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType, TopicDirectory};
+use crate::processor::{DropReason, FailOnProcessError, ProcessHandler, PunctuationType};
 use crate::record::{Headers, Partition, RecordRun, TaskId, TopicPartition};
 use crate::runtime::{DeserializationHandler, FailOnDecodeError, Task, TaskFault, TaskPlan};
 use crate::serde::{Serde, partition_for_key};
@@ -124,15 +123,6 @@ impl Default for DriverOptions {
     }
 }
 
-/// A log that has every topic, with so many partitions.
-struct EveryTopic(i32);
-
-impl TopicDirectory for EveryTopic {
-    fn partitions(&self, _: &str) -> Result<Option<i32>, ProcessError> {
-        Ok(Some(self.0))
-    }
-}
-
 /// All sub-topologies in one task with one partition of each topic, as the JVM's driver has it; `durable` is what a
 /// former task left.
 pub(super) fn open_task(
@@ -193,7 +183,7 @@ impl TopologyTestDriver {
     /// # Errors
     /// When a processor's `init` fails.
     pub fn with_options(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
-        let globals = Globals::open(topology);
+        let globals = Globals::open(topology, options)?.recorded();
         let open = |partition| Driven::open(topology, options, partition, &globals);
         let inner = Inner {
             tasks: (0..options.partitions.max(1)).map(Partition).map(open).collect::<Result<_, _>>()?,
@@ -318,12 +308,11 @@ impl TopologyTestDriver {
         let mut inner = self.inner.borrow_mut();
         let place = inner.stores.iter().position(|store| &**store == name);
         let task = inner.place_of(partition);
-        let store = match (place, inner.globals.position(name)) {
-            (Some(place), _) => &mut inner.tasks[task].task.env.state.stores_mut()[place],
-            (None, Some(place)) => &mut inner.globals.state.stores_mut()[place],
-            (None, None) => panic!("the topology has no store {name}"),
-        }
-        .as_any_mut();
+        let store = match place {
+            Some(place) => Some(&mut inner.tasks[task].task.env.state.stores_mut()[place]),
+            None => inner.globals.store(name),
+        };
+        let store = store.unwrap_or_else(|| panic!("the topology has no store {name}")).as_any_mut();
         look(store.downcast_mut().unwrap_or_else(|| panic!("store {name} is of another type")))
     }
 
@@ -355,6 +344,7 @@ impl TopologyTestDriver {
     pub fn restart(&self, topology: &Topology, options: &DriverOptions) -> Result<(), TaskFault> {
         let mut inner = self.inner.borrow_mut();
         let Inner { tasks, globals, wall, .. } = &mut *inner;
+        globals.reopen(topology, options)?;
         for (driven, partition) in tasks.iter_mut().zip((0..).map(Partition)) {
             // The engine allows one environment on a folder: the former one goes first.
             driven.task = open_task(topology, &DriverOptions::default(), partition, &Durable::default())?;
@@ -371,6 +361,7 @@ impl TopologyTestDriver {
     pub fn dropped(&self, reason: DropReason) -> u64 {
         let inner = self.inner.borrow();
         let dropped = inner.tasks.iter().flat_map(|driven| driven.task.env.dropped());
+        let dropped = dropped.chain(inner.globals.dropped());
         dropped.filter(|(counted, _)| *counted == reason).map(|(_, count)| count).sum()
     }
 }
@@ -440,7 +431,7 @@ impl Inner {
     pub(crate) fn pipe(&mut self, topic: &Arc<str>, record: PipedRecord) -> Result<(), TaskFault> {
         let count = i32::try_from(self.tasks.len()).expect("as many as the options say");
         let partition = record.key.as_deref().map_or(Partition(0), |key| partition_for_key(key, count));
-        if !self.enqueue(topic, partition, &record) {
+        if !self.enqueue(topic, partition, &record)? {
             panic!("the topology reads no topic {topic}");
         }
         self.settle()
@@ -451,17 +442,19 @@ impl Inner {
         place.unwrap_or_else(|| panic!("the driver has no partition {partition}"))
     }
 
-    fn enqueue(&mut self, topic: &Arc<str>, partition: Partition, record: &PipedRecord) -> bool {
-        let place = self.place_of(partition);
-        let Driven { task, .. } = &mut self.tasks[place];
+    /// Puts a record where it is read; whether anybody reads the topic.
+    fn enqueue(
+        &mut self,
+        topic: &Arc<str>,
+        partition: Partition,
+        record: &PipedRecord,
+    ) -> Result<bool, TaskFault> {
         if self.globals.reads(topic) {
-            if record.key.is_none() {
-                task.env.count_drop(DropReason::NullKey);
-            }
-            self.globals.put(topic, record).expect("stores in memory take what they are given");
-            return true;
+            self.globals.put(topic, record)?;
+            return Ok(true);
         }
-        self.tasks[place].enqueue(topic, record)
+        let place = self.place_of(partition);
+        Ok(self.tasks[place].enqueue(topic, record))
     }
 
     /// Processes until nothing waits anywhere; a commit after each record.
@@ -469,25 +462,27 @@ impl Inner {
         for place in 0..self.tasks.len() {
             self.tasks[place].task.env.wall = self.wall;
             self.tasks[place].commit()?;
-            self.route(place);
+            self.route(place)?;
         }
         while let Some(place) = self.tasks.iter().position(|driven| driven.task.group.buffered() > 0) {
             self.tasks[place].process_one()?;
-            self.route(place);
+            self.route(place)?;
         }
         Ok(())
     }
 
     /// Brings what a task wrote to those who read it.
-    fn route(&mut self, place: usize) {
+    fn route(&mut self, place: usize) -> Result<(), TaskFault> {
         for (topic, partition, record) in std::mem::take(&mut self.tasks[place].produced) {
-            self.enqueue(&topic, partition, &record);
+            self.enqueue(&topic, partition, &record)?;
             self.outputs.entry(topic).or_default().push_back(record);
         }
+        Ok(())
     }
 
     fn advance(&mut self, by: Duration) -> Result<(), TaskFault> {
         self.wall = self.wall.plus_millis(millis(by));
+        self.globals.set_wall(self.wall);
         for driven in &mut self.tasks {
             driven.task.env.wall = self.wall;
             driven.task.punctuate(PunctuationType::WallClockTime, self.wall)?;

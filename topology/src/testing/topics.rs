@@ -1,10 +1,12 @@
-//! Typed ends of a driver's topics.
+//! Typed ends of a driver's topics, and what a driver says about topics.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::driver::{Inner, PipedRecord};
+use crate::error::ProcessError;
+use crate::processor::TopicDirectory;
 use crate::record::{Headers, Record};
 use crate::runtime::TaskFault;
 use crate::serde::{Serde, read};
@@ -162,5 +164,14 @@ impl<K: 'static, V: 'static> TestOutputTopic<K, V> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.driver.borrow().outputs.get(&self.topic).is_none_or(std::collections::VecDeque::is_empty)
+    }
+}
+
+/// A log that has every topic, with so many partitions.
+pub(super) struct EveryTopic(pub(super) i32);
+
+impl TopicDirectory for EveryTopic {
+    fn partitions(&self, _: &str) -> Result<Option<i32>, ProcessError> {
+        Ok(Some(self.0))
     }
 }

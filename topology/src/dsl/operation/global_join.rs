@@ -9,7 +9,7 @@ use crate::error::ProcessError;
 use crate::plan::Wiring;
 use crate::processor::{DropReason, Hop, Node, take};
 use crate::record::Record;
-use crate::state::GlobalReader;
+use crate::state::{Codec, GlobalHandle};
 
 impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     /// Joins each record with the table's value of the key that `key_of` tells; records without one are left out. The
@@ -88,9 +88,9 @@ fn join<'b, K: Data, V: Data, G: StoreKey, T: Data, O: Data>(
     let (key_of, joiner) = (Arc::new(key_of), Arc::new(joiner));
     let make = Box::new(move |_: &Wiring<'_>| -> Box<dyn Node> {
         let (key, value) = (Arc::clone(&info.key), Arc::clone(&info.value));
-        let names = (Arc::clone(&info.topic), Arc::clone(&info.store));
+        let (topic, store) = (Arc::clone(&info.topic), Arc::clone(&info.store));
         Box::new(GlobalJoin {
-            reader: GlobalReader::new(index, (Arc::clone(&key), value), names),
+            table: GlobalHandle::new(index, Codec::new(Arc::clone(&key), value, topic, store)),
             key,
             value: Arc::clone(&joined.value),
             key_of: Arc::clone(&key_of),
@@ -104,7 +104,7 @@ fn join<'b, K: Data, V: Data, G: StoreKey, T: Data, O: Data>(
 }
 
 struct GlobalJoin<X, J, G, T, K, V, O> {
-    reader: GlobalReader<G, T>,
+    table: GlobalHandle<G, T>,
     key: SharedSerde<G>,
     value: SharedSerde<V>,
     key_of: Arc<X>,
@@ -131,7 +131,7 @@ where
         }
         let key = (self.key_of)(&record.key, &record.value).filter(|key| !self.key.is_null(key));
         let row = match &key {
-            Some(key) => self.reader.get(&hop.env.globals, key)?,
+            Some(key) => hop.env.global(&self.table).get(key)?,
             None if self.left => None,
             None => {
                 hop.env.count_drop(DropReason::NullKey);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::dsl::{Data, KStream};
 use crate::plan::Effect;
 use crate::processor::{FixedKey, FixedKeyProcessor, Processor, Typed};
-use crate::state::StoreHandle;
+use crate::state::{GlobalHandle, StoreHandle};
 
 /// What a supplier is given when it makes a processor: handles of the stores it was connected to.
 ///
@@ -27,7 +27,7 @@ pub struct ProcessorStores<'a> {
 }
 
 impl<'a> ProcessorStores<'a> {
-    pub(super) fn new(wiring: &'a crate::plan::Wiring<'a>) -> Self {
+    pub(in crate::dsl) fn new(wiring: &'a crate::plan::Wiring<'a>) -> Self {
         Self { wiring }
     }
 }
@@ -54,6 +54,47 @@ impl ProcessorStores<'_> {
             self.wiring.node.name,
         );
         self.wiring.store(name)
+    }
+
+    /// The handle of a global table or store, which needs no connection: every processor may read it. `K` and `V` are the
+    /// types of its keys and values.
+    ///
+    /// ```
+    /// use candlewick::{Context, GlobalHandle, ProcessError, Processor, ProcessorStores, Record};
+    ///
+    /// /// Amounts at the rate of their currency.
+    /// struct Convert {
+    ///     rates: GlobalHandle<String, f64>,
+    /// }
+    ///
+    /// impl Processor<String, f64, String, f64> for Convert {
+    ///     fn process(&mut self, record: Record<String, f64>, cx: &mut Context<'_, String, f64>) -> Result<(), ProcessError> {
+    ///         match cx.global(&self.rates).get(&record.key)? {
+    ///             Some(rate) => {
+    ///                 let amount = record.value * rate.value;
+    ///                 cx.forward(record.with_value(amount))
+    ///             }
+    ///             None => Ok(()),
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// /// A supplier, for `stream.process(&[], convert)`.
+    /// fn convert(stores: &ProcessorStores<'_>) -> Convert {
+    ///     Convert { rates: stores.global("rates") }
+    /// }
+    /// # let _ = convert;
+    /// ```
+    ///
+    /// # Panics
+    /// When there is no global table or store of this name and these types.
+    #[must_use]
+    pub fn global<K: 'static, V: 'static>(&self, name: &str) -> GlobalHandle<K, V> {
+        let types = std::any::type_name::<(K, V)>;
+        self.wiring.global(name).unwrap_or_else(|| {
+            let node = &self.wiring.node.name;
+            panic!("{node}: there is no global table or store {name} of {}", types())
+        })
     }
 }
 

@@ -19,15 +19,16 @@ use super::versioned_source;
 pub(in crate::dsl) fn table<'b, K: StoreKey, V: Data>(
     builder: &'b StreamsBuilder,
     topic: &str,
-    consumed: Consumed<K, Option<V>>,
+    mut consumed: Consumed<K, Option<V>>,
     mut materialized: Materialized<K, V>,
 ) -> KTable<'b, K, V> {
     if builder.options.reuse_source_topics {
         materialized.source = Some(source_topic(topic, &consumed, &materialized));
     }
     let store = materialized.store_name(builder, &format!("{topic}-"));
+    let (source, name) = builder.kept_names(consumed.name.as_ref());
+    consumed.name = Some(source);
     let source = builder.add_source(vec![TopicRef::External(topic.into())], consumed);
-    let name = builder.next_name("KTABLE-SOURCE-");
     materialize(builder, source, name, &store, materialized)
 }
 

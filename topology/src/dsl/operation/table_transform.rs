@@ -13,7 +13,7 @@ use crate::error::ProcessError;
 use crate::plan::{MakeNode, Wiring};
 use crate::processor::{Context, Env, Node, Processor, Typed};
 use crate::record::Record;
-use crate::state::{Entry, StoreHandle};
+use crate::state::{Entry, GlobalHandle, GlobalStore, StoreHandle};
 use crate::time::Timestamp;
 
 /// What a table's transformer sees of its task.
@@ -51,6 +51,14 @@ impl TableContext<'_> {
     /// A store that was connected when the transformer was declared.
     pub fn store<S: 'static>(&mut self, handle: StoreHandle<S>) -> &mut S {
         self.env.store(handle)
+    }
+
+    /// A global table or store, by the handle of [`ProcessorStores::global`].
+    pub fn global<'g, A: 'static, B: 'static>(
+        &'g mut self,
+        handle: &'g GlobalHandle<A, B>,
+    ) -> GlobalStore<'g, A, B> {
+        self.env.global(handle)
     }
 
     /// The greatest record time this task has seen.
