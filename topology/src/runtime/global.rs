@@ -14,6 +14,7 @@ use super::threads::Threads;
 use crate::client::{ClientError, Consumer, Isolation, Log, PolledBatch, StartAt};
 use crate::record::RecordRun;
 use crate::state::GlobalTables;
+use crate::time::Clock;
 
 /// Records taken by one poll.
 const RECORDS_MAX: usize = 20_000;
@@ -25,6 +26,7 @@ const POLL_WAIT: Duration = Duration::from_millis(50);
 pub(crate) struct GlobalUpdater {
     consumer: Box<dyn Consumer>,
     stores: GlobalStores,
+    clock: Arc<dyn Clock>,
     batch: PolledBatch,
     /// What was polled and is still to be taken: a record among it is tried again.
     waiting: VecDeque<RecordRun>,
@@ -39,7 +41,7 @@ impl GlobalUpdater {
         log: &Arc<dyn Log>,
         isolation: Isolation,
         timeout: Duration,
-        threads: &dyn Threads,
+        (threads, clock): (&dyn Threads, &Arc<dyn Clock>),
     ) -> Result<Option<Self>, StreamsError> {
         if plan.topology.globals().is_empty() {
             return Ok(None);
@@ -47,6 +49,7 @@ impl GlobalUpdater {
         let mut updater = Self {
             consumer: log.consumer(plan.application, isolation)?,
             stores: GlobalStores::open(plan)?,
+            clock: Arc::clone(clock),
             batch: PolledBatch::default(),
             waiting: VecDeque::new(),
             rest: Duration::ZERO,
@@ -94,6 +97,7 @@ impl GlobalUpdater {
         if self.waiting.is_empty() {
             self.poll(threads)?;
         }
+        self.stores.set_wall(self.clock.wall());
         while let Some(run) = self.waiting.pop_front() {
             if let Taken::Again { run, after } = self.stores.take(run)? {
                 tracing::warn!(source = %run.source, ?after, "a record of a global store is tried again");

@@ -196,7 +196,8 @@ impl KafkaStreams {
             directory: Arc::clone(&directory),
             workplace: Arc::<Workshop>::clone(&workshop),
         };
-        let global = GlobalUpdater::bootstrap(&plan, &self.log, isolation, timeout, &*self.threads)?;
+        let around = (&*self.threads, &self.clock);
+        let global = GlobalUpdater::bootstrap(&plan, &self.log, isolation, timeout, around)?;
         let shared = Arc::new(Shared::new(self.config.threads, self.listener));
         let application = Arc::new(Application {
             topology: self.topology,

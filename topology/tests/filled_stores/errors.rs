@@ -13,7 +13,7 @@ use candlewick::{
 use crate::parts::{Numbers, numbers};
 
 /// What a record may come to.
-const REFUSED: i64 = -1;
+pub(crate) const REFUSED: i64 = -1;
 const PANICS: i64 = -2;
 
 /// Sums up under one key, and fails half way through some records.
@@ -44,7 +44,7 @@ impl Processor<String, i64, (), ()> for Total {
     }
 }
 
-fn topology(policy: Option<ErrorPolicy>, failures: u32) -> Topology {
+pub(crate) fn topology(policy: Option<ErrorPolicy>, failures: u32) -> Topology {
     let builder = StreamsBuilder::new();
     let consumed = Consumed::<String, i64>::default().named("fill");
     let consumed = match policy {

@@ -10,10 +10,11 @@ use candlewick::client::{
     EmbeddedLog, Isolation, Log, NewTopic, OutgoingRecord, PolledBatch, ProducerSettings, StartAt,
 };
 use candlewick::{
-    Guarantee, Headers, KafkaStreams, Keys, RunningStreams, StoreType, StreamsConfig, Timestamp,
+    ErrorPolicy, Guarantee, Headers, KafkaStreams, Keys, RunningStreams, StoreType, StreamsConfig, Timestamp,
     TopicPartition, Topology, partition_for_key,
 };
 
+use crate::errors::{REFUSED, topology};
 use crate::parts::{Numbers, additions, global_sums, kept_numbers, sums};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -21,7 +22,7 @@ const PARTITIONS: i32 = 3;
 
 fn log() -> Arc<EmbeddedLog> {
     let log = EmbeddedLog::in_memory();
-    let topics = ["added", "kept", "asked", "answers"].map(|name| NewTopic {
+    let topics = ["added", "kept", "asked", "answers", "in", "out"].map(|name| NewTopic {
         name: name.into(),
         partitions: if name == "answers" { 1 } else { PARTITIONS },
         replication: 1,
@@ -159,5 +160,57 @@ fn a_read_only_store_is_restored_from_its_topic_and_no_changelog_is_made() {
             let topics = log.admin().expect("admin").topics(TIMEOUT).expect("listed");
             assert!(!topics.iter().any(|topic| topic.ends_with("-changelog")), "{topics:?}");
         }
+    }
+}
+
+/// What the policy of a global store's processor comes to with these additions at the start, of which some are refused so
+/// often.
+fn total_of(policy: ErrorPolicy, failures: u32, numbers: &[i64]) -> Result<i64, String> {
+    let log = log();
+    let rows: Vec<(String, Option<i64>)> = numbers.iter().map(|n| ("k".to_owned(), Some(*n))).collect();
+    write(&log, "added", &rows, 1);
+    let config = StreamsConfig::new("app");
+    let streams =
+        KafkaStreams::new(topology(Some(policy), failures), config, Arc::clone(&log) as Arc<dyn Log>);
+    let running = streams.start().map_err(|error| error.to_string())?;
+    let store = running.handle().store::<Numbers>("totals").expect("a store");
+    let total = store.get(&"total".to_owned()).expect("answered").value;
+    running.stop(TIMEOUT).expect("stopped");
+    Ok(total.map_or(0, |entry| entry.value))
+}
+
+#[test]
+fn what_the_policy_says_of_a_refused_record_holds_at_the_start_too() {
+    let numbers = [5, REFUSED, 7, REFUSED, 9];
+    let refused = total_of(ErrorPolicy::fail(), u32::MAX, &numbers);
+    assert_eq!(refused, Err("task global: fill: it is refused".to_owned()));
+    assert_eq!(total_of(ErrorPolicy::skip(), u32::MAX, &numbers), Ok(numbers.iter().sum()));
+    let patient = ErrorPolicy::fail().retrying(3, Duration::from_millis(2));
+    assert_eq!(
+        total_of(patient, 3, &numbers),
+        Ok(numbers.iter().sum()),
+        "each try begins at the last commit"
+    );
+}
+
+#[test]
+fn a_record_that_is_refused_later_ends_the_application_and_one_that_rests_keeps_nobody_from_stopping() {
+    for (policy, ends) in
+        [(ErrorPolicy::fail(), true), (ErrorPolicy::fail().retrying(9, Duration::from_secs(60)), false)]
+    {
+        let log = log();
+        let config = StreamsConfig { poll_ms: 10, ..StreamsConfig::new("app") };
+        let topology = topology(Some(policy), u32::MAX);
+        let streams = KafkaStreams::new(topology, config, Arc::clone(&log) as Arc<dyn Log>);
+        let running = streams.start().expect("started");
+        write(&log, "added", &[("k".to_owned(), Some(REFUSED))], 1);
+        let deadline = Instant::now() + if ends { TIMEOUT } else { Duration::from_millis(300) };
+        while running.handle().error().is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(running.handle().error().is_some(), ends, "{policy}");
+        let began = Instant::now();
+        assert_eq!(running.stop(TIMEOUT).is_err(), ends);
+        assert!(began.elapsed() < Duration::from_secs(20));
     }
 }
