@@ -132,9 +132,16 @@ impl<'b> Reading<'b> {
         optimized(self.spec)
     }
 
+    /// Whether the spec has an operator of this kind over this store, here or further down.
+    pub(super) fn fills(&self, op: &str, store: &str) -> bool {
+        let mut nodes = self.spec["nodes"].as_array().into_iter().flatten();
+        nodes.any(|node| node["op"] == op && node["store"] == store)
+    }
+
     fn node(&mut self, node: &Fields<'_>) -> Built<()> {
         let made = match node.text("op") {
             "add_store" => return self.add_store(node),
+            "global_store" | "read_only_store" => return self.filled_store(node),
             "split" => return self.split(node),
             "to" => return self.sink(node),
             "stream" => self.stream(node),
@@ -149,6 +156,7 @@ impl<'b> Reading<'b> {
             "peek" => self.on_each_stream(node, |stream| stream.peek(|_, _| {}).into()),
             "merge" => self.merge(node),
             "repartition" => Ok(self.plain(node, "from")?.repartition(Repartitioned::default()).into()),
+            "process" if node.has("reads") => self.lookup(node),
             "process" | "process_values" => self.process(node),
             "group_by_key" => Ok(self.plain(node, "from")?.group_by_key(Grouped::default()).into()),
             "group_by" => self.group_by(node),
@@ -188,7 +196,7 @@ impl<'b> Reading<'b> {
         self.plain(node, "from").map(run)
     }
 
-    fn consumed(node: &Fields<'_>) -> Consumed<Key, Value> {
+    pub(super) fn consumed(node: &Fields<'_>) -> Consumed<Key, Value> {
         let consumed = Consumed::default();
         match node.text("timestamp") {
             "value" => {}

@@ -4,6 +4,7 @@
 
 mod aggregates;
 mod corpus;
+mod filled;
 mod functions;
 mod handle;
 mod internals;

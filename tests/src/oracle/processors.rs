@@ -128,7 +128,12 @@ impl Named {
 }
 
 /// Puts a value, or deletes the key where the value is null.
-fn keep(store: &mut TextStore, key: Key, value: Value, time: Timestamp) -> Result<(), ProcessError> {
+pub(super) fn keep(
+    store: &mut TextStore,
+    key: Key,
+    value: Value,
+    time: Timestamp,
+) -> Result<(), ProcessError> {
     match value {
         Some(value) => store.put(key, Some(value), time)?,
         None => drop(store.delete(&key, time)?),

@@ -166,10 +166,16 @@ fn alone(file: &GoldenFile, plan: &Plan, case: &Case) -> Result<Left, String> {
     Ok(all)
 }
 
-/// Whether an input reaches every task: the wall clock does, and rows of global tables. One without a key is dropped once.
+/// Whether an input reaches every task: the wall clock does, and what global tables and stores are made of. One without a
+/// key is dropped once.
 fn is_everywhere(file: &GoldenFile, input: &Json) -> bool {
     let mut nodes = file.spec["nodes"].as_array().into_iter().flatten();
-    let mut is_global = || nodes.any(|node| node["op"] == "global_table" && node["topic"] == input[0]);
+    let mut is_global = || {
+        nodes.any(|node| {
+            let is_global = node["op"] == "global_table" || node["op"] == "global_store";
+            is_global && node["topic"] == input[0]
+        })
+    };
     input[0] == "$wall" || (!input[1].is_null() && is_global())
 }
 

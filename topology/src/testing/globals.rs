@@ -21,6 +21,8 @@ pub(super) struct Globals {
     names: Vec<Arc<str>>,
     /// What was put, for those who start anew.
     recorded: Option<Vec<(Arc<str>, PipedRecord)>>,
+    /// How many records were left out when everything was read again, by reason: they were counted before.
+    counted: Vec<u64>,
 }
 
 impl Globals {
@@ -43,6 +45,7 @@ impl Globals {
             topics: globals.iter().map(|global| (Arc::clone(global.topic.declared()), 0)).collect(),
             names: globals.iter().map(|global| Arc::clone(&global.store.name)).collect(),
             recorded: None,
+            counted: Vec::new(),
         })
     }
 
@@ -56,7 +59,9 @@ impl Globals {
     pub(super) fn reopen(&mut self, topology: &Topology, options: &DriverOptions) -> Result<(), TaskFault> {
         let recorded = self.recorded.take().unwrap_or_default();
         *self = Self::open(topology, options)?.recorded();
-        recorded.iter().try_for_each(|(topic, record)| self.put(topic, record))
+        recorded.iter().try_for_each(|(topic, record)| self.put(topic, record))?;
+        self.counted = self.stores.dropped().map(|(_, count)| count).collect();
+        Ok(())
     }
 
     /// What tasks read.
@@ -79,7 +84,8 @@ impl Globals {
     }
 
     pub(super) fn dropped(&self) -> impl Iterator<Item = (DropReason, u64)> {
-        self.stores.dropped()
+        let counted = self.counted.iter().chain(std::iter::repeat(&0));
+        self.stores.dropped().zip(counted).map(|((reason, count), counted)| (reason, count - counted))
     }
 
     /// Brings a record into the table or store of `topic`.
