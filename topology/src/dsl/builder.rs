@@ -198,7 +198,7 @@ impl StreamsBuilder {
     /// Has a processor fill a store from a topic, in every instance and from all partitions: a
     /// [global table](Self::global_table) whose rows need not be the topic's records. Kafka Streams' `addGlobalStore`.
     ///
-    /// Any processor may read the store, by [`ProcessorStores::global`], and needs not be connected to it; nobody but
+    /// Any processor may read the store, by [`ProcessorStores::global`], and need not be connected to it; nobody but
     /// `supplier`'s processor may change it. The topic is read to its end before any task runs, and on from there. It is its
     /// changelog too: at every start all of it goes through the processor again, into an empty store in memory. The processor
     /// should therefore keep nothing but what is in the store, and its store should depend on the topic alone.

@@ -90,10 +90,15 @@ pub(crate) fn global_sums() -> Topology {
 
 /// `asked` is answered into `answers` from what was kept of `kept`, in each task.
 pub(crate) fn kept_numbers(in_memory: bool) -> Topology {
+    numbers_of("kept", in_memory)
+}
+
+/// The same of another topic.
+pub(crate) fn numbers_of(topic: &str, in_memory: bool) -> Topology {
     let builder = StreamsBuilder::new();
     let store = if in_memory { numbers("numbers").in_memory() } else { numbers("numbers") };
     let kept = Consumed::with(StringSerde, Nullable(I64Serde));
-    builder.read_only_store("kept", kept, store, |stores| Keep(stores.get("numbers")));
+    builder.read_only_store(topic, kept, store, |stores| Keep(stores.get("numbers")));
     builder
         .stream("asked", Consumed::<String, i64>::default())
         .process::<String, i64, _>(&["numbers"], |stores| Ask(stores.get("numbers")))

@@ -10,12 +10,12 @@ use candlewick::client::{
     EmbeddedLog, Isolation, Log, NewTopic, OutgoingRecord, PolledBatch, ProducerSettings, StartAt,
 };
 use candlewick::{
-    ErrorPolicy, Guarantee, Headers, KafkaStreams, Keys, RunningStreams, StoreType, StreamsConfig, Timestamp,
-    TopicPartition, Topology, partition_for_key,
+    Consumed, ErrorPolicy, Grouped, Guarantee, Headers, KafkaStreams, Keys, Materialized, RunningStreams,
+    StoreType, StreamsBuilder, StreamsConfig, Timestamp, TopicPartition, Topology, partition_for_key,
 };
 
 use crate::errors::{REFUSED, topology};
-use crate::parts::{Numbers, additions, global_sums, kept_numbers, sums};
+use crate::parts::{Numbers, additions, global_sums, kept_numbers, numbers_of, sums};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const PARTITIONS: i32 = 3;
@@ -160,6 +160,38 @@ fn a_read_only_store_is_restored_from_its_topic_and_no_changelog_is_made() {
             let topics = log.admin().expect("admin").topics(TIMEOUT).expect("listed");
             assert!(!topics.iter().any(|topic| topic.ends_with("-changelog")), "{topics:?}");
         }
+    }
+}
+
+#[test]
+fn an_application_shares_the_state_that_another_one_has_written() {
+    let builder = StreamsBuilder::new();
+    let added = builder.stream("added", Consumed::<String, i64>::default());
+    let grouped = added.group_by_key(Grouped::default());
+    grouped.reduce(|sum, more| sum + more, Materialized::named("sums"));
+    let topology = builder.build().expect("valid");
+    let (log, added) = (log(), additions(300));
+    write(&log, "added", &some(&added), 1);
+    let config = StreamsConfig { commit_interval_ms: Some(20), ..StreamsConfig::new("writer") };
+    let writer =
+        KafkaStreams::new(topology, config, Arc::clone(&log) as Arc<dyn Log>).start().expect("started");
+    let is_behind = || {
+        let tasks = writer.handle().status().tasks;
+        tasks.iter().map(|task| task.processed).sum::<u64>() < added.len() as u64
+    };
+    let deadline = Instant::now() + TIMEOUT;
+    while is_behind() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    writer.stop(TIMEOUT).expect("stopped");
+    let (expected, mut told) = (sums(&added), 0);
+    for _ in 0..2 {
+        write(&log, "asked", &asked(&expected), 2);
+        let reader = numbers_of("writer-sums-changelog", true);
+        let running = start(&log, reader, Guarantee::ExactlyOnce, None);
+        assert_eq!(answers(&log, told, expected.len()), expected);
+        told += expected.len();
+        running.stop(TIMEOUT).expect("stopped");
     }
 }
 
