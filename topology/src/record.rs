@@ -32,16 +32,32 @@ pub struct Record<K, V> {
 
 impl<K, V> Record<K, V> {
     /// A record without headers.
+    ///
+    /// ```
+    /// use candlewick::{Record, Timestamp};
+    /// assert!(Record::new("BTC", 100, Timestamp(7)).headers.is_empty());
+    /// ```
     pub fn new(key: K, value: V, timestamp: Timestamp) -> Self {
         Self { key, value, timestamp, headers: Headers::default() }
     }
 
     /// The same key, time and headers with another value.
+    ///
+    /// ```
+    /// use candlewick::{Record, Timestamp};
+    /// let record = Record::new("BTC", 100, Timestamp(7)).with_value("a hundred");
+    /// assert_eq!((record.key, record.value), ("BTC", "a hundred"));
+    /// ```
     pub fn with_value<W>(self, value: W) -> Record<K, W> {
         Record { key: self.key, value, timestamp: self.timestamp, headers: self.headers }
     }
 
     /// The same value, time and headers with another key.
+    ///
+    /// ```
+    /// use candlewick::{Record, Timestamp};
+    /// assert_eq!(Record::new("BTC", 100, Timestamp(7)).with_key(1), Record::new(1, 100, Timestamp(7)));
+    /// ```
     pub fn with_key<L>(self, key: L) -> Record<L, V> {
         Record { key, value: self.value, timestamp: self.timestamp, headers: self.headers }
     }
@@ -76,17 +92,34 @@ pub struct Header {
 
 impl Headers {
     /// Adds a header at the end.
+    ///
+    /// ```
+    /// let mut headers = candlewick::Headers::default();
+    /// headers.push("trace", None);
+    /// assert_eq!(headers.last("trace").map(|header| header.value.is_none()), Some(true));
+    /// ```
     pub fn push(&mut self, name: impl Into<Arc<str>>, value: Option<Bytes>) {
         let list = Arc::make_mut(self.0.get_or_insert_default());
         list.push(Header { name: name.into(), value });
     }
 
     /// All headers in order.
+    ///
+    /// ```
+    /// let mut headers = candlewick::Headers::default();
+    /// headers.push("hop", None);
+    /// headers.push("trace", None);
+    /// assert_eq!(headers.iter().map(|header| &*header.name).collect::<Vec<_>>(), ["hop", "trace"]);
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = &Header> {
         self.0.iter().flat_map(|list| list.iter())
     }
 
     /// Whether there is no header.
+    ///
+    /// ```
+    /// assert!(candlewick::Headers::default().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.as_ref().is_none_or(|list| list.is_empty())
@@ -157,6 +190,11 @@ pub struct TopicPartition {
 
 impl TopicPartition {
     /// The partition `partition` of `topic`.
+    ///
+    /// ```
+    /// use candlewick::{Partition, TopicPartition};
+    /// assert_eq!(TopicPartition::new("trades", 3).partition, Partition(3));
+    /// ```
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
         Self { topic: topic.into(), partition: Partition(partition) }
     }
@@ -271,12 +309,24 @@ pub struct RawRecord<'a> {
 
 impl RecordRun {
     /// An empty run of `source`.
+    ///
+    /// ```
+    /// # use candlewick::{Headers, RecordRun, Timestamp, TopicPartition};
+    /// assert_eq!(RecordRun::new(TopicPartition::new("trades", 0)).len(), 0);
+    /// ```
     #[must_use]
     pub fn new(source: TopicPartition) -> Self {
         Self { source, data: Vec::new(), entries: Vec::new() }
     }
 
     /// Appends a record; its key and value are copied into the run's buffer.
+    ///
+    /// ```
+    /// # use candlewick::{Headers, RecordRun, Timestamp, TopicPartition};
+    /// let mut run = RecordRun::new(TopicPartition::new("trades", 0));
+    /// run.push(7, Timestamp(1), Some(b"BTC"), None, Headers::default());
+    /// assert_eq!(run.get(0).map(|record| record.offset), Some(7));
+    /// ```
     pub fn push(
         &mut self,
         offset: i64,
@@ -325,12 +375,26 @@ impl RecordRun {
     }
 
     /// How many records the run holds.
+    ///
+    /// ```
+    /// # use candlewick::{Headers, RecordRun, Timestamp, TopicPartition};
+    /// let mut run = RecordRun::new(TopicPartition::new("trades", 0));
+    /// run.push(7, Timestamp(1), Some(b"BTC"), None, Headers::default());
+    /// assert_eq!(run.len(), 1);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether the run holds no record.
+    ///
+    /// ```
+    /// # use candlewick::{Headers, RecordRun, Timestamp, TopicPartition};
+    /// let mut run = RecordRun::new(TopicPartition::new("trades", 0));
+    /// run.push(7, Timestamp(1), Some(b"BTC"), None, Headers::default());
+    /// assert!(!run.is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -350,6 +414,14 @@ impl RecordRun {
     }
 
     /// The record at `index`.
+    ///
+    /// ```
+    /// # use candlewick::{Headers, RecordRun, Timestamp, TopicPartition};
+    /// let mut run = RecordRun::new(TopicPartition::new("trades", 0));
+    /// run.push(7, Timestamp(1), Some(b"BTC"), None, Headers::default());
+    /// assert_eq!(run.get(0).and_then(|record| record.key), Some(&b"BTC"[..]));
+    /// assert!(run.get(1).is_none());
+    /// ```
     #[must_use]
     pub fn get(&self, index: usize) -> Option<RawRecord<'_>> {
         let entry = self.entries.get(index)?;
@@ -364,6 +436,13 @@ impl RecordRun {
     }
 
     /// All records in order.
+    ///
+    /// ```
+    /// # use candlewick::{Headers, RecordRun, Timestamp, TopicPartition};
+    /// let mut run = RecordRun::new(TopicPartition::new("trades", 0));
+    /// run.push(7, Timestamp(1), Some(b"BTC"), None, Headers::default());
+    /// assert_eq!(run.iter().map(|record| record.offset).collect::<Vec<_>>(), [7]);
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = RawRecord<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))
     }

@@ -19,6 +19,10 @@ impl Timestamp {
     pub const UNKNOWN: Self = Self(-1);
 
     /// Milliseconds since the Unix epoch.
+    ///
+    /// ```
+    /// assert_eq!(candlewick::Timestamp(1_500).as_millis(), 1_500);
+    /// ```
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
@@ -155,12 +159,25 @@ pub struct ManualClock {
 
 impl ManualClock {
     /// A clock that stands at `start`.
+    ///
+    /// ```
+    /// use candlewick::{Clock, ManualClock, Timestamp};
+    /// assert_eq!(ManualClock::at(Timestamp(1_000)).wall(), Timestamp(1_000));
+    /// ```
     #[must_use]
     pub fn at(start: Timestamp) -> Self {
         Self { now: AtomicI64::new(start.0) }
     }
 
     /// Moves the clock forward by `ms` milliseconds.
+    ///
+    /// ```
+    /// use candlewick::{Clock, ManualClock};
+    /// use std::time::Duration;
+    /// let clock = ManualClock::default();
+    /// clock.advance_millis(500);
+    /// assert_eq!(clock.monotonic(), Duration::from_millis(500));
+    /// ```
     pub fn advance_millis(&self, ms: i64) {
         self.now.fetch_add(ms, Ordering::SeqCst);
     }

@@ -45,6 +45,12 @@ pub struct StreamsBuilder {
 
 impl StreamsBuilder {
     /// An empty builder; every store and internal topic must be named.
+    ///
+    /// ```
+    /// use candlewick::{StreamsBuilder, TopologyError};
+    /// let errors = StreamsBuilder::new().build().expect_err("nothing was declared");
+    /// assert!(matches!(errors.0[..], [TopologyError::Empty]));
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()

@@ -23,6 +23,11 @@ pub struct Change<V> {
 
 impl<V> Change<V> {
     /// A change to the key's latest value.
+    ///
+    /// ```
+    /// let deleted = candlewick::Change::new(Some(100), None);
+    /// assert!(deleted.new.is_none() && deleted.is_latest);
+    /// ```
     #[must_use]
     pub const fn new(old: Option<V>, new: Option<V>) -> Self {
         Self { old, new, is_latest: true }

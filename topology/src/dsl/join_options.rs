@@ -25,11 +25,40 @@ pub struct Joined<K, V> {
 
 impl<K: 'static, V: 'static> Joined<K, V> {
     /// Uses these serdes for the stream side.
+    ///
+    /// ```
+    /// use candlewick::{Joined, StringSerde};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let prices = builder.table("prices", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("prices"));
+    /// # let names = builder.stream("names", Consumed::<String, String>::default());
+    /// let joined = Joined::with(StringSerde, StringSerde);
+    /// let priced = names.join(prices, |_, name, price| format!("{name}: {price}"), joined);
+    /// # priced.to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.input_topic("prices", StringSerde, I64Serde).pipe("k".to_owned(), 100, Timestamp(0)).expect("processed");
+    /// # driver.input_topic("names", StringSerde, StringSerde).pipe("k".to_owned(), "bitcoin".to_owned(), Timestamp(1)).expect("processed");
+    /// # let out = driver.output_topic::<String, String>("out", StringSerde, StringSerde);
+    /// assert_eq!(out.read_value().as_deref(), Some("bitcoin: 100"));
+    /// ```
     pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
         Self { key: Arc::new(key), value: Arc::new(value), name: None, grace: None }
     }
 
     /// Names the repartition topic, `<application>-<name>-repartition`, and what waits, `<name>-Buffer`.
+    ///
+    /// ```
+    /// use candlewick::{Joined, PartitionCounts};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let prices = builder.table("prices", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("prices"));
+    /// # let amounts = builder.stream("amounts", Consumed::<String, i64>::default());
+    /// let by_symbol = amounts.select_key(|key, _| key.to_uppercase());
+    /// by_symbol.join(prices, |_, amount, price| amount * price, Joined::default().named("by-symbol"));
+    /// let partitions = PartitionCounts::from([("amounts".into(), 6), ("prices".into(), 6)]);
+    /// let topics = builder.build().expect("valid").internal_topics("app", &partitions).expect("they fit together");
+    /// assert!(topics.iter().any(|topic| &*topic.name == "app-by-symbol-repartition"));
+    /// ```
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
@@ -107,6 +136,17 @@ pub struct StreamJoined<K, L, R> {
 
 impl<K: 'static, L: 'static, R: 'static> StreamJoined<K, L, R> {
     /// Joins under this name, with these serdes. The name is the identity of what the join keeps.
+    ///
+    /// ```
+    /// use candlewick::{I64Serde, StreamJoined, StringSerde};
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let [a, b] = ["a", "b"].map(|topic| builder.stream(topic, Consumed::<String, i64>::default()));
+    /// # let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(1));
+    /// let joined = StreamJoined::with("spread", StringSerde, I64Serde, I64Serde);
+    /// a.join_stream(b, |_, a, b| a - b, within, joined);
+    /// assert!(builder.build().expect("valid").describe().contains("spread-this-join"));
+    /// ```
     pub fn with(
         name: impl Into<Arc<str>>,
         key: impl Serde<K>,
@@ -143,6 +183,19 @@ impl<K: 'static, L: 'static, R: 'static> StreamJoined<K, L, R> {
     }
 
     /// Keeps the join's stores in memory; they are rebuilt from their changelogs at every start.
+    ///
+    /// ```
+    /// use candlewick::StreamJoined;
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let [a, b] = ["a", "b"].map(|topic| builder.stream(topic, Consumed::<String, i64>::default()));
+    /// # let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(1));
+    /// a.join_stream(b, |_, a, b| a - b, within, StreamJoined::named("spread").in_memory());
+    /// # let counts = PartitionCounts::from([("a".into(), 6), ("b".into(), 6)]);
+    /// # let topics = builder.build().expect("valid").internal_topics("app", &counts).expect("they fit together");
+    /// // One changelog for each side.
+    /// assert_eq!(topics.len(), 2);
+    /// ```
     #[must_use]
     pub fn in_memory(mut self) -> Self {
         self.in_memory = true;
@@ -150,6 +203,18 @@ impl<K: 'static, L: 'static, R: 'static> StreamJoined<K, L, R> {
     }
 
     /// Writes no changelog: what is lost with the disk is lost.
+    ///
+    /// ```
+    /// use candlewick::StreamJoined;
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let [a, b] = ["a", "b"].map(|topic| builder.stream(topic, Consumed::<String, i64>::default()));
+    /// # let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(1));
+    /// a.join_stream(b, |_, a, b| a - b, within, StreamJoined::named("spread").without_changelog());
+    /// # let counts = PartitionCounts::from([("a".into(), 6), ("b".into(), 6)]);
+    /// # let topics = builder.build().expect("valid").internal_topics("app", &counts).expect("they fit together");
+    /// assert!(topics.is_empty());
+    /// ```
     #[must_use]
     pub fn without_changelog(mut self) -> Self {
         self.logged = false;
@@ -158,6 +223,18 @@ impl<K: 'static, L: 'static, R: 'static> StreamJoined<K, L, R> {
 
     /// Looks for records without a match at most once in this interval of wall-clock time; by default whenever stream
     /// time advances. Only left and outer joins look for them.
+    ///
+    /// ```
+    /// use candlewick::StreamJoined;
+    /// # use candlewick::*;
+    /// use std::time::Duration;
+    /// # let builder = StreamsBuilder::new();
+    /// # let [a, b] = ["a", "b"].map(|topic| builder.stream(topic, Consumed::<String, i64>::default()));
+    /// # let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(1));
+    /// let joined = StreamJoined::named("spread").scan_interval(Duration::from_millis(100));
+    /// a.left_join_stream(b, |_, a, b| a - b.unwrap_or(&0), within, joined);
+    /// # builder.build().expect("valid");
+    /// ```
     #[must_use]
     pub fn scan_interval(mut self, interval: Duration) -> Self {
         self.scan_interval = interval;
@@ -172,6 +249,18 @@ where
     R: DefaultSerde + 'static,
 {
     /// Joins under this name, with the types' default serdes.
+    ///
+    /// ```
+    /// use candlewick::StreamJoined;
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let [a, b] = ["a", "b"].map(|topic| builder.stream(topic, Consumed::<String, i64>::default()));
+    /// # let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(1));
+    /// a.join_stream(b, |_, a, b| a - b, within, StreamJoined::named("spread"));
+    /// # let counts = PartitionCounts::from([("a".into(), 6), ("b".into(), 6)]);
+    /// # let topics = builder.build().expect("valid").internal_topics("app", &counts).expect("they fit together");
+    /// assert!(topics.iter().all(|topic| topic.name.starts_with("app-spread-")));
+    /// ```
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self::with(name, K::default_serde(), L::default_serde(), R::default_serde())
     }
@@ -206,6 +295,17 @@ pub(crate) type ChooseForeign<F> = Arc<dyn Fn(&F, i32) -> Partition + Send + Syn
 
 impl<F> TableJoined<F> {
     /// Joins under this name, the identity of what the join keeps.
+    ///
+    /// ```
+    /// use candlewick::{Materialized, TableJoined};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let orders = builder.table("orders", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("orders"));
+    /// # let clients = builder.table("clients", Consumed::<i64, Option<String>>::default(), Materialized::<i64, String>::named("clients"));
+    /// let kept = Materialized::<String, String>::named("named-orders");
+    /// orders.join_foreign(clients, |_, id| Some(*id), |_, _, name| name.clone(), TableJoined::named("names"), kept);
+    /// assert!(builder.build().expect("valid").describe().contains("names-subscription"));
+    /// ```
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self { name: Some(name.into()), partitioner: None }
     }
@@ -231,6 +331,18 @@ impl<F> TableJoined<F> {
 
     /// Joins under generated names; refused by `build` unless
     /// [`BuildOptions::generated_names`](crate::BuildOptions) allows it.
+    ///
+    /// ```
+    /// use candlewick::{BuildOptions, TableJoined};
+    /// # use candlewick::*;
+    /// let allowed = BuildOptions { generated_names: true, ..BuildOptions::default() };
+    /// # let builder = StreamsBuilder::with_options(allowed);
+    /// # let orders = builder.table("orders", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("orders"));
+    /// # let clients = builder.table("clients", Consumed::<i64, Option<String>>::default(), Materialized::<i64, String>::named("clients"));
+    /// # let kept = Materialized::<String, String>::named("named-orders");
+    /// orders.join_foreign(clients, |_, id| Some(*id), |_, _, name| name.clone(), TableJoined::generated(), kept);
+    /// assert!(builder.build().expect("valid").describe().contains("KTABLE-FK-JOIN-"));
+    /// ```
     #[must_use]
     pub const fn generated() -> Self {
         Self { name: None, partitioner: None }

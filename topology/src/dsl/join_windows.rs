@@ -24,6 +24,13 @@ pub struct JoinWindows {
 impl JoinWindows {
     /// Records match that are at most `difference` apart. A record that comes late is still matched while stream time is
     /// at most `grace` behind the end of its window.
+    ///
+    /// ```
+    /// use candlewick::JoinWindows;
+    /// use std::time::Duration;
+    /// let within = JoinWindows::of_time_difference_and_grace(Duration::from_secs(10), Duration::from_secs(2));
+    /// assert_eq!((within.size_ms(), within.grace_ms()), (20_000, 2_000));
+    /// ```
     #[must_use]
     pub fn of_time_difference_and_grace(difference: Duration, grace: Duration) -> Self {
         let difference = millis(difference);
@@ -99,12 +106,24 @@ impl JoinWindows {
     }
 
     /// How far apart its ends are, in milliseconds.
+    ///
+    /// ```
+    /// # use {candlewick::JoinWindows, std::time::Duration};
+    /// let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(10));
+    /// assert_eq!(within.after_ms(0).size_ms(), 10_000);
+    /// ```
     #[must_use]
     pub const fn size_ms(&self) -> i64 {
         self.before + self.after
     }
 
     /// Grace in milliseconds.
+    ///
+    /// ```
+    /// # use {candlewick::JoinWindows, std::time::Duration};
+    /// let within = JoinWindows::of_time_difference_and_grace(Duration::from_secs(10), Duration::from_secs(2));
+    /// assert_eq!(within.grace_ms(), 2_000);
+    /// ```
     #[must_use]
     pub const fn grace_ms(&self) -> i64 {
         self.grace

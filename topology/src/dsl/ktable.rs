@@ -68,6 +68,26 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
     }
 
     /// What to do about errors of the node that made this table, whatever the application's handler says.
+    ///
+    /// ```
+    /// use candlewick::{DropReason, ErrorPolicy, TableContext};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let texts = builder.table("in", Consumed::<String, Option<String>>::default(), Materialized::<String, String>::named("texts"));
+    /// let numbers = texts
+    ///     .transform_values(&[], |_| {
+    ///         |_: &String, text: Option<String>, _: &mut TableContext<'_>| {
+    ///             Ok(text.map(|text| text.parse::<i64>()).transpose()?)
+    ///         }
+    ///     })
+    ///     .on_error(ErrorPolicy::skip());
+    /// # let _ = numbers;
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, StringSerde);
+    /// # for text in ["7", "seven"] { input.pipe("k".to_owned(), text.to_owned(), Timestamp(0)).expect("processed"); }
+    /// // Of "7" and "seven":
+    /// assert_eq!(driver.dropped(DropReason::Process), 1);
+    /// ```
     #[must_use]
     pub fn on_error(self, policy: ErrorPolicy) -> Self {
         self.builder.graph.borrow_mut().node_mut(self.node).policy = Some(policy);

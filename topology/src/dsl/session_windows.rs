@@ -26,6 +26,12 @@ pub struct SessionWindows {
 impl SessionWindows {
     /// Sessions with gaps longer than `gap`; a record that would belong to a session which ended more than `gap` and
     /// `grace` of stream time ago is dropped.
+    ///
+    /// ```
+    /// # use {candlewick::SessionWindows, std::time::Duration};
+    /// let visits = SessionWindows::of_inactivity_gap_and_grace(Duration::from_secs(300), Duration::from_secs(10));
+    /// assert_eq!((visits.inactivity_gap_ms(), visits.grace_ms()), (300_000, 10_000));
+    /// ```
     #[must_use]
     pub fn of_inactivity_gap_and_grace(gap: Duration, grace: Duration) -> Self {
         Self { gap: millis(gap), grace: millis(grace) }
@@ -45,12 +51,24 @@ impl SessionWindows {
     }
 
     /// The inactivity gap in milliseconds.
+    ///
+    /// ```
+    /// # use {candlewick::SessionWindows, std::time::Duration};
+    /// let visits = SessionWindows::of_inactivity_gap_with_no_grace(Duration::from_secs(300));
+    /// assert_eq!(visits.inactivity_gap_ms(), 300_000);
+    /// ```
     #[must_use]
     pub const fn inactivity_gap_ms(&self) -> i64 {
         self.gap
     }
 
     /// Grace in milliseconds.
+    ///
+    /// ```
+    /// # use {candlewick::SessionWindows, std::time::Duration};
+    /// let visits = SessionWindows::of_inactivity_gap_and_grace(Duration::from_secs(300), Duration::from_secs(10));
+    /// assert_eq!(visits.grace_ms(), 10_000);
+    /// ```
     #[must_use]
     pub const fn grace_ms(&self) -> i64 {
         self.grace
@@ -84,6 +102,14 @@ impl<K> Clone for SessionWindowedSerde<K> {
 
 impl<K: 'static> SessionWindowedSerde<K> {
     /// Keys by `inner`.
+    ///
+    /// ```
+    /// use candlewick::{I64Serde, Serde, SessionWindowedSerde, Timestamp, Window, Windowed};
+    /// let key = Windowed { key: 7, window: Window { start: Timestamp(10), end: Timestamp(25) } };
+    /// let mut bytes = Vec::new();
+    /// SessionWindowedSerde::new(I64Serde).serialize("visits", &key, &mut bytes).expect("numbers serialize");
+    /// assert_eq!(bytes.len(), 24, "a number, the end and the start");
+    /// ```
     pub fn new(inner: impl Serde<K>) -> Self {
         Self(Arc::new(inner))
     }

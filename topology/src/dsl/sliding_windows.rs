@@ -35,18 +35,36 @@ impl SlidingWindows {
     }
 
     /// Windows of `difference` that close as soon as stream time passes their end.
+    ///
+    /// ```
+    /// # use {candlewick::SlidingWindows, std::time::Duration};
+    /// let last_minute = SlidingWindows::of_time_difference_with_no_grace(Duration::from_secs(60));
+    /// assert_eq!((last_minute.time_difference_ms(), last_minute.grace_ms()), (60_000, 0));
+    /// ```
     #[must_use]
     pub fn of_time_difference_with_no_grace(difference: Duration) -> Self {
         Self::of_time_difference_and_grace(difference, Duration::ZERO)
     }
 
     /// How far apart records in one window may be, in milliseconds.
+    ///
+    /// ```
+    /// # use {candlewick::SlidingWindows, std::time::Duration};
+    /// let last_minute = SlidingWindows::of_time_difference_with_no_grace(Duration::from_secs(60));
+    /// assert_eq!(last_minute.time_difference_ms(), 60_000);
+    /// ```
     #[must_use]
     pub const fn time_difference_ms(&self) -> i64 {
         self.difference
     }
 
     /// Grace in milliseconds.
+    ///
+    /// ```
+    /// # use {candlewick::SlidingWindows, std::time::Duration};
+    /// let last_minute = SlidingWindows::of_time_difference_and_grace(Duration::from_secs(60), Duration::from_secs(5));
+    /// assert_eq!(last_minute.grace_ms(), 5_000);
+    /// ```
     #[must_use]
     pub const fn grace_ms(&self) -> i64 {
         self.grace

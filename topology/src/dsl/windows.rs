@@ -141,18 +141,36 @@ impl TimeWindows {
     }
 
     /// Window size in milliseconds.
+    ///
+    /// ```
+    /// # use {candlewick::TimeWindows, std::time::Duration};
+    /// assert_eq!(TimeWindows::of_size_with_no_grace(Duration::from_secs(60)).size_ms(), 60_000);
+    /// ```
     #[must_use]
     pub const fn size_ms(&self) -> i64 {
         self.size
     }
 
     /// Distance between window starts in milliseconds.
+    ///
+    /// ```
+    /// # use {candlewick::TimeWindows, std::time::Duration};
+    /// let minutes = TimeWindows::of_size_with_no_grace(Duration::from_secs(60));
+    /// assert_eq!(minutes.advance_ms(), 60_000);
+    /// assert_eq!(minutes.advance_by(Duration::from_secs(20)).advance_ms(), 20_000);
+    /// ```
     #[must_use]
     pub const fn advance_ms(&self) -> i64 {
         self.advance
     }
 
     /// Grace in milliseconds.
+    ///
+    /// ```
+    /// # use {candlewick::TimeWindows, std::time::Duration};
+    /// let minutes = TimeWindows::of_size_and_grace(Duration::from_secs(60), Duration::from_secs(5));
+    /// assert_eq!(minutes.grace_ms(), 5_000);
+    /// ```
     #[must_use]
     pub const fn grace_ms(&self) -> i64 {
         self.grace
@@ -227,6 +245,16 @@ impl<K> Clone for WindowedSerde<K> {
 
 impl<K: 'static> WindowedSerde<K> {
     /// Keys by `inner`, windows of `size` (which the bytes do not hold).
+    ///
+    /// ```
+    /// use candlewick::{I64Serde, Serde, TimeWindows, Timestamp, Windowed, WindowedSerde};
+    /// use std::time::Duration;
+    /// let minute = Duration::from_secs(60);
+    /// let key = Windowed { key: 7, window: TimeWindows::of_size_with_no_grace(minute).window(Timestamp(60_000)) };
+    /// let mut bytes = Vec::new();
+    /// WindowedSerde::new(I64Serde, minute).serialize("candles", &key, &mut bytes).expect("numbers serialize");
+    /// assert_eq!(bytes.len(), 16, "a number and the start");
+    /// ```
     pub fn new(inner: impl Serde<K>, size: Duration) -> Self {
         Self { inner: Arc::new(inner), size: millis(size) }
     }

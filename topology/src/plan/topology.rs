@@ -103,6 +103,14 @@ impl Topology {
     }
 
     /// The user's own topics that the topology reads by name, those of global tables too.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream("trades", Consumed::<String, i64>::default()).to("copies", Produced::default());
+    /// let topology = builder.build().expect("valid");
+    /// assert_eq!(topology.source_topics(), ["trades".into()]);
+    /// ```
     #[must_use]
     pub fn source_topics(&self) -> Vec<Arc<str>> {
         let mut topics = self.external(|role| match role {
@@ -125,6 +133,14 @@ impl Topology {
     }
 
     /// The user's own topics that the topology writes, but for those that records tell.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream("trades", Consumed::<String, i64>::default()).to("copies", Produced::default());
+    /// let topology = builder.build().expect("valid");
+    /// assert_eq!(topology.sink_topics(), ["copies".into()]);
+    /// ```
     #[must_use]
     pub fn sink_topics(&self) -> Vec<Arc<str>> {
         self.external(|role| match role {

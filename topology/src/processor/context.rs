@@ -90,6 +90,26 @@ impl<'a, K: Clone + 'static, V: Clone + 'static> Context<'a, K, V> {
 
     /// Hands the record to every child; each has processed it to the end when this returns.
     ///
+    /// ```
+    /// # use candlewick::*;
+    /// /// Every record twice.
+    /// struct Twice;
+    /// impl Processor<String, i64, String, i64> for Twice {
+    ///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         cx.forward(record.clone())?;
+    ///         cx.forward(record)
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&[], |_| Twice).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// assert_eq!(out.len(), 2);
+    /// ```
+    ///
     /// # Errors
     /// The error of a node below that the processing handler did not skip.
     #[inline]
@@ -301,6 +321,24 @@ impl<K, V> Context<'_, K, V> {
     }
 
     /// The greatest record time this task has seen; [`Timestamp::UNKNOWN`] before the first record.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// /// Whether a record is older than one that came before it.
+    /// fn is_late(record: &Record<String, i64>, cx: &Context<'_, String, i64>) -> bool {
+    ///     record.timestamp < cx.stream_time()
+    /// }
+    /// # struct Late; impl Processor<String, i64, String, i64> for Late { fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> { if is_late(&record, cx) { cx.forward(record)? } Ok(()) } }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&[], |_| Late).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [9, 7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// // Of records at 9 and 7:
+    /// assert_eq!(out, [("k".to_owned(), 7, Timestamp(7))]);
+    /// ```
     #[must_use]
     pub fn stream_time(&self) -> Timestamp {
         self.hop.env.stream_time
@@ -369,6 +407,26 @@ impl<K, V> Context<'_, K, V> {
     }
 
     /// The task this processor belongs to.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// /// Each record with the partition of its task.
+    /// struct Tasks;
+    /// impl Processor<String, i64, String, i64> for Tasks {
+    ///     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         let partition = cx.task_id().partition;
+    ///         cx.forward(record.with_value(partition.0.into()))
+    ///     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&[], |_| Tasks).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// assert_eq!(out, [("k".to_owned(), 0, Timestamp(7))]);
+    /// ```
     #[must_use]
     pub fn task_id(&self) -> TaskId {
         self.hop.env.task

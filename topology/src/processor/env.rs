@@ -66,6 +66,10 @@ impl DropReason {
     ];
 
     /// The reason's name in metrics.
+    ///
+    /// ```
+    /// assert_eq!(candlewick::DropReason::NullKey.name(), "null_key");
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -37,18 +37,46 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 impl ErrorPolicy {
     /// Ends the task, and with it the instance: the record is read again after a restart.
+    ///
+    /// ```
+    /// assert_eq!("fail".parse(), Ok(candlewick::ErrorPolicy::fail()));
+    /// ```
     #[must_use]
     pub const fn fail() -> Self {
         Self::only(ProcessResponse::Fail)
     }
 
     /// Leaves the record out, counts it, and goes on.
+    ///
+    /// ```
+    /// use candlewick::{DropReason, ErrorPolicy};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream("in", Consumed::<String, i64>::default().on_error(ErrorPolicy::skip()));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, StringSerde);
+    /// input.pipe("k".to_owned(), "seven".to_owned(), Timestamp(0)).expect("left out");
+    /// assert_eq!(driver.dropped(DropReason::Decode), 1);
+    /// ```
     #[must_use]
     pub const fn skip() -> Self {
         Self::only(ProcessResponse::Continue)
     }
 
     /// Writes the record, as it was read, to the dead letter topic, and goes on.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// builder.stream("in", Consumed::<String, i64>::default().on_error(ErrorPolicy::dead_letter()));
+    /// # let topology = builder.build().expect("valid");
+    /// let options = DriverOptions { dead_letter_topic: Some("dead".into()), ..DriverOptions::default() };
+    /// let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # let input = driver.input_topic("in", StringSerde, StringSerde);
+    /// input.pipe("k".to_owned(), "seven".to_owned(), Timestamp(0)).expect("left out");
+    /// let dead = driver.output_topic::<String, String>("dead", StringSerde, StringSerde);
+    /// assert_eq!(dead.read_value().as_deref(), Some("seven"));
+    /// ```
     #[must_use]
     pub const fn dead_letter() -> Self {
         Self::only(ProcessResponse::DeadLetter)
@@ -61,6 +89,13 @@ impl ErrorPolicy {
     /// Tries again before that, so many times: after `pause`, after twice as long, and so on, a minute at most. A try begins
     /// at the last commit: what the record has done so far, and what came after that commit, is undone first. The tasks of
     /// the thread rest meanwhile.
+    ///
+    /// ```
+    /// use candlewick::ErrorPolicy;
+    /// use std::time::Duration;
+    /// let policy = ErrorPolicy::skip().retrying(3, Duration::from_secs(1));
+    /// assert_eq!(policy.to_string(), "retry 3 1000ms skip");
+    /// ```
     #[must_use]
     pub const fn retrying(self, times: u32, pause: Duration) -> Self {
         Self { retries: times, pause, then: self.then }

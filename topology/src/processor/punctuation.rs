@@ -29,6 +29,39 @@ pub enum PunctuationType {
 }
 
 /// Names a scheduled punctuator within its task.
+///
+/// ```
+/// use candlewick::{Context, ProcessError, Processor, Punctuation, PunctuationType, PunctuatorId, Record};
+/// # use candlewick::*;
+/// use std::time::Duration;
+///
+/// /// Counts three seconds down, and stops.
+/// struct Countdown { tick: Option<PunctuatorId>, left: i64 }
+///
+/// impl Processor<String, i64, String, i64> for Countdown {
+///     fn init(&mut self, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+///         self.tick = Some(cx.schedule(Duration::from_secs(1), PunctuationType::WallClockTime));
+///         Ok(())
+///     }
+/// #     fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> { Ok(()) }
+///
+///     fn punctuate(&mut self, due: Punctuation, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+///         self.left -= 1;
+///         if let Some(tick) = self.tick.take_if(|_| self.left == 0) {
+///             cx.cancel(tick);
+///         }
+///         cx.forward(Record::new("left".to_owned(), self.left, due.timestamp))
+///     }
+/// }
+/// # let builder = StreamsBuilder::new();
+/// # builder.stream("in", Consumed::<String, i64>::default()).process::<String, i64, _>(&[], |_| Countdown { tick: None, left: 3 }).to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # for _ in 0..5 { driver.advance_wall_clock(Duration::from_secs(1)).expect("processed"); }
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+/// // Of five seconds:
+/// assert_eq!(values, [2, 1, 0]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PunctuatorId(u32);
 

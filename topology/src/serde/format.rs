@@ -22,6 +22,12 @@ pub struct Format {
 
 impl Format {
     /// A format of this name, without a schema.
+    ///
+    /// ```
+    /// use candlewick::Format;
+    /// assert_eq!(Format::named("CSV").to_string(), "CSV");
+    /// assert_eq!(Format::named("CSV").schema(), None);
+    /// ```
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self { name: name.to_owned(), schema: None }
@@ -40,12 +46,22 @@ impl Format {
     }
 
     /// Its name.
+    ///
+    /// ```
+    /// use candlewick::{Serde, StringSerde};
+    /// assert_eq!(StringSerde.format().name(), "UTF-8");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The schema that is written, where the format has one.
+    ///
+    /// ```
+    /// use candlewick::Format;
+    /// assert_eq!(Format::named("Avro").with_schema(r#""long""#).schema(), Some(r#""long""#));
+    /// ```
     #[must_use]
     pub fn schema(&self) -> Option<&str> {
         self.schema.as_deref()

@@ -74,6 +74,16 @@ struct Reader {
 impl Backtest {
     /// A backtest of `topology`.
     ///
+    /// ```
+    /// use candlewick::{Backtest, DriverOptions};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+    /// # let topology = builder.build().expect("valid");
+    /// let options = DriverOptions { cache_bytes_max: 1 << 20, ..DriverOptions::default() };
+    /// assert!(Backtest::new(&topology, &options).is_ok());
+    /// ```
+    ///
     /// # Errors
     /// When a processor's `init` fails.
     pub fn new(topology: &Topology, options: &DriverOptions) -> Result<Self, TaskFault> {
@@ -93,6 +103,17 @@ impl Backtest {
 
     /// Adds a record to a topic. It is processed with those before it at the next [`drain`](Self::drain); gives whether
     /// that is due.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("words", Consumed::<String, String>::default()).to("out", Produced::default());
+    /// # let topology = builder.build().expect("valid");
+    /// # let mut backtest = Backtest::new(&topology, &DriverOptions::default()).expect("started");
+    /// // One record is too few for a commit.
+    /// assert_eq!(backtest.pipe("words", Some(b"k"), Some(b"hi"), Timestamp(0)), Ok(false));
+    /// assert_eq!(backtest.pipe("wrods", Some(b"k"), Some(b"hi"), Timestamp(0)), Err("wrods"));
+    /// ```
     ///
     /// # Errors
     /// Gives back the name of a topic that the topology does not read.

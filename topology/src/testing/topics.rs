@@ -69,6 +69,16 @@ impl<K: 'static, V: 'static> TestInputTopic<K, V> {
 
     /// Pipes a record; everything that follows from it is processed when this returns.
     ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// input.pipe("k".to_owned(), 7, Timestamp(1)).expect("processed");
+    /// assert_eq!(driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_value(), Some(7));
+    /// ```
+    ///
     /// # Errors
     /// When the task fails.
     ///
@@ -131,6 +141,18 @@ impl<K: 'static, V: 'static> TestOutputTopic<K, V> {
 
     /// The next record of the topic.
     ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of 1 and 2:
+    /// assert_eq!(out.read_record(), Some(Record::new("k".to_owned(), 1, Timestamp(1))));
+    /// ```
+    ///
     /// # Panics
     /// When it cannot be decoded.
     #[must_use]
@@ -147,12 +169,36 @@ impl<K: 'static, V: 'static> TestOutputTopic<K, V> {
     }
 
     /// The next record's value.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of 1 and 2:
+    /// assert_eq!((out.read_value(), out.read_value(), out.read_value()), (Some(1), Some(2), None));
+    /// ```
     #[must_use]
     pub fn read_value(&self) -> Option<V> {
         self.read_record().map(|record| record.value)
     }
 
     /// All records that wait, as key, value and time.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of 1 and 2, each at its own time:
+    /// assert_eq!(out.read_all(), [("k".to_owned(), 1, Timestamp(1)), ("k".to_owned(), 2, Timestamp(2))]);
+    /// ```
     #[must_use]
     pub fn read_all(&self) -> Vec<(K, V, Timestamp)> {
         std::iter::from_fn(|| self.read_record())
@@ -161,6 +207,19 @@ impl<K: 'static, V: 'static> TestOutputTopic<K, V> {
     }
 
     /// Whether nothing waits.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [1, 2] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// assert!(!out.is_empty());
+    /// let _ = out.read_all();
+    /// assert!(out.is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.driver.borrow().outputs.get(&self.topic).is_none_or(std::collections::VecDeque::is_empty)

@@ -63,6 +63,22 @@ pub struct Branches<'b, K, V>(BTreeMap<String, KStream<'b, K, V>>);
 impl<'b, K, V> Branches<'b, K, V> {
     /// The branch of this name.
     ///
+    /// ```
+    /// use candlewick::Produced;
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// let branches = numbers.split("by-size").branch("small", |_, n| *n < 10).no_default_branch();
+    /// branches.get("small").to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [5, 50, 7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 5, 50 and 7:
+    /// assert_eq!(values, [5, 7]);
+    /// ```
+    ///
     /// # Panics
     /// When there is none: the names are those given to `branch` and `default_branch`.
     #[must_use]
@@ -119,6 +135,22 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
 
 impl<'b, K: Data, V: Data> SplitStream<'b, K, V> {
     /// A branch for the records for which `predicate` holds and none before it did.
+    ///
+    /// ```
+    /// use candlewick::Produced;
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// let split = numbers.split("by-size").branch("small", |_, n| *n < 6).branch("medium", |_, n| *n < 10);
+    /// split.no_default_branch().get("medium").to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [5, 50, 7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 5, 50 and 7:
+    /// assert_eq!(values, [7]);
+    /// ```
     pub fn branch(mut self, name: &str, predicate: impl Fn(&K, &V) -> bool + Send + Sync + 'static) -> Self {
         self.predicates.push(Arc::new(predicate));
         let builder = self.stream.builder;

@@ -49,6 +49,31 @@ pub struct TableContext<'a> {
 
 impl TableContext<'_> {
     /// A store that was connected when the transformer was declared.
+    ///
+    /// ```
+    /// use candlewick::{KeyValueStore, Stores, TableContext};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// builder.add_store(Stores::key_value::<String, i64>("sums", StringSerde, I64Serde));
+    /// let sums = numbers.transform_values(&["sums"], |stores| {
+    ///     let sums = stores.get::<KeyValueStore<String, i64>>("sums");
+    ///     move |key: &String, number: Option<i64>, cx: &mut TableContext<'_>| {
+    ///         let sum = cx.store(sums).get(key)?.map_or(0, |entry| entry.value) + number.unwrap_or(0);
+    ///         let time = cx.stream_time();
+    ///         cx.store(sums).put(key.clone(), sum, time)?;
+    ///         Ok(Some(sum))
+    ///     }
+    /// });
+    /// # sums.to_stream().map_values(|sum| sum.unwrap_or(0)).to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [3, 7] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of 3 and 7:
+    /// assert_eq!(values, [3, 10]);
+    /// ```
     pub fn store<S: 'static>(&mut self, handle: StoreHandle<S>) -> &mut S {
         self.env.store(handle)
     }
@@ -62,6 +87,24 @@ impl TableContext<'_> {
     }
 
     /// The greatest record time this task has seen.
+    ///
+    /// ```
+    /// use candlewick::TableContext;
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// let times = numbers.transform_values(&[], |_| {
+    ///     |_: &String, _: Option<i64>, cx: &mut TableContext<'_>| Ok(Some(cx.stream_time().as_millis()))
+    /// });
+    /// # times.to_stream().map_values(|time| time.unwrap_or(0)).to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (key, time) in [("a", 8), ("b", 3)] { input.pipe(key.to_string(), 1, Timestamp(time)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// # let values: Vec<i64> = out.read_all().into_iter().map(|(_, value, _)| value).collect();
+    /// // Of rows at 8 and 3:
+    /// assert_eq!(values, [8, 8]);
+    /// ```
     #[must_use]
     pub fn stream_time(&self) -> Timestamp {
         self.env.stream_time
