@@ -226,6 +226,12 @@ const KEYS: [&str; 30] = [
 
 impl StreamsConfig {
     /// Defaults for this application.
+    ///
+    /// ```
+    /// use candlewick::{Guarantee, StreamsConfig};
+    /// let config = StreamsConfig { guarantee: Guarantee::ExactlyOnce, ..StreamsConfig::new("app") };
+    /// assert_eq!(config.application_id, "app");
+    /// ```
     #[must_use]
     pub fn new(application_id: impl Into<String>) -> Self {
         Self { application_id: application_id.into(), ..Self::default() }
@@ -362,6 +368,12 @@ impl StreamsConfig {
     }
 
     /// Time between commits.
+    ///
+    /// ```
+    /// use candlewick::{Guarantee, StreamsConfig};
+    /// let config = StreamsConfig { guarantee: Guarantee::ExactlyOnce, ..StreamsConfig::new("app") };
+    /// assert_eq!(config.commit_interval().as_millis(), 100);
+    /// ```
     #[must_use]
     pub fn commit_interval(&self) -> std::time::Duration {
         let default = match self.guarantee {

@@ -78,6 +78,15 @@ impl RunningStreams {
     /// Ends one stream thread, the last one that was added, after its tasks have gone to the others; gives its number.
     /// `None` where it is the only one, and when the deadline passes first: then it ends later.
     ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let mut running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// assert_eq!(running.remove_thread(Duration::from_secs(10))?, None, "the only one");
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
+    ///
     /// # Errors
     /// None at present.
     pub fn remove_thread(&mut self, deadline: Duration) -> Result<Option<usize>, StreamsError> {
@@ -104,6 +113,15 @@ impl RunningStreams {
     }
 
     /// How many stream threads there are.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// assert_eq!(running.threads(), 1);
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn threads(&self) -> usize {
         self.threads.as_ref().map_or(0, |threads| threads.stream.iter().flatten().count())
@@ -111,11 +129,32 @@ impl RunningStreams {
 
     /// Pauses processing (KIP-834): no record is processed and nothing is punctuated until [`resume`](Self::resume). Tasks
     /// stay here, are restored if they are not yet, and commit what was done; queries are answered.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// running.pause();
+    /// assert!(running.handle().status().is_paused);
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     pub fn pause(&self) {
         self.handle.pause();
     }
 
     /// Goes on after a [`pause`](Self::pause).
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// running.pause();
+    /// running.resume();
+    /// assert!(!running.handle().is_paused());
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     pub fn resume(&self) {
         self.handle.resume();
     }
@@ -138,12 +177,34 @@ impl StreamsHandle {
     }
 
     /// As [`RunningStreams::resume`].
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// let handle = running.handle();
+    /// handle.pause();
+    /// handle.resume();
+    /// assert!(!handle.is_paused());
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     pub fn resume(&self) {
         tracing::info!("processing is resumed");
         self.shared.set_paused(false);
     }
 
     /// Whether processing is paused.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// running.pause();
+    /// assert!(running.handle().is_paused());
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.shared.is_paused()

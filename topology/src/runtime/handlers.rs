@@ -7,6 +7,19 @@ use crate::record::{RawRecord, TopicPartition};
 use crate::serde::SerdeError;
 
 /// Bytes that a source could not decode.
+///
+/// ```
+/// use candlewick::{FailedBytes, Headers, RecordRun, SerdeError, Timestamp, TopicPartition};
+/// fn told(failed: &FailedBytes<'_>) -> String {
+///     format!("{} at {}: {}", failed.source, failed.record.offset, failed.error)
+/// }
+/// # let source = TopicPartition::new("trades", 3);
+/// # let mut run = RecordRun::new(source.clone());
+/// # run.push(7, Timestamp(1), None, Some(b"7"), Headers::default());
+/// let error = SerdeError::Null { what: "key" };
+/// let failed = FailedBytes { source: &source, record: run.get(0).expect("one record"), error: &error, failures: 0 };
+/// assert!(told(&failed).ends_with(&format!("at 7: {error}")));
+/// ```
 #[derive(Debug)]
 pub struct FailedBytes<'a> {
     /// Where they came from.

@@ -80,6 +80,13 @@ pub struct FolderSnapshots {
 
 impl FolderSnapshots {
     /// In this folder, which is made when it is needed.
+    ///
+    /// ```
+    /// use candlewick::{FolderSnapshots, SnapshotStore};
+    /// # let volume = tempfile::tempdir().expect("a temporary folder");
+    /// let snapshots = FolderSnapshots::new(volume.path().join("snapshots"));
+    /// assert!(snapshots.list("").expect("an empty folder is made").is_empty());
+    /// ```
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self { folder: folder.into() }
     }

@@ -94,6 +94,15 @@ pub struct Status {
 }
 
 /// What a task is doing.
+///
+/// ```
+/// use candlewick::{Status, TaskPhase};
+/// /// Whether every task of this instance is restored.
+/// fn is_restored(status: &Status) -> bool {
+///     status.tasks.iter().all(|task| task.phase != TaskPhase::Restoring)
+/// }
+/// # let _ = is_restored;
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -105,6 +114,24 @@ pub enum TaskPhase {
 }
 
 /// A task.
+///
+/// ```
+/// use candlewick::{TaskPhase, TaskStatus};
+/// /// How much of a task is restored, in percent.
+/// fn restored(task: &TaskStatus) -> Option<i64> {
+///     task.restored.map(|(restored, total)| 100 * restored / total.max(1))
+/// }
+/// let task = TaskStatus {
+///     id: "0_3".to_owned(),
+///     thread: 0,
+///     phase: TaskPhase::Restoring,
+///     processed: 0,
+///     stream_time_ms: -1,
+///     partitions: Vec::new(),
+///     restored: Some((30, 120)),
+/// };
+/// assert_eq!(restored(&task), Some(25));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TaskStatus {
     /// Its id, such as `0_3`.
@@ -162,6 +189,14 @@ pub struct StalledTask {
 }
 
 /// A source partition of a task.
+///
+/// ```
+/// use candlewick::PartitionStatus;
+/// let topic = "trades".to_owned();
+/// // Nothing was read yet.
+/// let partition = PartitionStatus { topic, partition: 3, position: None, end: Some(100), buffered: 0 };
+/// assert_eq!(partition.lag(), None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PartitionStatus {
     /// The topic.
@@ -197,6 +232,13 @@ impl PartitionStatus {
 }
 
 /// A node of the topology, with what it has done.
+///
+/// ```
+/// use candlewick::NodeStatus;
+/// let busiest = |nodes: &[NodeStatus]| nodes.iter().max_by_key(|node| node.processed).map(|node| node.name.clone());
+/// let node = |name: &str, processed| NodeStatus { name: name.to_owned(), processed };
+/// assert_eq!(busiest(&[node("read", 7), node("greater", 3)]).as_deref(), Some("read"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NodeStatus {
     /// The node's name.
@@ -246,6 +288,13 @@ pub struct TopologyView {
 }
 
 /// A node in the drawing.
+///
+/// ```
+/// use candlewick::NodeView;
+/// let name = "count".to_owned();
+/// let node = NodeView { name, kind: "processor", sub_topology: Some(0), stores: vec!["counts".to_owned()] };
+/// assert!(node.sub_topology.is_some(), "it is no topic");
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NodeView {
     /// Its name.

@@ -63,6 +63,15 @@ pub struct KafkaStreams {
 
 impl KafkaStreams {
     /// An application of `topology` on `log`.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// let streams = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log);
+    /// streams.start()?.stop(Duration::from_secs(10))?;
+    /// # Ok::<(), StreamsError>(())
+    /// ```
     pub fn new(topology: Topology, config: StreamsConfig, log: Arc<dyn Log>) -> Self {
         Self {
             topology: Arc::new(topology),
@@ -79,6 +88,17 @@ impl KafkaStreams {
 
     /// Keeps snapshots of tasks' stores there, so that an instance with an empty disk begins with one and reads only what
     /// came after it; see [`snapshot_interval_ms`](StreamsConfig::snapshot_interval_ms). Stores in memory have none.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// let streams = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log);
+    /// # let folder = tempfile::tempdir().expect("a temporary folder");
+    /// let snapshots = std::sync::Arc::new(FolderSnapshots::new(folder.path()));
+    /// streams.snapshots(snapshots).start()?.stop(Duration::from_secs(10))?;
+    /// # Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn snapshots(mut self, store: Arc<dyn SnapshotStore>) -> Self {
         self.snapshots = Some(store);
@@ -150,6 +170,15 @@ impl KafkaStreams {
     }
 
     /// Reads the time elsewhere than from the operating system.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// let streams = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log);
+    /// let running = streams.clock(std::sync::Arc::new(SystemClock::default())).start()?;
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -166,6 +195,15 @@ impl KafkaStreams {
 
     /// Locks the state folder, checks and makes topics, starts the threads and joins the group. Returns as soon as that
     /// is done; tasks are restored and run from then on.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// assert_ne!(running.state(), ApplicationState::Created);
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     ///
     /// # Errors
     /// Everything that keeps the application from starting, each as one sentence.
@@ -283,12 +321,32 @@ pub struct StreamsHandle {
 
 impl RunningStreams {
     /// A view to share.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// let handle = running.handle();
+    /// let watcher = std::thread::spawn(move || handle.status().application);
+    /// assert_eq!(watcher.join().expect("it ends"), "app");
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn handle(&self) -> StreamsHandle {
         self.handle.clone()
     }
 
     /// The application's state.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// assert!(matches!(running.state(), ApplicationState::Rebalancing | ApplicationState::Running));
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn state(&self) -> ApplicationState {
         self.handle.state()
@@ -296,6 +354,17 @@ impl RunningStreams {
 
     /// Commits, closes every task, hands them over to other instances, leaves the group and ends. When the deadline passes first, what is open is left to
     /// the next start, which replays it.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// let handle = running.handle();
+    /// running.stop(Duration::from_secs(10))?;
+    /// assert_eq!(handle.state(), ApplicationState::NotRunning);
+    /// # Ok::<(), StreamsError>(())
+    /// ```
     ///
     /// # Errors
     /// What made the application fail, if it did.
@@ -318,18 +387,45 @@ impl Drop for RunningStreams {
 
 impl StreamsHandle {
     /// The application's state.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// assert_ne!(running.handle().state(), ApplicationState::Error);
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn state(&self) -> ApplicationState {
         self.shared.state()
     }
 
     /// Why it failed, if it did.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// assert_eq!(running.handle().error(), None);
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn error(&self) -> Option<String> {
         self.shared.error()
     }
 
     /// The whole picture.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// assert_eq!(running.handle().status().application, "app");
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn status(&self) -> Status {
         let uptime = self.application.clock.monotonic().saturating_sub(self.started);
@@ -339,17 +435,44 @@ impl StreamsHandle {
 
     /// From now on, stream time follows the wall clock in every task whose input has been read to its end and silent
     /// for `after`: windows close although nothing comes any more. For inputs that end, such as a replay.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// running.handle().advance_when_idle(Duration::from_secs(1));
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     pub fn advance_when_idle(&self, after: Duration) {
         self.shared.advance_when_idle(after);
     }
 
     /// The topology in Kafka Streams' words.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// assert!(running.handle().describe().contains("Source: KSTREAM-SOURCE-0000000000 (topics: [in])"));
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn describe(&self) -> String {
         self.application.topology.describe()
     }
 
     /// The topology as a graph.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// assert!(running.handle().topology().nodes.iter().any(|node| node.name == "in"));
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn topology(&self) -> TopologyView {
         view(&self.application.topology)

@@ -15,6 +15,17 @@ use crate::serde::SerdeError;
 use crate::time::Timestamp;
 
 /// A change of a row: its key, its new bytes or that it is gone, and the time of the change.
+///
+/// ```
+/// use candlewick::{RowSink, Timestamp};
+/// /// The `take_changes` of a store that counts.
+/// fn take_changes(count: u64, sink: &mut RowSink<'_>) {
+///     sink(b"count", Some(&count.to_be_bytes()), Timestamp::UNKNOWN);
+/// }
+/// let mut rows = Vec::new();
+/// take_changes(7, &mut |key, value, _| rows.push((key.to_vec(), value.map(<[u8]>::to_vec))));
+/// assert_eq!(rows, [(b"count".to_vec(), Some(7_u64.to_be_bytes().to_vec()))]);
+/// ```
 pub type RowSink<'s> = dyn FnMut(&[u8], Option<&[u8]>, Timestamp) + 's;
 
 /// A structure of your own that a processor keeps its state in.
@@ -117,6 +128,39 @@ pub trait CustomStore: Send + 'static {
 }
 
 /// A [`CustomStore`] among the stores of a task; it is used as the structure itself.
+///
+/// ```
+/// use candlewick::{CustomStore, RowSink, SerdeError, Stores, Timestamp, UserStore};
+/// # use candlewick::*;
+/// /// How many records there were.
+/// #[derive(Default)]
+/// struct Count(u64);
+///
+/// impl CustomStore for Count {
+///     fn apply(&mut self, _: &[u8], value: Option<&[u8]>) -> Result<(), SerdeError> {
+///         self.0 = value.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes);
+///         Ok(())
+///     }
+///
+///     fn take_changes(&mut self, sink: &mut RowSink<'_>) {
+///         sink(b"count", Some(&self.0.to_be_bytes()), Timestamp::UNKNOWN);
+///     }
+///
+///     fn clear(&mut self) {
+///         self.0 = 0;
+///     }
+/// }
+/// # struct Idle;
+/// # impl Processor<String, i64, String, i64> for Idle { fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> { Ok(()) } }
+/// # let builder = StreamsBuilder::new();
+/// builder.add_store(Stores::custom("count", Count::default));
+/// # builder.stream("in", Consumed::<String, i64>::default()).process::<String, i64, _>(&["count"], |_| Idle);
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// driver.with_store("count", |count: &mut UserStore<Count>| {
+///     count.0 += 1;
+///     assert_eq!(count.0, 1);
+/// });
+/// ```
 pub struct UserStore<S> {
     structure: S,
     layer: Layer,

@@ -75,12 +75,27 @@ impl StateFolder {
     }
 
     /// The folder.
+    ///
+    /// ```
+    /// # use candlewick::StateFolder;
+    /// # let parent = tempfile::tempdir().expect("a temporary folder");
+    /// let folder = StateFolder::lock(parent.path().join("app")).expect("nobody else uses it");
+    /// assert_eq!(folder.path(), parent.path().join("app"));
+    /// ```
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// The id of this folder: it lasts as long as the folder does.
+    ///
+    /// ```
+    /// # use candlewick::StateFolder;
+    /// # let parent = tempfile::tempdir().expect("a temporary folder");
+    /// let first = StateFolder::lock(parent.path()).expect("nobody else uses it").instance_id().to_owned();
+    /// let again = StateFolder::lock(parent.path()).expect("it was let go");
+    /// assert_eq!(again.instance_id(), first);
+    /// ```
     #[must_use]
     pub fn instance_id(&self) -> &str {
         &self.instance_id
@@ -114,12 +129,29 @@ impl StateFolder {
     }
 
     /// The folder of a task, such as `0_3`.
+    ///
+    /// ```
+    /// # use candlewick::{Partition, StateFolder, TaskId};
+    /// # let parent = tempfile::tempdir().expect("a temporary folder");
+    /// let folder = StateFolder::lock(parent.path()).expect("nobody else uses it");
+    /// let task = TaskId { sub_topology: 0, partition: Partition(3) };
+    /// assert_eq!(folder.task(task), parent.path().join("0_3"));
+    /// ```
     #[must_use]
     pub fn task(&self, task: TaskId) -> PathBuf {
         self.path.join(task.to_string())
     }
 
     /// The tasks that have a folder here, in order.
+    ///
+    /// ```
+    /// # use candlewick::{Partition, StateFolder, TaskId};
+    /// # let parent = tempfile::tempdir().expect("a temporary folder");
+    /// let folder = StateFolder::lock(parent.path()).expect("nobody else uses it");
+    /// let task = TaskId { sub_topology: 0, partition: Partition(3) };
+    /// std::fs::create_dir(folder.task(task)).expect("a new folder");
+    /// assert_eq!(folder.tasks().expect("it is readable"), [task]);
+    /// ```
     ///
     /// # Errors
     /// When the folder cannot be read.

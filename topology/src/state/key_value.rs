@@ -429,6 +429,14 @@ where
 
     /// About how many keys there are: changed keys may be counted twice, deleted ones once.
     ///
+    /// ```
+    /// # use candlewick::*; let builder = StreamsBuilder::new(); builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// store.put("ada".to_owned(), 10, Timestamp(1))?;
+    /// assert_eq!(store.approximate_len()?, 1);
+    /// # Ok(()) }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the engine fails.
     pub fn approximate_len(&self) -> Result<usize, StoreError> {

@@ -29,6 +29,12 @@ pub struct Buffered<C> {
 }
 
 /// What is let go.
+///
+/// ```
+/// use candlewick::Evicted;
+/// let keys = |out: &[Evicted<String, i64>]| out.iter().map(|evicted| evicted.key.clone()).collect::<Vec<_>>();
+/// assert!(keys(&[]).is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evicted<K, C> {
     /// The key.
@@ -68,6 +74,12 @@ pub trait ChangeSerde<C>: Send + Sync + 'static {
 }
 
 /// How full a buffer is.
+///
+/// ```
+/// use candlewick::{BufferStats, Timestamp};
+/// let is_full = |stats: &BufferStats| stats.len > 1_000 || stats.byte_len > 1 << 20;
+/// assert!(!is_full(&BufferStats { min_time: Timestamp(0), len: 1, byte_len: 40 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferStats {
     /// The lowest buffer time; the greatest timestamp there is when the buffer is empty.

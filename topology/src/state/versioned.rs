@@ -113,6 +113,16 @@ where
     }
 
     /// The store's name.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s").versioned(std::time::Duration::from_millis(100)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut VersionedStore<String, i64>| -> Result<(), StoreError> {
+    /// assert_eq!(store.name(), "s");
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.layer.store
@@ -124,6 +134,19 @@ where
     }
 
     /// Puts a version that holds from `time`; `None` ends the one before. A version of the same time takes its place.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s").versioned(std::time::Duration::from_millis(100)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut VersionedStore<String, i64>| -> Result<(), StoreError> {
+    /// let key = "BTC".to_owned();
+    /// assert_eq!(store.put(&key, Some(100), Timestamp(200))?, Put::Latest);
+    /// // Versions are kept for 100 ms.
+    /// assert_eq!(store.put(&key, Some(90), Timestamp(50))?, Put::TooLate);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When the key or value cannot be written, or the engine fails.
@@ -207,6 +230,20 @@ where
     }
 
     /// The latest version of a key; `None` when it was deleted.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s").versioned(std::time::Duration::from_millis(100)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut VersionedStore<String, i64>| -> Result<(), StoreError> {
+    /// let key = "BTC".to_owned();
+    /// store.put(&key, Some(100), Timestamp(10))?;
+    /// assert_eq!(store.get(&key)?, Some(Entry::new(100, Timestamp(10))));
+    /// store.put(&key, None, Timestamp(20))?;
+    /// assert_eq!(store.get(&key)?, None);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When the key cannot be written, or the engine fails or its bytes are not a value.

@@ -64,6 +64,13 @@ pub struct EmbeddedLog {
 
 impl EmbeddedLog {
     /// A log that lives in memory, as long as it or one of its clients does.
+    ///
+    /// ```
+    /// use candlewick::client::{EmbeddedLog, Log};
+    /// let log = EmbeddedLog::in_memory();
+    /// let mut admin = log.admin().expect("an embedded log makes clients at once");
+    /// assert!(admin.topics(std::time::Duration::ZERO).expect("they are at hand").is_empty());
+    /// ```
     #[must_use]
     pub fn in_memory() -> Arc<Self> {
         Self::in_memory_with(EmbeddedSettings::default())
@@ -134,6 +141,11 @@ impl EmbeddedLog {
     /// Sessions, transaction timeouts, retention and compaction, at once. A background thread does this all the time;
     /// a test that moves its clock by hand calls it to see the effect.
     ///
+    /// ```
+    /// use candlewick::client::EmbeddedLog;
+    /// EmbeddedLog::in_memory().look_after().expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// [`ClientError::Io`] when files cannot be read or written.
     pub fn look_after(&self) -> Result<(), ClientError> {
@@ -142,6 +154,13 @@ impl EmbeddedLog {
     }
 
     /// Forces everything written so far to the disk. A background thread does this every `log_sync_interval_ms`.
+    ///
+    /// ```
+    /// use candlewick::client::{EmbeddedLog, EmbeddedSettings};
+    /// let folder = tempfile::tempdir().expect("a temporary folder");
+    /// let log = EmbeddedLog::open(folder.path(), EmbeddedSettings::default()).expect("nobody else uses it");
+    /// log.sync().expect("the disk takes it");
+    /// ```
     ///
     /// # Errors
     /// [`ClientError::Io`] when the disk refuses.

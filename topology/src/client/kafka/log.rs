@@ -36,6 +36,15 @@ impl std::fmt::Debug for KafkaLog {
 impl KafkaLog {
     /// Reaches the cluster once, to fail early and with a reason.
     ///
+    /// ```no_run
+    /// use candlewick::client::ClientError;
+    /// use candlewick::client::kafka::{KafkaLog, KafkaSettings};
+    /// match KafkaLog::connect(KafkaSettings::new("localhost:9092", "candles")) {
+    ///     Err(ClientError::Unavailable { .. }) => println!("start Kafka first"),
+    ///     connected => drop(connected.expect("the settings are those of this build")),
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// [`ClientError::Unavailable`] with the address when no broker answers in time; [`ClientError::Fatal`] when the
     /// settings ask for what this build cannot do.

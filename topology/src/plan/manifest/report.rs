@@ -61,6 +61,15 @@ pub struct PlanChange {
 
 /// How a plan stands to the version of the application that ran last: see
 /// [`KafkaStreams::plan`](crate::KafkaStreams::plan). It prints as one line for each part.
+///
+/// ```
+/// # use {candlewick::{*, client::*}, std::time::Duration};
+/// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+/// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+/// let plan = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).plan()?;
+/// assert!(!plan.is_known && plan.to_string().starts_with("plan of app: nothing is known"));
+/// # Ok::<(), StreamsError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PlanReport {
@@ -74,12 +83,30 @@ pub struct PlanReport {
 
 impl PlanReport {
     /// Whether the application would not start.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// let plan = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).plan()?;
+    /// assert!(!plan.is_refused(), "{plan}");
+    /// # Ok::<(), StreamsError>(())
+    /// ```
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.changes.iter().any(|change| change.action == PlanAction::Refuse)
     }
 
     /// The changes with this outcome.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.stream("in", Consumed::<String, i64>::default());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// let plan = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).plan()?;
+    /// assert_eq!(plan.with_action(PlanAction::Refuse).count(), 0);
+    /// # Ok::<(), StreamsError>(())
+    /// ```
     pub fn with_action(&self, action: PlanAction) -> impl Iterator<Item = &PlanChange> {
         self.changes.iter().filter(move |change| change.action == action)
     }

@@ -39,26 +39,51 @@ impl<K> Keys<K> {
     }
 
     /// All keys.
+    ///
+    /// ```
+    /// let keys = candlewick::Keys::<String>::all().limit(100);
+    /// # let _ = keys;
+    /// ```
     pub fn all() -> Self {
         Self::new(Which::Between(None, None))
     }
 
     /// One key: of use where it has many rows, in stores of windows, sessions and versions.
+    ///
+    /// ```
+    /// let visits_of_ada = candlewick::Keys::one("ada".to_owned());
+    /// # let _ = visits_of_ada;
+    /// ```
     pub fn one(key: K) -> Self {
         Self::new(Which::One(key))
     }
 
     /// This key and those behind it.
+    ///
+    /// ```
+    /// let on = candlewick::Keys::from("m".to_owned()).limit(10);
+    /// # let _ = on;
+    /// ```
     pub fn from(key: K) -> Self {
         Self::new(Which::Between(Some(key), None))
     }
 
     /// The keys up to this one, which is included.
+    ///
+    /// ```
+    /// let first_half = candlewick::Keys::to("m".to_owned());
+    /// # let _ = first_half;
+    /// ```
     pub fn to(key: K) -> Self {
         Self::new(Which::Between(None, Some(key)))
     }
 
     /// The keys between these, both included.
+    ///
+    /// ```
+    /// let some = candlewick::Keys::between("a".to_owned(), "m".to_owned());
+    /// # let _ = some;
+    /// ```
     pub fn between(from: K, to: K) -> Self {
         Self::new(Which::Between(Some(from), Some(to)))
     }
@@ -101,12 +126,22 @@ impl<K> Keys<K> {
     }
 
     /// The last ones first.
+    ///
+    /// ```
+    /// let last = candlewick::Keys::<String>::all().reverse().limit(1);
+    /// # let _ = last;
+    /// ```
     pub fn reverse(mut self) -> Self {
         self.reverse = true;
         self
     }
 
     /// At most this many rows in one page; 1,000 unless told. Less than one is one.
+    ///
+    /// ```
+    /// let ten = candlewick::Keys::<String>::all().limit(10);
+    /// # let _ = ten;
+    /// ```
     pub fn limit(mut self, rows: usize) -> Self {
         self.limit = rows;
         self
@@ -197,24 +232,44 @@ pub struct Times {
 
 impl Times {
     /// All there is.
+    ///
+    /// ```
+    /// use candlewick::{Times, Timestamp};
+    /// assert_eq!(Times::all(), Times::from(Timestamp(0)));
+    /// ```
     #[must_use]
     pub const fn all() -> Self {
         Self { from: Timestamp(0), to: Timestamp(i64::MAX) }
     }
 
     /// From then on.
+    ///
+    /// ```
+    /// use candlewick::{Times, Timestamp};
+    /// assert_eq!(Times::from(Timestamp(7)), Times::between(Timestamp(7), Timestamp(i64::MAX)));
+    /// ```
     #[must_use]
     pub const fn from(from: Timestamp) -> Self {
         Self { from, ..Self::all() }
     }
 
     /// Until then.
+    ///
+    /// ```
+    /// use candlewick::{Times, Timestamp};
+    /// assert_eq!(Times::to(Timestamp(7)), Times::between(Timestamp(0), Timestamp(7)));
+    /// ```
     #[must_use]
     pub const fn to(to: Timestamp) -> Self {
         Self { to, ..Self::all() }
     }
 
     /// Between the two.
+    ///
+    /// ```
+    /// use candlewick::{Times, Timestamp};
+    /// assert_ne!(Times::between(Timestamp(1), Timestamp(7)), Times::to(Timestamp(7)));
+    /// ```
     #[must_use]
     pub const fn between(from: Timestamp, to: Timestamp) -> Self {
         Self { from, to }
@@ -237,6 +292,10 @@ pub struct Cursor(pub(super) Box<[u8]>);
 
 impl Cursor {
     /// Its bytes, to be kept or sent.
+    ///
+    /// ```
+    /// assert_eq!(candlewick::Cursor::from(b"row".to_vec()).as_bytes(), b"row");
+    /// ```
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -287,18 +346,34 @@ pub struct Position(pub(super) BTreeMap<TaskId, i64>);
 
 impl Position {
     /// The changelog offset of a task.
+    ///
+    /// ```
+    /// use candlewick::{Partition, Position, TaskId};
+    /// let task = TaskId { sub_topology: 0, partition: Partition(0) };
+    /// assert_eq!(Position::default().of(task), None, "no task was read");
+    /// ```
     #[must_use]
     pub fn of(&self, task: TaskId) -> Option<i64> {
         self.0.get(&task).copied()
     }
 
     /// All of them.
+    ///
+    /// ```
+    /// assert_eq!(candlewick::Position::default().iter().count(), 0, "no task was read");
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (TaskId, i64)> {
         self.0.iter().map(|(task, offset)| (*task, *offset))
     }
 }
 
 /// What was found, and as of when.
+///
+/// ```
+/// use candlewick::{Answer, Position};
+/// let answer = Answer { value: Some(7), position: Position::default() };
+/// assert_eq!(answer.value, Some(7));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer<T> {
     /// What was found.

@@ -88,6 +88,31 @@ impl<K: 'static, V: 'static> StoreQuery<KeyValueStore<K, V>> {
 impl<K: 'static, V: 'static> StoreQuery<WindowStore<K, V>> {
     /// The value of the window of a key that starts at `start`.
     ///
+    /// ```
+    /// use candlewick::{Timestamp, WindowStore};
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(Duration::from_millis(10))).count(Materialized::named("counts").retention(Duration::from_secs(60)));
+    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let mut producer = log.producer(&ProducerSettings::default())?;
+    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+    /// # for (n, time) in [(1, 11), (1, 12)] { producer.send(OutgoingRecord { topic, partition, key: Some(b"a"), value: Some(&i64::to_be_bytes(n)), headers: &headers, timestamp: Timestamp(time) })?; }
+    /// # producer.flush(Duration::from_secs(1))?;
+    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+    /// # let running = KafkaStreams::new(topology, config, log).start()?;
+    /// # let streams = running.handle();
+    /// # while streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() < 2 { std::thread::sleep(Duration::from_millis(2)); }
+    /// let counts = streams.store::<WindowStore<String, i64>>("counts")?.staleness_max(Duration::ZERO);
+    /// // Of records at 11 and 12, in windows of 10 ms:
+    /// let count = counts.get(&"a".to_owned(), Timestamp(10))?.value;
+    /// assert_eq!(count.map(|entry| entry.value), Some(2));
+    /// # running.stop(Duration::from_secs(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`QueryError::Moved`] when another instance has the key, [`QueryError::Rebalancing`] when nobody has it just now.
     pub fn get(&self, key: &K, start: Timestamp) -> Result<Answer<Option<Entry<V>>>, QueryError> {
@@ -138,6 +163,31 @@ impl<K: 'static, V: 'static> StoreQuery<WindowStore<K, V>> {
 
 impl<K: 'static, V: 'static> StoreQuery<SessionStore<K, V>> {
     /// The value of a key's session.
+    ///
+    /// ```
+    /// use candlewick::{Session, SessionStore, Timestamp};
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(Duration::from_millis(10))).count(Materialized::named("visits").retention(Duration::from_secs(60)));
+    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let mut producer = log.producer(&ProducerSettings::default())?;
+    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+    /// # for (n, time) in [(1, 20), (1, 25)] { producer.send(OutgoingRecord { topic, partition, key: Some(b"a"), value: Some(&i64::to_be_bytes(n)), headers: &headers, timestamp: Timestamp(time) })?; }
+    /// # producer.flush(Duration::from_secs(1))?;
+    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+    /// # let running = KafkaStreams::new(topology, config, log).start()?;
+    /// # let streams = running.handle();
+    /// # while streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() < 2 { std::thread::sleep(Duration::from_millis(2)); }
+    /// let visits = streams.store::<SessionStore<String, i64>>("visits")?.staleness_max(Duration::ZERO);
+    /// // Of records at 20 and 25, with gaps of 10 ms:
+    /// let visit = Session { start: Timestamp(20), end: Timestamp(25) };
+    /// assert_eq!(visits.get(&"a".to_owned(), visit)?.value.map(|entry| entry.value), Some(2));
+    /// # running.stop(Duration::from_secs(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`QueryError::Moved`] when another instance has the key, [`QueryError::Rebalancing`] when nobody has it just now.
@@ -191,6 +241,30 @@ impl<K: 'static, V: 'static> StoreQuery<SessionStore<K, V>> {
 
 impl<K: 'static, V: 'static> StoreQuery<VersionedStore<K, V>> {
     /// The latest version of a key; `None` when it was deleted.
+    ///
+    /// ```
+    /// use candlewick::VersionedStore;
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("prices").versioned(Duration::from_secs(60)));
+    /// # let (topology, log) = (builder.build()?, EmbeddedLog::in_memory());
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let mut producer = log.producer(&ProducerSettings::default())?;
+    /// # let (topic, headers, partition) = (producer.topic("in")?, Headers::default(), Partition(0));
+    /// # for (n, time) in [(100, 10), (120, 20)] { producer.send(OutgoingRecord { topic, partition, key: Some(b"a"), value: Some(&i64::to_be_bytes(n)), headers: &headers, timestamp: Timestamp(time) })?; }
+    /// # producer.flush(Duration::from_secs(1))?;
+    /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
+    /// # let running = KafkaStreams::new(topology, config, log).start()?;
+    /// # let streams = running.handle();
+    /// # while streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() < 2 { std::thread::sleep(Duration::from_millis(2)); }
+    /// let prices = streams.store::<VersionedStore<String, i64>>("prices")?.staleness_max(Duration::ZERO);
+    /// // Of 100 at 10 and 120 at 20:
+    /// assert_eq!(prices.get(&"a".to_owned())?.value.map(|entry| entry.value), Some(120));
+    /// # running.stop(Duration::from_secs(10))?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`QueryError::Moved`] when another instance has the key, [`QueryError::Rebalancing`] when nobody has it just now.

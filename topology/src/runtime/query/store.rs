@@ -13,6 +13,13 @@ use crate::state::{Codec, QueryableStore, RowShape, StoreDecl, StoreKind};
 use crate::time::duration;
 
 /// What a store keeps, for those who list them.
+///
+/// ```
+/// use candlewick::StoreType;
+/// use std::time::Duration;
+/// let minutes = StoreType::Window { size: Duration::from_secs(60) };
+/// assert_ne!(minutes, StoreType::KeyValue);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreType {
@@ -32,6 +39,13 @@ pub enum StoreType {
 }
 
 /// A store that can be queried.
+///
+/// ```
+/// use candlewick::{StoreInfo, StoreType};
+/// let told = |store: &StoreInfo| format!("{}: {:?}, {} partitions", store.name, store.kind, store.partitions);
+/// let store = StoreInfo { name: "counts".to_owned(), kind: StoreType::KeyValue, partitions: 6 };
+/// assert_eq!(told(&store), "counts: KeyValue, 6 partitions");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreInfo {
     /// Its name.

@@ -36,6 +36,14 @@ pub struct Session {
 }
 
 /// A change of one session: see [`Dirty`].
+///
+/// ```
+/// use candlewick::{Dirty, DirtySession, Entry, Session, Timestamp};
+/// let visit = Session { start: Timestamp(10), end: Timestamp(25) };
+/// let new = Some(Entry::new(3, visit.end));
+/// let change: DirtySession<&str, i64> = Dirty { key: ("ada", visit), old: None, new, timestamp: visit.end };
+/// assert_eq!(change.key.1.start, Timestamp(10));
+/// ```
 pub type DirtySession<K, V> = Dirty<(K, Session), V>;
 
 /// A store of one value a key and session.
@@ -123,12 +131,39 @@ where
     }
 
     /// The store's name.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut SessionStore<String, i64>| -> Result<(), StoreError> {
+    /// assert_eq!(store.name(), "s");
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.layer.store
     }
 
     /// Whether [`take_dirty`](Self::take_dirty) brings old values; set it before the first change.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut SessionStore<String, i64>| -> Result<(), StoreError> {
+    /// let (key, visit) = ("ada".to_owned(), Session { start: Timestamp(10), end: Timestamp(25) });
+    /// store.capture_old(true);
+    /// store.put(&key, visit, 3, Timestamp(25))?;
+    /// let mut changes = Vec::new();
+    /// store.take_dirty(&mut changes)?;
+    /// store.put(&key, visit, 4, Timestamp(25))?;
+    /// store.take_dirty(&mut changes)?;
+    /// assert_eq!(changes[1].old, Some(Entry::new(3, Timestamp(25))));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     pub fn capture_old(&mut self, capture: bool) {
         self.cache.capture_old(capture);
     }
@@ -159,6 +194,18 @@ where
 
     /// The entry of a key's session, also of one that is gone but was not dropped yet.
     ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut SessionStore<String, i64>| -> Result<(), StoreError> {
+    /// let (key, visit) = ("ada".to_owned(), Session { start: Timestamp(10), end: Timestamp(25) });
+    /// store.put(&key, visit, 3, Timestamp(25))?;
+    /// assert_eq!(store.get(&key, visit)?, Some(&Entry::new(3, Timestamp(25))));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
     pub fn get(&mut self, key: &K, session: Session) -> Result<Option<&Entry<V>>, StoreError> {
@@ -167,6 +214,19 @@ where
     }
 
     /// Puts a session's value; does nothing when the segment it belongs to is gone.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut SessionStore<String, i64>| -> Result<(), StoreError> {
+    /// let (key, visit) = ("ada".to_owned(), Session { start: Timestamp(10), end: Timestamp(25) });
+    /// store.put(&key, visit, 3, Timestamp(25))?;
+    /// store.put(&key, visit, 4, Timestamp(25))?;
+    /// assert_eq!(store.get(&key, visit)?.map(|entry| entry.value), Some(4));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
@@ -196,6 +256,19 @@ where
     }
 
     /// Deletes a session and returns what was there.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut SessionStore<String, i64>| -> Result<(), StoreError> {
+    /// let (key, visit) = ("ada".to_owned(), Session { start: Timestamp(10), end: Timestamp(25) });
+    /// store.put(&key, visit, 3, Timestamp(25))?;
+    /// assert_eq!(store.remove(&key, visit, Timestamp(30))?, Some(Entry::new(3, Timestamp(25))));
+    /// assert_eq!(store.remove(&key, visit, Timestamp(30))?, None);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
@@ -373,6 +446,19 @@ where
     }
 
     /// Whether the owner should call [`take_dirty`](Self::take_dirty) after this record.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(SessionWindows::of_inactivity_gap_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut SessionStore<String, i64>| -> Result<(), StoreError> {
+    /// let (key, visit) = ("ada".to_owned(), Session { start: Timestamp(10), end: Timestamp(25) });
+    /// store.put(&key, visit, 3, Timestamp(25))?;
+    /// // One change does not fill the cache.
+    /// assert!(!store.wants_flush());
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[inline]
     #[must_use]
     pub fn wants_flush(&self) -> bool {
