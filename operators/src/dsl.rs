@@ -8,6 +8,12 @@ use candlewick::{Grouped, KStream, KTable, Materialized, Suppressed, TimeWindows
 use crate::{Candle, CandleSerde, Interval, StateSerde, Symbol, Trade};
 
 /// How candles are made of trades.
+///
+/// ```
+/// use candlewick_operators::{CandleOptions, Interval};
+/// let options = CandleOptions { store: "minutes".to_owned(), ..CandleOptions::new(Interval::MINUTE) };
+/// assert_eq!(options.grace.as_secs(), 5);
+/// ```
 #[derive(Clone, Debug)]
 pub struct CandleOptions {
     /// The windows' length.
@@ -20,6 +26,11 @@ pub struct CandleOptions {
 
 impl CandleOptions {
     /// Candles of this interval with 5 s of grace, in the store `candles-<interval>`.
+    ///
+    /// ```
+    /// use candlewick_operators::{CandleOptions, Interval};
+    /// assert_eq!(CandleOptions::new(Interval::MINUTE).store, "candles-1m");
+    /// ```
     #[must_use]
     pub fn new(interval: Interval) -> Self {
         Self { interval, grace: Duration::from_secs(5), store: format!("candles-{interval}") }
@@ -31,6 +42,23 @@ impl CandleOptions {
 }
 
 /// Streams of trades by symbol.
+///
+/// ```
+/// use candlewick::{Consumed, StreamsBuilder, Timestamp, TopologyTestDriver, Utf8, WindowStore};
+/// use candlewick_operators::{Candle, CandleOptions, Interval, StateSerde, Symbol, Trade, TradeStream};
+/// # use candlewick_operators::{Decimal, Side};
+/// let builder = StreamsBuilder::new();
+/// let trades = builder.stream("trades", Consumed::<Symbol, Trade>::with(Utf8, StateSerde));
+/// trades.candles(&CandleOptions::new(Interval::MINUTE));
+/// let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let trade = Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::from_int(100), size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(61_000), id: 1 };
+/// # driver.input_topic("trades", Utf8, StateSerde).pipe(trade.symbol.clone(), trade, Timestamp(61_000)).expect("processed");
+/// driver.with_store("candles-1m", |candles: &mut WindowStore<Symbol, Candle>| {
+///     // Of a trade at 61 seconds:
+///     let candle = candles.get(&"BTC-USD".into(), Timestamp(60_000)).expect("in memory");
+///     assert_eq!(candle.map(|entry| entry.value.trades), Some(1));
+/// });
+/// ```
 pub trait TradeStream<'b> {
     /// The candle of each symbol and window, as it grows.
     fn candles(self, options: &CandleOptions) -> KTable<'b, Windowed<Symbol>, Candle>;

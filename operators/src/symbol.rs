@@ -16,6 +16,11 @@ macro_rules! name {
 
         impl $name {
             /// The name as text.
+            ///
+            /// ```
+            /// use candlewick_operators::{Exchange, Symbol};
+            /// assert_eq!((Symbol::from("BTC-USD").as_str(), Exchange::from("kraken").as_str()), ("BTC-USD", "kraken"));
+            /// ```
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0

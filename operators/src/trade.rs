@@ -64,6 +64,14 @@ pub struct Trade {
 }
 
 /// Why a trade is refused.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_operators::*};
+/// # let trade = Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ZERO, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(0), id: 7 };
+/// // Of a trade without a price:
+/// let error: TradeError = trade.checked().expect_err("a price is above zero");
+/// assert_eq!(error.to_string(), "trade 7 of BTC-USD has the price 0: a price is above zero");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TradeError {
@@ -118,6 +126,14 @@ pub enum TradeError {
 
 impl Trade {
     /// This trade, if it is acceptable: price above zero, size not below, time not before 1970, a symbol.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ZERO, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(0), id: 7 };
+    /// // Of a trade without a price:
+    /// assert!(trade.clone().checked().is_err());
+    /// assert!(Trade { price: Decimal::ONE, ..trade }.checked().is_ok());
+    /// ```
     ///
     /// # Errors
     /// When it is not; the sentence names the trade.

@@ -10,6 +10,11 @@ use super::{Candle, Interval};
 use crate::{Decimal, DecimalError, Trade};
 
 /// What stands for a window in which nobody traded.
+///
+/// ```
+/// use candlewick_operators::Gaps;
+/// assert_eq!(Gaps::default(), Gaps::Omit);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Gaps {
@@ -21,6 +26,15 @@ pub enum Gaps {
 }
 
 /// What became of a trade.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_operators::*};
+/// # let trade = |ms: i64| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ONE, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(ms), id: ms };
+/// let mut builder = CandleBuilder::new(Interval::MINUTE);
+/// assert_eq!(builder.add(&trade(60_000))?, Taken::InTime);
+/// assert_eq!(builder.add(&trade(59_999))?, Taken::Late);
+/// # Ok::<(), candlewick_operators::DecimalError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a late trade is in no candle"]
 pub enum Taken {
@@ -31,6 +45,17 @@ pub enum Taken {
 }
 
 /// A candle that will not change any more.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_operators::*};
+/// # let trade = |ms: i64| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ONE, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(ms), id: ms };
+/// let mut builder = CandleBuilder::new(Interval::MINUTE);
+/// let _ = builder.add(&trade(61_000))?;
+/// builder.finish();
+/// let closed: ClosedCandle = builder.next_closed().expect("the input has ended");
+/// assert_eq!((closed.start, closed.candle.trades), (Timestamp(60_000), 1));
+/// # Ok::<(), candlewick_operators::DecimalError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClosedCandle {
     /// When its window starts.
@@ -82,6 +107,11 @@ pub struct CandleBuilder {
 
 impl CandleBuilder {
     /// Candles of this length, without grace, none for empty windows.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// assert!(CandleBuilder::new(Interval::MINUTE).newest_open().is_none());
+    /// ```
     #[must_use]
     pub fn new(interval: Interval) -> Self {
         Self {
@@ -97,6 +127,15 @@ impl CandleBuilder {
     }
 
     /// How long after its end a window still takes late trades, in milliseconds.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |ms: i64| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ONE, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(ms), id: ms };
+    /// let mut builder = CandleBuilder::new(Interval::MINUTE).grace_ms(5_000);
+    /// let _ = builder.add(&trade(64_999))?;
+    /// assert_eq!(builder.add(&trade(59_999))?, Taken::InTime);
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     #[must_use]
     pub fn grace_ms(mut self, grace_ms: i64) -> Self {
         self.grace_ms = grace_ms.max(0);
@@ -104,6 +143,16 @@ impl CandleBuilder {
     }
 
     /// What stands for empty windows.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |ms: i64| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ONE, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(ms), id: ms };
+    /// let mut builder = CandleBuilder::new(Interval::MINUTE).gaps(Gaps::CarryClose);
+    /// let _ = (builder.add(&trade(0))?, builder.add(&trade(120_000))?);
+    /// let trades: Vec<u64> = std::iter::from_fn(|| builder.next_closed()).map(|closed| closed.candle.trades).collect();
+    /// assert_eq!(trades, [1, 0]);
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     #[must_use]
     pub fn gaps(mut self, gaps: Gaps) -> Self {
         self.gaps = gaps;
@@ -111,6 +160,15 @@ impl CandleBuilder {
     }
 
     /// Takes one trade in; then ask [`next_closed`](Self::next_closed) until it has no more.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |ms: i64| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ONE, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(ms), id: ms };
+    /// let mut builder = CandleBuilder::new(Interval::MINUTE);
+    /// assert_eq!(builder.add(&trade(0))?, Taken::InTime);
+    /// assert!(builder.next_closed().is_none(), "its window is open");
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     ///
     /// # Errors
     /// When a volume would leave the range of a decimal; the trade is then in no candle.
@@ -123,6 +181,15 @@ impl CandleBuilder {
 
     /// Takes in a finer candle whose window starts at `start`.
     ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// let mut hours = CandleBuilder::new(Interval::HOUR);
+    /// let minute = Candle::carried(Decimal::from_int(100));
+    /// assert_eq!(hours.add_candle(Timestamp(60_000), &minute)?, Taken::InTime);
+    /// assert_eq!(hours.newest_open().map(|(start, _)| start), Some(Timestamp(0)));
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
+    ///
     /// # Errors
     /// When a volume would leave the range of a decimal; the finer candle is then in none.
     pub fn add_candle(&mut self, start: Timestamp, finer: &Candle) -> Result<Taken, DecimalError> {
@@ -133,16 +200,46 @@ impl CandleBuilder {
     }
 
     /// Moves time to at least `time` without a trade: closes windows of an instrument that went quiet.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |ms: i64| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ONE, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(ms), id: ms };
+    /// let mut builder = CandleBuilder::new(Interval::MINUTE);
+    /// let _ = builder.add(&trade(0))?;
+    /// builder.advance_to(Timestamp(60_000));
+    /// assert!(builder.next_closed().is_some());
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     pub fn advance_to(&mut self, time: Timestamp) {
         self.stream_time = self.stream_time.max(time);
     }
 
     /// Closes every window, whatever its grace: the input has ended.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |ms: i64| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ONE, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(ms), id: ms };
+    /// let mut builder = CandleBuilder::new(Interval::MINUTE);
+    /// let _ = builder.add(&trade(0))?;
+    /// builder.finish();
+    /// assert!(builder.next_closed().is_some());
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     pub fn finish(&mut self) {
         self.finished = true;
     }
 
     /// The next closed candle, in order of time.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |ms: i64| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ONE, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(ms), id: ms };
+    /// let mut builder = CandleBuilder::new(Interval::MINUTE);
+    /// let _ = (builder.add(&trade(0))?, builder.add(&trade(60_000))?);
+    /// assert_eq!(builder.next_closed().map(|closed| closed.start), Some(Timestamp(0)));
+    /// assert!(builder.next_closed().is_none());
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     pub fn next_closed(&mut self) -> Option<ClosedCandle> {
         let first = self.open.keys().next().map(|start| Timestamp(*start));
         if let (Gaps::CarryClose, Some((start, close))) = (self.gaps, self.following) {
@@ -160,12 +257,30 @@ impl CandleBuilder {
     }
 
     /// How many trades came after their window had closed.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |ms: i64| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ONE, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(ms), id: ms };
+    /// let mut builder = CandleBuilder::new(Interval::MINUTE);
+    /// let _ = (builder.add(&trade(60_000))?, builder.add(&trade(0))?);
+    /// assert_eq!(builder.late(), 1);
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     #[must_use]
     pub const fn late(&self) -> u64 {
         self.late
     }
 
     /// The candle that is still open for the window of the newest trade.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |ms: i64| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::ONE, size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(ms), id: ms };
+    /// let mut builder = CandleBuilder::new(Interval::MINUTE);
+    /// let _ = builder.add(&trade(61_000))?;
+    /// assert_eq!(builder.newest_open().map(|(start, candle)| (start, candle.trades)), Some((Timestamp(60_000), 1)));
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     #[must_use]
     pub fn newest_open(&self) -> Option<(Timestamp, &Candle)> {
         self.open.last_key_value().map(|(start, candle)| (Timestamp(*start), candle))

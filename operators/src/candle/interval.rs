@@ -23,6 +23,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Interval(NonZeroI64);
 
 /// Why text is not an interval.
+///
+/// ```
+/// use candlewick_operators::Interval;
+/// let error = "1x".parse::<Interval>().expect_err("no unit");
+/// assert!(error.to_string().starts_with("`1x` is not an interval"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not an interval: write a whole number and a unit (ms, s, m, h, d, w), such as 1m")]
 pub struct IntervalError {
@@ -50,30 +56,56 @@ impl Interval {
     }
 
     /// The interval of `millis` milliseconds; `None` when that is not above zero.
+    ///
+    /// ```
+    /// # use candlewick_operators::Interval;
+    /// assert_eq!(Interval::from_millis(60_000), Some(Interval::MINUTE));
+    /// assert_eq!(Interval::from_millis(0), None);
+    /// ```
     #[must_use]
     pub fn from_millis(millis: i64) -> Option<Self> {
         NonZeroI64::new(millis).filter(|millis| millis.get() > 0).map(Self)
     }
 
     /// The length in milliseconds.
+    ///
+    /// ```
+    /// # use candlewick_operators::Interval;
+    /// assert_eq!(Interval::HOUR.as_millis(), 3_600_000);
+    /// ```
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0.get()
     }
 
     /// The length as the standard library's duration, for windows.
+    ///
+    /// ```
+    /// # use candlewick_operators::Interval;
+    /// assert_eq!(Interval::HOUR.as_duration().as_secs(), 3_600);
+    /// ```
     #[must_use]
     pub const fn as_duration(self) -> std::time::Duration {
         std::time::Duration::from_millis(self.0.get().unsigned_abs())
     }
 
     /// The start of the window that `time` falls into.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::Interval};
+    /// assert_eq!(Interval::MINUTE.start_of(Timestamp(61_500)), Timestamp(60_000));
+    /// ```
     #[must_use]
     pub const fn start_of(self, time: Timestamp) -> Timestamp {
         Timestamp(time.0 - time.0.rem_euclid(self.0.get()))
     }
 
     /// The end of the window that starts at `start`: the first time outside it.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::Interval};
+    /// assert_eq!(Interval::MINUTE.end_of(Timestamp(60_000)), Timestamp(120_000));
+    /// ```
     #[must_use]
     pub const fn end_of(self, start: Timestamp) -> Timestamp {
         start.plus_millis(self.0.get())

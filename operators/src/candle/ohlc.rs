@@ -93,12 +93,27 @@ impl Candle {
     }
 
     /// Whether this is the empty candle: no trade and no price carried into it.
+    ///
+    /// ```
+    /// use candlewick_operators::{Candle, Decimal};
+    /// assert!(Candle::default().is_empty());
+    /// assert!(!Candle::carried(Decimal::from_int(100)).is_empty());
+    /// ```
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.trades == 0 && self.close.is_zero()
     }
 
     /// Takes one trade in.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |price, side| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::from_int(price), size: Decimal::ONE, side, timestamp: Timestamp(0), id: 1 };
+    /// let mut candle = Candle::default();
+    /// candle.add_trade(&trade(100, Side::Buy))?;
+    /// assert_eq!((candle.trades, candle.high), (1, Decimal::from_int(100)));
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     ///
     /// # Errors
     /// When a volume would leave the range of a decimal; the candle is then as it was.
@@ -181,12 +196,33 @@ impl Candle {
     }
 
     /// The volume-weighted average price, rounded half to even at twelve places; `None` when nothing was traded.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |price, side| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::from_int(price), size: Decimal::ONE, side, timestamp: Timestamp(0), id: 1 };
+    /// let mut candle = Candle::default();
+    /// assert_eq!(candle.vwap(), None);
+    /// candle.add_trade(&trade(100, Side::Buy))?;
+    /// candle.add_trade(&trade(101, Side::Sell))?;
+    /// assert_eq!(candle.vwap(), Some("100.5".parse()?));
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     #[must_use]
     pub fn vwap(&self) -> Option<Decimal> {
         self.quote_volume.round().and_then(|quote| quote.try_div(self.volume)).ok()
     }
 
     /// Base units that takers sold.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_operators::*};
+    /// # let trade = |price, side| Trade { exchange: "simulated".into(), symbol: "BTC-USD".into(), price: Decimal::from_int(price), size: Decimal::ONE, side, timestamp: Timestamp(0), id: 1 };
+    /// let mut candle = Candle::default();
+    /// candle.add_trade(&trade(100, Side::Buy))?;
+    /// candle.add_trade(&trade(101, Side::Sell))?;
+    /// assert_eq!((candle.volume, candle.taker_sell_volume()), (Decimal::from_int(2), Decimal::ONE));
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     #[must_use]
     pub fn taker_sell_volume(&self) -> Decimal {
         self.volume.try_sub(self.taker_buy_volume).unwrap_or(Decimal::ZERO)

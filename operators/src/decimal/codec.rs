@@ -22,6 +22,11 @@ impl Decimal {
     }
 
     /// Reads what [`Decimal::to_be_bytes`] wrote.
+    ///
+    /// ```
+    /// # use candlewick_operators::Decimal;
+    /// assert_eq!(Decimal::from_be_bytes(1_500_000_000_000_i128.to_be_bytes()).to_string(), "1.5");
+    /// ```
     #[must_use]
     pub const fn from_be_bytes(bytes: [u8; 16]) -> Self {
         Self::from_units(i128::from_be_bytes(bytes))

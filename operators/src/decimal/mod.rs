@@ -27,6 +27,12 @@ use compact_str::CompactString;
 pub struct Decimal(i128);
 
 /// Why a decimal could not be made.
+///
+/// ```
+/// use candlewick_operators::{Decimal, DecimalError};
+/// assert!(matches!("1,5".parse::<Decimal>(), Err(DecimalError::NotANumber { .. })));
+/// assert_eq!(Decimal::ONE.try_div(Decimal::ZERO), Err(DecimalError::DivisionByZero));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecimalError {
@@ -86,42 +92,78 @@ impl Decimal {
     }
 
     /// This decimal as a count of 10⁻¹².
+    ///
+    /// ```
+    /// # use candlewick_operators::Decimal;
+    /// assert_eq!(Decimal::ONE.units(), 1_000_000_000_000);
+    /// ```
     #[must_use]
     pub const fn units(self) -> i128 {
         self.0
     }
 
     /// A whole number.
+    ///
+    /// ```
+    /// # use candlewick_operators::Decimal;
+    /// assert_eq!(Decimal::from_int(42).to_string(), "42");
+    /// ```
     #[must_use]
     pub const fn from_int(whole: i64) -> Self {
         Self(whole as i128 * ONE)
     }
 
     /// Whether this is zero.
+    ///
+    /// ```
+    /// # use candlewick_operators::Decimal;
+    /// assert!(Decimal::ZERO.is_zero() && !Decimal::ONE.is_zero());
+    /// ```
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
     /// Whether this is greater than zero.
+    ///
+    /// ```
+    /// # use candlewick_operators::Decimal;
+    /// assert!(Decimal::ONE.is_positive() && !Decimal::ZERO.is_positive());
+    /// ```
     #[must_use]
     pub const fn is_positive(self) -> bool {
         self.0 > 0
     }
 
     /// Whether this is less than zero.
+    ///
+    /// ```
+    /// # use candlewick_operators::Decimal;
+    /// assert!(Decimal::from_int(-1).is_negative() && !Decimal::ZERO.is_negative());
+    /// ```
     #[must_use]
     pub const fn is_negative(self) -> bool {
         self.0 < 0
     }
 
     /// The distance from zero.
+    ///
+    /// ```
+    /// # use candlewick_operators::Decimal;
+    /// assert_eq!(Decimal::from_int(-1).abs(), Decimal::ONE);
+    /// ```
     #[must_use]
     pub const fn abs(self) -> Self {
         Self(self.0.abs())
     }
 
     /// The sum.
+    ///
+    /// ```
+    /// # use candlewick_operators::Decimal;
+    /// assert_eq!(Decimal::ONE.try_add(Decimal::ONE), Ok(Decimal::from_int(2)));
+    /// assert!(Decimal::MAX.try_add(Decimal::ONE).is_err());
+    /// ```
     ///
     /// # Errors
     /// When it is out of range.
@@ -134,6 +176,12 @@ impl Decimal {
     }
 
     /// The difference.
+    ///
+    /// ```
+    /// # use candlewick_operators::Decimal;
+    /// assert_eq!(Decimal::ZERO.try_sub(Decimal::ONE), Ok(Decimal::from_int(-1)));
+    /// assert!(Decimal::MIN.try_sub(Decimal::ONE).is_err());
+    /// ```
     ///
     /// # Errors
     /// When it is out of range.
@@ -163,6 +211,14 @@ impl Decimal {
     }
 
     /// The exact product, with twenty-four places.
+    ///
+    /// ```
+    /// # use candlewick_operators::Decimal;
+    /// let least = "0.000000000001".parse::<Decimal>()?;
+    /// // Nothing is lost, though a decimal could not hold it.
+    /// assert_eq!(least.product(least)?.parts(), (Decimal::ZERO, 1));
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     ///
     /// # Errors
     /// When it is out of range.

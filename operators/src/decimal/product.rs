@@ -64,6 +64,13 @@ impl Product {
 
     /// The exact sum.
     ///
+    /// ```
+    /// # use candlewick_operators::{Decimal, Product};
+    /// let four = Decimal::from_int(2).product(Decimal::from_int(2))?;
+    /// assert_eq!(four.try_add(four)?.round()?, Decimal::from_int(8));
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
+    ///
     /// # Errors
     /// When it is out of range.
     #[inline]
@@ -76,6 +83,13 @@ impl Product {
 
     /// The nearest decimal, half to even.
     ///
+    /// ```
+    /// # use candlewick_operators::{Decimal, Product};
+    /// let three_halves = "1.5".parse::<Decimal>()?.product("0.000000000001".parse()?)?;
+    /// assert_eq!(three_halves.round()?, "0.000000000002".parse()?);
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
+    ///
     /// # Errors
     /// When it is out of range.
     #[inline]
@@ -86,24 +100,52 @@ impl Product {
     }
 
     /// Whether [`Product::round`] is the value itself: no place beyond the twelfth is in use.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Decimal, Product};
+    /// let least = "0.000000000001".parse::<Decimal>()?;
+    /// assert!(least.product(Decimal::from_int(3))?.is_exact());
+    /// assert!(!least.product(least)?.is_exact());
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     #[must_use]
     pub const fn is_exact(self) -> bool {
         self.rest == 0
     }
 
     /// The nearest float to the rounded value.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Decimal, Product};
+    /// assert_eq!("1.5".parse::<Decimal>()?.product(Decimal::from_int(3))?.to_f64(), 4.5);
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     #[must_use]
     pub fn to_f64(self) -> f64 {
         self.round().unwrap_or(Decimal::MAX).to_f64()
     }
 
     /// The value as a whole decimal, rounded down, and what is above it in units of 10⁻²⁴ (below 10¹²).
+    ///
+    /// ```
+    /// # use candlewick_operators::{Decimal, Product};
+    /// assert_eq!(Decimal::from_int(2).product(Decimal::from_int(3))?.parts(), (Decimal::from_int(6), 0));
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     #[must_use]
     pub const fn parts(self) -> (Decimal, u64) {
         (self.whole, self.rest)
     }
 
     /// Puts together what [`Product::parts`] took apart; `None` when `rest` is not below 10¹².
+    ///
+    /// ```
+    /// # use candlewick_operators::{Decimal, Product};
+    /// let product = Decimal::from_int(2).product(Decimal::from_int(3))?;
+    /// assert_eq!(Product::from_parts(Decimal::from_int(6), 0), Some(product));
+    /// assert_eq!(Product::from_parts(Decimal::ZERO, 1_000_000_000_000), None);
+    /// # Ok::<(), candlewick_operators::DecimalError>(())
+    /// ```
     #[must_use]
     pub const fn from_parts(whole: Decimal, rest: u64) -> Option<Self> {
         if rest < REST_END { Some(Self { whole, rest }) } else { None }

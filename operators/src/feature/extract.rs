@@ -30,6 +30,11 @@ pub struct FeatureState {
 
 impl FeatureState {
     /// The state before the first candle.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Candle, Decimal, Feature, FeatureSet, FeatureState};
+    /// assert_eq!(FeatureState::new(&FeatureSet::standard()).value(), None);
+    /// ```
     #[must_use]
     pub fn new(set: &FeatureSet) -> Self {
         Self::try_new(set).expect("a feature set has checked its parameters")
@@ -45,6 +50,12 @@ impl FeatureState {
 
     /// The fingerprint of the set that this state computes: a state read from a store fits a model only when it is the
     /// model's.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Candle, Decimal, Feature, FeatureSet, FeatureState};
+    /// let set = FeatureSet::standard();
+    /// assert_eq!(FeatureState::new(&set).fingerprint(), set.fingerprint());
+    /// ```
     #[must_use]
     pub const fn fingerprint(&self) -> u64 {
         self.fingerprint
@@ -54,6 +65,14 @@ impl FeatureState {
     ///
     /// The empty candle ([`Candle::is_empty`]), and one with a price that is not above zero, is refused: the answer is
     /// `None` and the state stays as it was.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Candle, Decimal, Feature, FeatureSet, FeatureState};
+    /// let mut state = FeatureState::new(&FeatureSet::new([Feature::ClosePosition])?);
+    /// assert_eq!(state.update(&Candle::carried(Decimal::from_int(100))), Some(&[0.5][..]));
+    /// assert_eq!(state.update(&Candle::default()), None);
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     pub fn update(&mut self, candle: &Candle) -> Option<&[f32]> {
         if !candle.low.is_positive() {
             return None;
@@ -70,12 +89,26 @@ impl FeatureState {
     }
 
     /// The newest vector.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Candle, Decimal, Feature, FeatureSet, FeatureState};
+    /// let mut state = FeatureState::new(&FeatureSet::new([Feature::Range])?);
+    /// state.update(&Candle::carried(Decimal::from_int(100)));
+    /// assert_eq!(state.value(), Some(&[0.0][..]));
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn value(&self) -> Option<&[f32]> {
         self.warm.then_some(&self.vector)
     }
 
     /// How many candles come before the first vector.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Candle, Decimal, Feature, FeatureSet, FeatureState};
+    /// assert_eq!(FeatureState::new(&FeatureSet::new([Feature::Roc { period: 10 }])?).warm_up(), 10);
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn warm_up(&self) -> usize {
         self.extractors.iter().map(Extractor::lookback).max().unwrap_or(0)

@@ -11,6 +11,11 @@ use crate::PeriodError;
 /// One number of a feature vector, computed from closed candles.
 ///
 /// All are free of the price level: ratios, shares and standardized values, so that one model can serve any instrument.
+///
+/// ```
+/// use candlewick_operators::Feature;
+/// assert_eq!(Feature::MacdHistogram { fast: 12, slow: 26, signal: 9 }.to_string(), "macd_histogram_12_26_9");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "feature", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -96,6 +101,12 @@ impl fmt::Display for Feature {
 }
 
 /// Why features do not make a set.
+///
+/// ```
+/// # use candlewick_operators::{Feature, FeatureError, FeatureSet};
+/// let error = FeatureSet::new([Feature::Range, Feature::Range]).expect_err("named twice");
+/// assert_eq!(error, FeatureError::Twice { feature: Feature::Range });
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FeatureError {
@@ -140,6 +151,12 @@ impl FeatureSet {
 
     /// A set of these features, in this order.
     ///
+    /// ```
+    /// # use candlewick_operators::{Feature, FeatureError, FeatureSet};
+    /// assert!(FeatureSet::new([Feature::LogReturn, Feature::Rsi { period: 14 }]).is_ok());
+    /// assert_eq!(FeatureSet::new([]), Err(FeatureError::Empty));
+    /// ```
+    ///
     /// # Errors
     /// When there is none, one stands twice, or a parameter is out of range.
     pub fn new(features: impl IntoIterator<Item = Feature>) -> Result<Self, FeatureError> {
@@ -156,6 +173,11 @@ impl FeatureSet {
     }
 
     /// The thirteen features of the reference model.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Feature, FeatureError, FeatureSet};
+    /// assert_eq!(FeatureSet::standard().len(), 13);
+    /// ```
     #[must_use]
     pub fn standard() -> Self {
         Self {
@@ -178,30 +200,59 @@ impl FeatureSet {
     }
 
     /// The features, in order.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Feature, FeatureError, FeatureSet};
+    /// assert_eq!(FeatureSet::new([Feature::Range])?.features(), [Feature::Range]);
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn features(&self) -> &[Feature] {
         &self.features
     }
 
     /// How many numbers a vector has.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Feature, FeatureError, FeatureSet};
+    /// assert_eq!(FeatureSet::new([Feature::Range, Feature::LogReturn])?.len(), 2);
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.features.len()
     }
 
     /// Never: a set has at least one feature.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Feature, FeatureError, FeatureSet};
+    /// assert!(!FeatureSet::standard().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.features.is_empty()
     }
 
     /// The names of the numbers, in order.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Feature, FeatureError, FeatureSet};
+    /// assert_eq!(FeatureSet::new([Feature::Range, Feature::Atr { period: 14 }])?.names(), ["range", "atr_14"]);
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.features.iter().map(ToString::to_string).collect()
     }
 
     /// How many candles come before the first vector.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Feature, FeatureError, FeatureSet};
+    /// assert_eq!(FeatureSet::new([Feature::Range, Feature::Rsi { period: 14 }])?.warm_up(), 14);
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn warm_up(&self) -> usize {
         FeatureState::new(self).warm_up()

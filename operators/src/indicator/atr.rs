@@ -29,6 +29,12 @@ pub struct Atr {
 impl Atr {
     /// An average over `period` ranges, at least 1.
     ///
+    /// ```
+    /// # use candlewick_operators::{Atr, Bar};
+    /// assert!(Atr::new(1).is_ok());
+    /// assert!(Atr::new(0).is_err());
+    /// ```
+    ///
     /// # Errors
     /// When the period is out of range.
     pub fn new(period_: usize) -> Result<Self, PeriodError> {
@@ -37,6 +43,16 @@ impl Atr {
     }
 
     /// Takes the next bar; refuses one whose high, low or close is not finite.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Atr, Bar};
+    /// # let bar = |price: f64, volume: f64| Bar { open: price, high: price + 1.0, low: price - 1.0, close: price, volume };
+    /// let mut atr = Atr::new(1)?;
+    /// assert_eq!(atr.update(&bar(10.0, 1.0)), None);
+    /// assert_eq!(atr.update(&bar(10.0, 1.0)), Some(2.0));
+    /// assert_eq!(atr.update(&bar(f64::NAN, 1.0)), None);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[inline]
     pub fn update(&mut self, bar: &Bar) -> Option<f64> {
         if !(bar.high.is_finite() && bar.low.is_finite() && bar.close.is_finite()) {
@@ -57,12 +73,29 @@ impl Atr {
     }
 
     /// The newest average.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Atr, Bar};
+    /// # let bar = |price: f64, volume: f64| Bar { open: price, high: price + 1.0, low: price - 1.0, close: price, volume };
+    /// let mut atr = Atr::new(1)?;
+    /// for x in [bar(10.0, 1.0), bar(10.0, 1.0)] {
+    ///     atr.update(&x);
+    /// }
+    /// assert_eq!(atr.value(), Some(2.0));
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub fn value(&self) -> Option<f64> {
         (self.seen == self.period).then_some(self.value)
     }
 
     /// How many bars come before the first average.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Atr, Bar};
+    /// assert_eq!(Atr::new(14)?.lookback(), 14);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub const fn lookback(&self) -> usize {
         self.period as usize

@@ -27,12 +27,24 @@ pub struct Bar {
 
 impl Bar {
     /// The mean of high, low and close.
+    ///
+    /// ```
+    /// use candlewick_operators::Bar;
+    /// let bar = Bar { open: 10.0, high: 13.0, low: 9.0, close: 11.0, volume: 1.0 };
+    /// assert_eq!(bar.typical_price(), 11.0);
+    /// ```
     #[must_use]
     pub fn typical_price(&self) -> f64 {
         (self.high + self.low + self.close) / 3.0
     }
 
     /// Whether every number is finite.
+    ///
+    /// ```
+    /// use candlewick_operators::Bar;
+    /// let bar = Bar { open: 10.0, high: f64::INFINITY, low: 9.0, close: 11.0, volume: 1.0 };
+    /// assert!(!bar.is_finite());
+    /// ```
     #[must_use]
     pub fn is_finite(&self) -> bool {
         [self.open, self.high, self.low, self.close, self.volume].iter().all(|number| number.is_finite())

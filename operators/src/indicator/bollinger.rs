@@ -6,6 +6,12 @@ use super::rolling::Moments;
 use super::{PeriodError, period};
 
 /// What [`Bollinger`] answers.
+///
+/// ```
+/// # use candlewick_operators::{Bollinger, BollingerBands};
+/// let bands = BollingerBands { upper: 13.0, middle: 11.0, lower: 9.0 };
+/// assert_eq!(bands.percent_b(bands.upper), 1.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BollingerBands {
     /// The mean plus the chosen number of standard deviations.
@@ -51,6 +57,12 @@ pub struct Bollinger {
 impl Bollinger {
     /// Bands over `period` prices, at least 2. Usual are 20 and 2.0.
     ///
+    /// ```
+    /// # use candlewick_operators::{Bollinger, BollingerBands};
+    /// assert!(Bollinger::new(20, 2.0).is_ok());
+    /// assert!(Bollinger::new(1, 2.0).is_err());
+    /// ```
+    ///
     /// # Errors
     /// When the period is out of range.
     pub fn new(period_: usize, deviations: f64) -> Result<Self, PeriodError> {
@@ -58,6 +70,14 @@ impl Bollinger {
     }
 
     /// Takes the next price; refuses one that is not finite.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bollinger, BollingerBands};
+    /// let mut bollinger = Bollinger::new(2, 2.0)?;
+    /// assert_eq!(bollinger.update(10.0), None);
+    /// assert_eq!(bollinger.update(12.0), Some(BollingerBands { upper: 13.0, middle: 11.0, lower: 9.0 }));
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[inline]
     pub fn update(&mut self, price: f64) -> Option<BollingerBands> {
         if !price.is_finite() {
@@ -67,12 +87,27 @@ impl Bollinger {
     }
 
     /// The newest bands.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bollinger, BollingerBands};
+    /// let mut bollinger = Bollinger::new(2, 2.0)?;
+    /// bollinger.update(10.0);
+    /// bollinger.update(12.0);
+    /// assert_eq!(bollinger.value().map(|bands| bands.middle), Some(11.0));
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub fn value(&self) -> Option<BollingerBands> {
         self.moments.get().map(|moments| self.bands(moments))
     }
 
     /// How many prices come before the first bands.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bollinger, BollingerBands};
+    /// assert_eq!(Bollinger::new(20, 2.0)?.lookback(), 19);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub const fn lookback(&self) -> usize {
         self.moments.lookback()

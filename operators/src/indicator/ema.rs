@@ -26,6 +26,12 @@ pub struct Ema {
 impl Ema {
     /// An average with the weight 2 / (`period` + 1), period at least 1.
     ///
+    /// ```
+    /// # use candlewick_operators::{Ema};
+    /// assert!(Ema::new(2).is_ok());
+    /// assert!(Ema::new(0).is_err());
+    /// ```
+    ///
     /// # Errors
     /// When the period is out of range.
     pub fn new(period_: usize) -> Result<Self, PeriodError> {
@@ -34,6 +40,15 @@ impl Ema {
     }
 
     /// Takes the next value; refuses one that is not finite.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Ema};
+    /// let mut ema = Ema::new(2)?;
+    /// assert_eq!(ema.update(1.0), None);
+    /// assert_eq!(ema.update(3.0), Some(2.0));
+    /// assert_eq!(ema.update(f64::NAN), None);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[inline]
     pub fn update(&mut self, value: f64) -> Option<f64> {
         if !value.is_finite() {
@@ -52,12 +67,28 @@ impl Ema {
     }
 
     /// The newest average.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Ema};
+    /// let mut ema = Ema::new(2)?;
+    /// for x in [1.0, 3.0] {
+    ///     ema.update(x);
+    /// }
+    /// assert_eq!(ema.value(), Some(2.0));
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub fn value(&self) -> Option<f64> {
         (self.seen == self.period).then_some(self.value)
     }
 
     /// How many values come before the first average.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Ema};
+    /// assert_eq!(Ema::new(3)?.lookback(), 2);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub const fn lookback(&self) -> usize {
         self.period as usize - 1

@@ -5,6 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::{Ema, PeriodError, period};
 
 /// What [`Macd`] answers.
+///
+/// ```
+/// # use candlewick_operators::{Macd, MacdValue};
+/// let has_risen = |macd: &MacdValue| macd.histogram > 0.0;
+/// assert!(has_risen(&MacdValue { value: 2.0, signal: 1.5, histogram: 0.5 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MacdValue {
     /// The fast average less the slow one.
@@ -38,6 +44,12 @@ impl Macd {
     /// Averages of `fast` and `slow` prices, at least 2 and in this order, and of `signal` values, at least 1.
     /// Usual are 12, 26 and 9.
     ///
+    /// ```
+    /// # use candlewick_operators::{Macd, MacdValue};
+    /// assert!(Macd::new(12, 26, 9).is_ok());
+    /// assert!(Macd::new(26, 12, 9).is_err());
+    /// ```
+    ///
     /// # Errors
     /// When a period is out of range, or the fast one is not below the slow one.
     pub fn new(fast: usize, slow: usize, signal: usize) -> Result<Self, PeriodError> {
@@ -53,6 +65,14 @@ impl Macd {
     }
 
     /// Takes the next price; refuses one that is not finite.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Macd, MacdValue};
+    /// let mut macd = Macd::new(2, 3, 1)?;
+    /// assert_eq!([5.0, 5.0].map(|price| macd.update(price)), [None, None]);
+    /// assert_eq!(macd.update(5.0), Some(MacdValue { value: 0.0, signal: 0.0, histogram: 0.0 }));
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[inline]
     pub fn update(&mut self, price: f64) -> Option<MacdValue> {
         if !price.is_finite() {
@@ -71,6 +91,16 @@ impl Macd {
     }
 
     /// The newest value.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Macd, MacdValue};
+    /// let mut macd = Macd::new(2, 3, 1)?;
+    /// for price in [5.0, 5.0, 5.0] {
+    ///     macd.update(price);
+    /// }
+    /// assert_eq!(macd.value().map(|macd| macd.histogram), Some(0.0));
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub fn value(&self) -> Option<MacdValue> {
         let (value, signal) = (self.fast.value()? - self.slow.value()?, self.signal.value()?);
@@ -78,6 +108,12 @@ impl Macd {
     }
 
     /// How many prices come before the first value.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Macd, MacdValue};
+    /// assert_eq!(Macd::new(12, 26, 9)?.lookback(), 33);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub const fn lookback(&self) -> usize {
         self.slow.lookback() + self.signal.lookback()

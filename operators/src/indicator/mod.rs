@@ -32,6 +32,12 @@ pub use volatility::Volatility;
 pub use vwap::{RollingVwap, Vwap};
 
 /// A period that an indicator cannot have.
+///
+/// ```
+/// use candlewick_operators::{PeriodError, Rsi};
+/// let error: PeriodError = Rsi::new(0).expect_err("too short");
+/// assert!(!error.to_string().is_empty());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{indicator} cannot have the period {period}: choose one from {least} to 10000{rule}")]
 pub struct PeriodError {

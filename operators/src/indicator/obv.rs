@@ -22,12 +22,25 @@ pub struct Obv {
 
 impl Obv {
     /// Nothing added yet.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bar, Obv};
+    /// assert_eq!(Obv::new().value(), None);
+    /// ```
     #[must_use]
     pub const fn new() -> Self {
         Self { state: None }
     }
 
     /// Takes the next bar; refuses one whose close or volume is not finite.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bar, Obv};
+    /// # let bar = |close: f64, volume: f64| Bar { open: close, high: close, low: close, close, volume };
+    /// let mut obv = Obv::new();
+    /// assert_eq!(obv.update(&bar(10.0, 5.0)), Some(5.0));
+    /// assert_eq!(obv.update(&bar(9.0, 2.0)), Some(3.0));
+    /// ```
     #[inline]
     pub fn update(&mut self, bar: &Bar) -> Option<f64> {
         if !(bar.close.is_finite() && bar.volume.is_finite()) {
@@ -44,6 +57,14 @@ impl Obv {
     }
 
     /// The newest sum.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bar, Obv};
+    /// # let bar = |close: f64, volume: f64| Bar { open: close, high: close, low: close, close, volume };
+    /// let mut obv = Obv::new();
+    /// obv.update(&bar(10.0, 5.0));
+    /// assert_eq!(obv.value(), Some(5.0));
+    /// ```
     #[must_use]
     pub fn value(&self) -> Option<f64> {
         self.state.map(|(_, sum)| sum)

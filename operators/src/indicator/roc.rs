@@ -22,6 +22,12 @@ pub struct Roc {
 impl Roc {
     /// The change over `period` steps, at least 1.
     ///
+    /// ```
+    /// # use candlewick_operators::{Roc};
+    /// assert!(Roc::new(1).is_ok());
+    /// assert!(Roc::new(0).is_err());
+    /// ```
+    ///
     /// # Errors
     /// When the period is out of range.
     pub fn new(period_: usize) -> Result<Self, PeriodError> {
@@ -29,6 +35,15 @@ impl Roc {
     }
 
     /// Takes the next price; refuses one that is not finite.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Roc};
+    /// let mut roc = Roc::new(1)?;
+    /// assert_eq!(roc.update(10.0), None);
+    /// assert_eq!(roc.update(15.0), Some(50.0));
+    /// assert_eq!(roc.update(f64::NAN), None);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[inline]
     pub fn update(&mut self, price: f64) -> Option<f64> {
         if !price.is_finite() {
@@ -40,12 +55,28 @@ impl Roc {
     }
 
     /// The newest change, in percent.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Roc};
+    /// let mut roc = Roc::new(1)?;
+    /// for x in [10.0, 15.0] {
+    ///     roc.update(x);
+    /// }
+    /// assert_eq!(roc.value(), Some(50.0));
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub const fn value(&self) -> Option<f64> {
         self.value
     }
 
     /// How many prices come before the first change.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Roc};
+    /// assert_eq!(Roc::new(10)?.lookback(), 10);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub const fn lookback(&self) -> usize {
         self.ring.capacity() as usize

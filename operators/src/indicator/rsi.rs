@@ -28,6 +28,12 @@ pub struct Rsi {
 impl Rsi {
     /// An index over averages of `period` moves, at least 2.
     ///
+    /// ```
+    /// # use candlewick_operators::{Rsi};
+    /// assert!(Rsi::new(2).is_ok());
+    /// assert!(Rsi::new(1).is_err());
+    /// ```
+    ///
     /// # Errors
     /// When the period is out of range.
     pub fn new(period_: usize) -> Result<Self, PeriodError> {
@@ -36,6 +42,16 @@ impl Rsi {
     }
 
     /// Takes the next price; refuses one that is not finite.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Rsi};
+    /// let mut rsi = Rsi::new(2)?;
+    /// assert_eq!(rsi.update(10.0), None);
+    /// assert_eq!(rsi.update(13.0), None);
+    /// assert_eq!(rsi.update(12.0), Some(75.0));
+    /// assert_eq!(rsi.update(f64::NAN), None);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[inline]
     pub fn update(&mut self, price: f64) -> Option<f64> {
         if !price.is_finite() {
@@ -59,6 +75,16 @@ impl Rsi {
     }
 
     /// The newest index, from 0 to 100.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Rsi};
+    /// let mut rsi = Rsi::new(2)?;
+    /// for x in [10.0, 13.0, 12.0] {
+    ///     rsi.update(x);
+    /// }
+    /// assert_eq!(rsi.value(), Some(75.0));
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     #[inline]
     pub fn value(&self) -> Option<f64> {
@@ -70,6 +96,12 @@ impl Rsi {
     }
 
     /// How many prices come before the first index.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Rsi};
+    /// assert_eq!(Rsi::new(14)?.lookback(), 14);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub const fn lookback(&self) -> usize {
         self.period as usize

@@ -21,6 +21,12 @@ pub struct Sma {
 impl Sma {
     /// An average over `period` values, at least 1.
     ///
+    /// ```
+    /// # use candlewick_operators::{Sma};
+    /// assert!(Sma::new(2).is_ok());
+    /// assert!(Sma::new(0).is_err());
+    /// ```
+    ///
     /// # Errors
     /// When the period is out of range.
     pub fn new(period_: usize) -> Result<Self, PeriodError> {
@@ -28,6 +34,15 @@ impl Sma {
     }
 
     /// Takes the next value; refuses one that is not finite.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Sma};
+    /// let mut sma = Sma::new(2)?;
+    /// assert_eq!(sma.update(1.0), None);
+    /// assert_eq!(sma.update(3.0), Some(2.0));
+    /// assert_eq!(sma.update(f64::NAN), None);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[inline]
     pub fn update(&mut self, value: f64) -> Option<f64> {
         if !value.is_finite() {
@@ -37,12 +52,28 @@ impl Sma {
     }
 
     /// The newest average.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Sma};
+    /// let mut sma = Sma::new(2)?;
+    /// for x in [1.0, 3.0] {
+    ///     sma.update(x);
+    /// }
+    /// assert_eq!(sma.value(), Some(2.0));
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub fn value(&self) -> Option<f64> {
         self.sum.sum().map(|sum| sum / self.sum.period())
     }
 
     /// How many values come before the first average.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Sma};
+    /// assert_eq!(Sma::new(3)?.lookback(), 2);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub const fn lookback(&self) -> usize {
         self.sum.lookback()

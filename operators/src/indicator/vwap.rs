@@ -31,12 +31,25 @@ pub struct Vwap {
 
 impl Vwap {
     /// Nothing added yet.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bar, Vwap};
+    /// assert_eq!(Vwap::new().value(), None);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Takes the next bar; refuses one that is not finite. `None` also while nothing was traded.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bar, Vwap};
+    /// # let bar = |close: f64, volume: f64| Bar { open: close, high: close, low: close, close, volume };
+    /// let mut vwap = Vwap::new();
+    /// vwap.update(&bar(10.0, 1.0));
+    /// assert_eq!(vwap.update(&bar(20.0, 3.0)), Some(17.5));
+    /// ```
     #[inline]
     pub fn update(&mut self, bar: &Bar) -> Option<f64> {
         if !bar.is_finite() {
@@ -49,6 +62,15 @@ impl Vwap {
 
     /// Takes the next bar, which starts at `time`, and begins anew when that is in another session than the bar before.
     /// Sessions are windows of length `session`.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bar, Interval, Vwap};
+    /// # let bar = |close: f64, volume: f64| Bar { open: close, high: close, low: close, close, volume };
+    /// # use candlewick::Timestamp;
+    /// let mut vwap = Vwap::new();
+    /// vwap.update_in_session(Interval::DAY, Timestamp(86_399_999), &bar(10.0, 1.0));
+    /// assert_eq!(vwap.update_in_session(Interval::DAY, Timestamp(86_400_000), &bar(20.0, 3.0)), Some(20.0));
+    /// ```
     pub fn update_in_session(&mut self, session: Interval, time: Timestamp, bar: &Bar) -> Option<f64> {
         if !bar.is_finite() {
             return None;
@@ -61,11 +83,28 @@ impl Vwap {
     }
 
     /// Begins anew.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bar, Vwap};
+    /// # let bar = |close: f64, volume: f64| Bar { open: close, high: close, low: close, close, volume };
+    /// let mut vwap = Vwap::new();
+    /// vwap.update(&bar(10.0, 1.0));
+    /// vwap.reset();
+    /// assert_eq!(vwap.value(), None);
+    /// ```
     pub fn reset(&mut self) {
         *self = Self::default();
     }
 
     /// The newest average.
+    ///
+    /// ```
+    /// # use candlewick_operators::{Bar, Vwap};
+    /// # let bar = |close: f64, volume: f64| Bar { open: close, high: close, low: close, close, volume };
+    /// let mut vwap = Vwap::new();
+    /// vwap.update(&bar(10.0, 1.0));
+    /// assert_eq!(vwap.value(), Some(10.0));
+    /// ```
     #[must_use]
     pub fn value(&self) -> Option<f64> {
         (self.volume > 0.0).then(|| self.turnover / self.volume)
@@ -93,6 +132,12 @@ pub struct RollingVwap {
 impl RollingVwap {
     /// An average over `period` bars, at least 1.
     ///
+    /// ```
+    /// # use candlewick_operators::{RollingVwap, Bar};
+    /// assert!(RollingVwap::new(2).is_ok());
+    /// assert!(RollingVwap::new(0).is_err());
+    /// ```
+    ///
     /// # Errors
     /// When the period is out of range.
     pub fn new(period_: usize) -> Result<Self, PeriodError> {
@@ -101,6 +146,16 @@ impl RollingVwap {
     }
 
     /// Takes the next bar; refuses one that is not finite. `None` also when the window traded nothing.
+    ///
+    /// ```
+    /// # use candlewick_operators::{RollingVwap, Bar};
+    /// # let bar = |price: f64, volume: f64| Bar { open: price, high: price + 1.0, low: price - 1.0, close: price, volume };
+    /// let mut vwap = RollingVwap::new(2)?;
+    /// assert_eq!(vwap.update(&bar(10.0, 1.0)), None);
+    /// assert_eq!(vwap.update(&bar(20.0, 3.0)), Some(17.5));
+    /// assert_eq!(vwap.update(&bar(f64::NAN, 1.0)), None);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[inline]
     pub fn update(&mut self, bar: &Bar) -> Option<f64> {
         if !bar.is_finite() {
@@ -113,6 +168,17 @@ impl RollingVwap {
     }
 
     /// The newest average.
+    ///
+    /// ```
+    /// # use candlewick_operators::{RollingVwap, Bar};
+    /// # let bar = |price: f64, volume: f64| Bar { open: price, high: price + 1.0, low: price - 1.0, close: price, volume };
+    /// let mut vwap = RollingVwap::new(2)?;
+    /// for x in [bar(10.0, 1.0), bar(20.0, 3.0)] {
+    ///     vwap.update(&x);
+    /// }
+    /// assert_eq!(vwap.value(), Some(17.5));
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub fn value(&self) -> Option<f64> {
         let (turnover, volume) = (self.turnover.sum()?, self.volume.sum()?);
@@ -120,6 +186,12 @@ impl RollingVwap {
     }
 
     /// How many bars come before the first average.
+    ///
+    /// ```
+    /// # use candlewick_operators::{RollingVwap, Bar};
+    /// assert_eq!(RollingVwap::new(5)?.lookback(), 4);
+    /// # Ok::<(), candlewick_operators::PeriodError>(())
+    /// ```
     #[must_use]
     pub const fn lookback(&self) -> usize {
         self.volume.lookback()
