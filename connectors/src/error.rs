@@ -4,6 +4,10 @@
 use std::fmt;
 
 /// Whose fault an error is.
+///
+/// ```
+/// assert_eq!(candlewick_connectors::Domain::External.to_string(), "external");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Domain {
     /// What the user gave: a setting, a file, a schema, a mapping.
@@ -25,6 +29,12 @@ impl fmt::Display for Domain {
 }
 
 /// Whether the same call may succeed later.
+///
+/// ```
+/// use candlewick_connectors::{Classified, Retry};
+/// let is_hopeless = |error: &dyn Classified| error.retry() == Retry::No;
+/// assert!(is_hopeless(&candlewick_connectors::ReplayError::Truncated { line: 12 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// No: something must be changed first.

@@ -7,6 +7,14 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// The bounds of a [`Backoff`].
+///
+/// ```
+/// use std::time::Duration;
+/// use candlewick_connectors::{Backoff, BackoffSettings};
+/// let max = Duration::from_secs(1);
+/// let mut backoff = Backoff::new(BackoffSettings { max, ..BackoffSettings::default() });
+/// assert!((0..20).all(|_| backoff.next_pause() <= max));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BackoffSettings {
     /// The first pause, before jitter.
@@ -53,12 +61,23 @@ pub struct Backoff {
 
 impl Backoff {
     /// Pauses within these bounds.
+    ///
+    /// ```
+    /// # use candlewick_connectors::{Backoff, BackoffSettings};
+    /// assert_eq!(Backoff::new(BackoffSettings::default()).attempts(), 0);
+    /// ```
     #[must_use]
     pub fn new(settings: BackoffSettings) -> Self {
         Self { attempts: 0, random: ChaCha8Rng::seed_from_u64(settings.seed), settings }
     }
 
     /// How long to wait before the next attempt. Each call counts as one failed attempt.
+    ///
+    /// ```
+    /// # use candlewick_connectors::{Backoff, BackoffSettings};
+    /// let mut backoff = Backoff::new(BackoffSettings { jitter: 0.0, ..BackoffSettings::default() });
+    /// assert_eq!([(); 3].map(|()| backoff.next_pause().as_millis()), [100, 200, 400]);
+    /// ```
     pub fn next_pause(&mut self) -> Duration {
         let exponent = i32::try_from(self.attempts.min(64)).expect("64 fits an i32");
         self.attempts = self.attempts.saturating_add(1);
@@ -70,12 +89,27 @@ impl Backoff {
     }
 
     /// How many attempts have failed since the start or the last [`reset`](Self::reset).
+    ///
+    /// ```
+    /// # use candlewick_connectors::{Backoff, BackoffSettings};
+    /// let mut backoff = Backoff::new(BackoffSettings::default());
+    /// backoff.next_pause();
+    /// assert_eq!(backoff.attempts(), 1);
+    /// ```
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 
     /// An attempt succeeded: the next pause is the first one again.
+    ///
+    /// ```
+    /// # use candlewick_connectors::{Backoff, BackoffSettings};
+    /// let mut backoff = Backoff::new(BackoffSettings::default());
+    /// backoff.next_pause();
+    /// backoff.reset();
+    /// assert_eq!(backoff.attempts(), 0);
+    /// ```
     pub fn reset(&mut self) {
         self.attempts = 0;
     }

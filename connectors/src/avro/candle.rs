@@ -12,6 +12,19 @@ use super::trade::decimal;
 const SCHEMA: &str = r#"{"type":"record","name":"Candle","fields":[{"name":"symbol","type":"string"},{"name":"exchange","type":"string"},{"name":"interval","type":"string"},{"name":"ts","type":"long"},{"name":"open","type":"double"},{"name":"high","type":"double"},{"name":"low","type":"double"},{"name":"close","type":"double"},{"name":"volume","type":"double"},{"name":"quote_volume","type":"double"},{"name":"trades","type":"long"},{"name":"taker_buy_volume","type":"double"},{"name":"vwap","type":"double"}]}"#;
 
 /// A candle with the window and instrument it belongs to.
+///
+/// ```
+/// use candlewick::{Serde, Timestamp};
+/// use candlewick_connectors::avro::{AvroSerde, CandleRecord, MemoryRegistry};
+/// # use candlewick_operators::{Candle, Decimal, Interval};
+/// use std::sync::Arc;
+/// # let record = CandleRecord::new("kraken".into(), "BTC-USD".into(), Interval::MINUTE, Timestamp(60_000), &Candle::carried(Decimal::from_int(100)))?;
+/// let serde = AvroSerde::<CandleRecord>::new(Arc::new(MemoryRegistry::new()))?;
+/// let mut bytes = Vec::new();
+/// serde.serialize("candles", &record, &mut bytes)?;
+/// assert_eq!(serde.deserialize("candles", &bytes)?, record);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CandleRecord {
     /// What was traded.
@@ -44,6 +57,17 @@ pub struct CandleRecord {
 
 impl CandleRecord {
     /// The record of a candle.
+    ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// use candlewick_connectors::avro::CandleRecord;
+    /// use candlewick_operators::{Candle, Decimal, Interval};
+    /// let quiet = Candle::carried(Decimal::from_int(100));
+    /// let (exchange, symbol) = ("kraken".into(), "BTC-USD".into());
+    /// let record = CandleRecord::new(exchange, symbol, Interval::MINUTE, Timestamp(60_000), &quiet)?;
+    /// assert_eq!((record.vwap, record.trades), (Decimal::from_int(100), 0));
+    /// # Ok::<(), candlewick_connectors::avro::AvroError>(())
+    /// ```
     ///
     /// # Errors
     /// [`AvroError::Unwritable`] when the quote volume is out of the range of a decimal.

@@ -59,6 +59,14 @@ struct Writer {
 impl<T> AvroDatum<T> {
     /// A serde of values with this schema.
     ///
+    /// ```
+    /// use candlewick_connectors::avro::{AvroDatum, AvroError, MemoryRegistry};
+    /// use std::sync::Arc;
+    /// let registry = Arc::new(MemoryRegistry::new());
+    /// assert!(AvroDatum::<i64>::new(Arc::clone(&registry) as _, "\"long\"").is_ok());
+    /// assert!(matches!(AvroDatum::<i64>::new(registry, "longish"), Err(AvroError::BadSchema { .. })));
+    /// ```
+    ///
     /// # Errors
     /// [`AvroError::BadSchema`] when the text is no schema.
     pub fn new(registry: Arc<dyn SchemaRegistry>, schema: &str) -> Result<Self, AvroError> {
@@ -76,6 +84,17 @@ impl<T> AvroDatum<T> {
     }
 
     /// The same for keys.
+    ///
+    /// ```
+    /// use candlewick::Serde;
+    /// use candlewick_connectors::avro::{AvroDatum, MemoryRegistry};
+    /// use std::sync::Arc;
+    /// let file = tempfile::NamedTempFile::new()?;
+    /// let registry = Arc::new(MemoryRegistry::in_file(file.path())?);
+    /// AvroDatum::<i64>::new(registry, "\"long\"")?.for_keys().serialize("trades", &7, &mut Vec::new())?;
+    /// assert!(std::fs::read_to_string(file.path())?.contains("trades-key"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn for_keys(mut self) -> Self {
         self.suffix = "-key";

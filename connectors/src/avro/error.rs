@@ -6,6 +6,12 @@ use super::registry_error::RegistryError;
 use crate::error::{Classified, Domain, Retry};
 
 /// An error of the Avro serdes.
+///
+/// ```
+/// use candlewick_connectors::avro::AvroError;
+/// let error = AvroError::Magic { first: b'{' };
+/// assert!(error.to_string().starts_with("the value begins with the byte 0x7b and not with 0"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AvroError {

@@ -6,6 +6,28 @@ use super::error::AvroError;
 use super::plan::Default;
 
 /// The fields of a record. Each call takes the next one, in the order of the type's own schema.
+///
+/// ```
+/// use candlewick_connectors::avro::{AvroError, AvroFields};
+/// /// A nullable double, as a record's `decode` takes it.
+/// fn price<'a>(fields: &mut impl AvroFields<'a>) -> Result<Option<f64>, AvroError> {
+///     if fields.null() { Ok(None) } else { fields.double().map(Some) }
+/// }
+/// # use {candlewick::Serde, candlewick_connectors::avro::*};
+/// # #[derive(Debug, PartialEq)] struct Quote(Option<f64>);
+/// # impl AvroRecord for Quote {
+/// #     fn schema() -> &'static str { r#"{"type":"record","name":"Quote","fields":[{"name":"price","type":["null","double"]}]}"# }
+/// #     fn encode(&self, out: &mut Vec<u8>) { put_long(self.0.is_some().into(), out); self.0.iter().for_each(|price| put_double(*price, out)); }
+/// #     fn decode<'a>(fields: &mut impl AvroFields<'a>) -> Result<Self, AvroError> { price(fields).map(Self) }
+/// # }
+/// # let serde = AvroSerde::<Quote>::new(std::sync::Arc::new(MemoryRegistry::new()))?;
+/// # for quote in [Quote(None), Quote(Some(42.5))] {
+/// #     let mut bytes = Vec::new();
+/// #     serde.serialize("quotes", &quote, &mut bytes)?;
+/// #     assert_eq!(serde.deserialize("quotes", &bytes)?, quote);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait AvroFields<'a> {
     /// Takes an int or long, of any logical type.
     ///

@@ -41,12 +41,26 @@ struct Entry {
 
 impl MemoryRegistry {
     /// An empty registry that is forgotten with the process.
+    ///
+    /// ```
+    /// use candlewick_connectors::avro::{MemoryRegistry, SchemaRegistry};
+    /// assert_eq!(MemoryRegistry::new().name(), "in memory");
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self { name: "in memory".to_string(), ..Self::default() }
     }
 
     /// A registry kept in a file of one JSON object a line, which is made when it does not exist.
+    ///
+    /// ```
+    /// use candlewick_connectors::avro::{MemoryRegistry, SchemaRegistry};
+    /// let folder = tempfile::tempdir()?;
+    /// let file = folder.path().join("schemas.jsonl");
+    /// let id = MemoryRegistry::in_file(&file)?.register("trades-value", "\"string\"")?;
+    /// assert!(MemoryRegistry::in_file(&file)?.schema(id).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`RegistryError::File`] when it cannot be read; [`RegistryError::BadSchema`] when a line is none of its own.

@@ -55,6 +55,14 @@ pub trait AvroRecord: Sized + Send + Sync + 'static {
 }
 
 /// Appends an int or long.
+///
+/// ```
+/// use candlewick_connectors::avro::put_long;
+/// let mut out = Vec::new();
+/// put_long(-1, &mut out);
+/// put_long(64, &mut out);
+/// assert_eq!(out, [1, 0x80, 1]);
+/// ```
 #[inline]
 pub fn put_long(value: i64, out: &mut Vec<u8>) {
     let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
@@ -70,12 +78,26 @@ pub fn put_long(value: i64, out: &mut Vec<u8>) {
 }
 
 /// Appends a double.
+///
+/// ```
+/// use candlewick_connectors::avro::put_double;
+/// let mut out = Vec::new();
+/// put_double(42.5, &mut out);
+/// assert_eq!(out, 42.5_f64.to_le_bytes());
+/// ```
 #[inline]
 pub fn put_double(value: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// Appends a string.
+///
+/// ```
+/// use candlewick_connectors::avro::put_text;
+/// let mut out = Vec::new();
+/// put_text("BTC", &mut out);
+/// assert_eq!(out, [6, b'B', b'T', b'C']);
+/// ```
 #[inline]
 pub fn put_text(value: &str, out: &mut Vec<u8>) {
     put_long(i64::try_from(value.len()).expect("no string is longer than an i64 counts"), out);

@@ -23,6 +23,17 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 const UNKNOWN_MAX: usize = 1_024;
 
 /// Gives schemas by id and ids for schemas. Calls may block; callers remember the answers.
+///
+/// ```
+/// use candlewick_connectors::avro::{MemoryRegistry, RegistryError, SchemaRegistry};
+/// /// The id of a schema of values.
+/// fn id_for(registry: &dyn SchemaRegistry, topic: &str, schema: &str) -> Result<u32, RegistryError> {
+///     registry.register(&format!("{topic}-value"), schema)
+/// }
+/// let registry = MemoryRegistry::new();
+/// assert_eq!(id_for(&registry, "a", "\"long\"")?, id_for(&registry, "b", "\"long\"")?);
+/// # Ok::<(), RegistryError>(())
+/// ```
 pub trait SchemaRegistry: fmt::Debug + Send + Sync + 'static {
     /// What errors call it: an address or a file.
     fn name(&self) -> &str;
@@ -41,6 +52,11 @@ pub trait SchemaRegistry: fmt::Debug + Send + Sync + 'static {
 }
 
 /// How to log in.
+///
+/// ```
+/// use candlewick_connectors::avro::Credentials;
+/// assert_eq!(format!("{:?}", Credentials::Token("secret".to_owned())), "Token");
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Credentials {
     /// Not at all.
@@ -69,6 +85,13 @@ impl fmt::Debug for Credentials {
 }
 
 /// How a registry is reached.
+///
+/// ```
+/// use candlewick_connectors::avro::{Credentials, RegistrySettings};
+/// let credentials = Credentials::Basic { user: "candles".to_owned(), password: "secret".to_owned() };
+/// let settings = RegistrySettings { credentials, ..RegistrySettings::new("http://localhost:8081") };
+/// assert!(!format!("{settings:?}").contains("secret"));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RegistrySettings {
     /// Its address, for example `http://localhost:8081`; several are tried in their order.
@@ -85,6 +108,11 @@ pub struct RegistrySettings {
 
 impl RegistrySettings {
     /// The registry at this address, with a timeout of 5 s and retries for 20 s.
+    ///
+    /// ```
+    /// use candlewick_connectors::avro::RegistrySettings;
+    /// assert_eq!(RegistrySettings::new("http://localhost:8081").retry_for.as_secs(), 20);
+    /// ```
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             urls: vec![url.into()],
@@ -99,6 +127,14 @@ impl RegistrySettings {
 /// A registry behind Confluent's HTTP API (Confluent, Apicurio's compatible path, Redpanda, Karapace).
 ///
 /// Its calls block the thread; they must not be made from within an asynchronous runtime.
+///
+/// ```no_run
+/// use candlewick_connectors::avro::{ConfluentRegistry, RegistrySettings, SchemaRegistry};
+/// let registry = ConfluentRegistry::new(RegistrySettings::new("http://localhost:8081"))?;
+/// let id = registry.register("trades-value", r#"{"type":"string"}"#)?;
+/// println!("{:?}", registry.schema(id)?);
+/// # Ok::<(), candlewick_connectors::avro::RegistryError>(())
+/// ```
 pub struct ConfluentRegistry {
     settings: RegistrySettings,
     client: SrSettings,
@@ -116,6 +152,13 @@ impl fmt::Debug for ConfluentRegistry {
 
 impl ConfluentRegistry {
     /// A registry; nothing is asked yet.
+    ///
+    /// ```
+    /// use candlewick_connectors::avro::{ConfluentRegistry, RegistrySettings, SchemaRegistry};
+    /// let registry = ConfluentRegistry::new(RegistrySettings::new("http://localhost:8081"))?;
+    /// assert_eq!(registry.name(), "http://localhost:8081");
+    /// # Ok::<(), candlewick_connectors::avro::RegistryError>(())
+    /// ```
     ///
     /// # Errors
     /// [`RegistryError::Refused`] when the settings cannot be used.

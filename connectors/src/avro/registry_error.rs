@@ -3,6 +3,12 @@
 use crate::error::{Classified, Domain, Retry};
 
 /// An error of a schema registry.
+///
+/// ```
+/// use candlewick_connectors::avro::{MemoryRegistry, RegistryError, SchemaRegistry};
+/// let error = MemoryRegistry::new().schema(7).expect_err("nothing was registered");
+/// assert!(matches!(error, RegistryError::UnknownId { id: 7, .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegistryError {

@@ -20,6 +20,20 @@ use super::{registry_error::RegistryError, resolve};
 /// The type's schema is registered under `<topic>-value` when a topic is written for the first time (`<topic>-key` after
 /// [`for_keys`](Self::for_keys)); a writer's schema is fetched when its id is seen for the first time, and compiled into
 /// a plan. Nothing else blocks, and nothing is allocated for a record but what `T` itself owns.
+///
+/// ```
+/// use candlewick::Serde;
+/// use candlewick_connectors::avro::{AvroSerde, MemoryRegistry};
+/// # use {candlewick::Timestamp, candlewick_operators::{Decimal, Side}};
+/// use candlewick_operators::Trade;
+/// use std::sync::Arc;
+/// # let trade = Trade { exchange: "kraken".into(), symbol: "BTC-USD".into(), price: Decimal::from_int(100), size: Decimal::ONE, side: Side::Buy, timestamp: Timestamp(0), id: 1 };
+/// let serde = AvroSerde::<Trade>::new(Arc::new(MemoryRegistry::new()))?;
+/// let mut bytes = Vec::new();
+/// serde.serialize("trades", &trade, &mut bytes)?;
+/// assert_eq!(serde.deserialize("trades", &bytes)?, trade);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct AvroSerde<T> {
     registry: Arc<dyn SchemaRegistry>,
@@ -32,6 +46,11 @@ pub struct AvroSerde<T> {
 
 impl<T: AvroRecord> AvroSerde<T> {
     /// A serde of values.
+    ///
+    /// ```
+    /// use candlewick_connectors::avro::{AvroSerde, CandleRecord, MemoryRegistry};
+    /// assert!(AvroSerde::<CandleRecord>::new(std::sync::Arc::new(MemoryRegistry::new())).is_ok());
+    /// ```
     ///
     /// # Errors
     /// [`AvroError::BadSchema`] when the type's schema is none.
@@ -49,6 +68,19 @@ impl<T: AvroRecord> AvroSerde<T> {
     }
 
     /// The same for keys.
+    ///
+    /// ```
+    /// use candlewick::{Serde, Timestamp};
+    /// use candlewick_connectors::avro::{AvroSerde, CandleRecord, MemoryRegistry};
+    /// # use candlewick_operators::{Candle, Decimal, Interval};
+    /// use std::sync::Arc;
+    /// # let record = CandleRecord::new("kraken".into(), "BTC-USD".into(), Interval::MINUTE, Timestamp(60_000), &Candle::carried(Decimal::from_int(100)))?;
+    /// let file = tempfile::NamedTempFile::new()?;
+    /// let registry = Arc::new(MemoryRegistry::in_file(file.path())?);
+    /// AvroSerde::new(registry)?.for_keys().serialize("candles", &record, &mut Vec::new())?;
+    /// assert!(std::fs::read_to_string(file.path())?.contains("candles-key"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn for_keys(mut self) -> Self {
         self.suffix = "-key";

@@ -4,6 +4,15 @@ use candlewick::{RawRecord, SerdeError};
 use serde_json::Value;
 
 /// Why a record is no document; it becomes a dead letter.
+///
+/// ```
+/// use candlewick_connectors::elasticsearch::{DocumentCodec, DocumentError, JsonDocuments};
+/// # use candlewick::{Headers, RawRecord, Timestamp};
+/// # let headers = Headers::default();
+/// # let record = RawRecord { offset: 0, timestamp: Timestamp(0), key: None, value: None, headers: &headers };
+/// let error = JsonDocuments.document("candles", &record, b"[1, 2]").expect_err("it has no fields");
+/// assert!(matches!(error, DocumentError::Malformed { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
@@ -25,6 +34,28 @@ pub enum DocumentError {
 }
 
 /// Turns a record's value into a JSON object.
+///
+/// ```
+/// use candlewick::RawRecord;
+/// use candlewick_connectors::elasticsearch::{DocumentCodec, DocumentError};
+/// use serde_json::{Value, json};
+/// # use candlewick::{Headers, Timestamp};
+///
+/// /// Values that are text.
+/// struct Texts;
+///
+/// impl DocumentCodec for Texts {
+///     fn document(&self, _: &str, record: &RawRecord<'_>, value: &[u8]) -> Result<Value, DocumentError> {
+///         let malformed = |error: std::str::Utf8Error| DocumentError::Malformed { reason: error.to_string() };
+///         let text = std::str::from_utf8(value).map_err(malformed)?;
+///         Ok(json!({ "text": text, "ts": record.timestamp.as_millis() }))
+///     }
+/// }
+/// # let headers = Headers::default();
+/// # let record = RawRecord { offset: 0, timestamp: Timestamp(0), key: None, value: None, headers: &headers };
+/// assert_eq!(Texts.document("notes", &record, b"hi")?, json!({ "text": "hi", "ts": 0 }));
+/// # Ok::<(), DocumentError>(())
+/// ```
 pub trait DocumentCodec: Send + Sync + 'static {
     /// The document of a value; not asked for tombstones.
     ///
@@ -80,11 +111,38 @@ mod from_avro {
     use crate::error::{Classified, Retry};
 
     /// Values in Confluent's Avro wire format, whatever their schema: each field becomes a field of the document.
+    ///
+    /// ```
+    /// use candlewick::Serde;
+    /// use candlewick_connectors::avro::{AvroDatum, MemoryRegistry};
+    /// use candlewick_connectors::elasticsearch::{AvroDocuments, DocumentCodec};
+    /// use std::sync::Arc;
+    /// # use candlewick::{Headers, RawRecord, Timestamp};
+    /// #[derive(serde::Serialize, serde::Deserialize)]
+    /// struct Point { x: i64 }
+    /// let registry = Arc::new(MemoryRegistry::new());
+    /// let schema = r#"{"type":"record","name":"Point","fields":[{"name":"x","type":"long"}]}"#;
+    /// let mut value = Vec::new();
+    /// AvroDatum::<Point>::new(Arc::clone(&registry) as _, schema)?.serialize("points", &Point { x: 3 }, &mut value)?;
+    /// # let headers = Headers::default();
+    /// # let record = RawRecord { offset: 0, timestamp: Timestamp(0), key: None, value: None, headers: &headers };
+    /// assert_eq!(AvroDocuments::new(registry).document("points", &record, &value)?["x"], 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Debug)]
     pub struct AvroDocuments(AvroToJson);
 
     impl AvroDocuments {
         /// Documents whose schemas are in this registry.
+        ///
+        /// ```
+        /// use candlewick_connectors::avro::{ConfluentRegistry, RegistrySettings};
+        /// use candlewick_connectors::elasticsearch::AvroDocuments;
+        /// let registry = ConfluentRegistry::new(RegistrySettings::new("http://localhost:8081"))?;
+        /// let documents = AvroDocuments::new(std::sync::Arc::new(registry));
+        /// # let _ = documents;
+        /// # Ok::<(), candlewick_connectors::avro::RegistryError>(())
+        /// ```
         #[must_use]
         pub fn new(registry: Arc<dyn SchemaRegistry>) -> Self {
             Self(AvroToJson::new(registry))

@@ -16,9 +16,25 @@ const ID_BYTES_MAX: usize = 512;
 
 /// Makes an id from a record and its document; the document is none for a tombstone. An error is a sentence, and the
 /// record becomes a dead letter.
+///
+/// ```
+/// use candlewick_connectors::elasticsearch::{DocumentId, IdFunction};
+/// use std::sync::Arc;
+/// let by_time: IdFunction = Arc::new(|record, _| Ok(record.timestamp.as_millis().to_string()));
+/// assert_eq!(format!("{:?}", DocumentId::Function(by_time)), "Function");
+/// ```
 pub type IdFunction = Arc<dyn Fn(&RawRecord<'_>, Option<&Value>) -> Result<String, String> + Send + Sync>;
 
 /// How a document's id is made. It must be the same whenever the record is read again.
+///
+/// ```
+/// use candlewick_connectors::elasticsearch::{DocumentId, ElasticsearchConfig, JsonDocuments};
+/// use std::sync::Arc;
+/// let config = ElasticsearchConfig::new("http://localhost:9200", "candles", "minutes", Arc::new(JsonDocuments));
+/// let fields = DocumentId::Fields(vec!["symbol".to_owned(), "ts".to_owned()]);
+/// let config = ElasticsearchConfig { id: fields, ..config };
+/// # let _ = config;
+/// ```
 #[derive(Clone)]
 pub enum DocumentId {
     /// `topic-partition-offset`: each record is a document of its own.
@@ -89,6 +105,11 @@ fn fields_text(fields: &[String], document: &Value) -> Result<String, String> {
 }
 
 /// How to log in.
+///
+/// ```
+/// use candlewick_connectors::elasticsearch::Login;
+/// assert_eq!(format!("{:?}", Login::ApiKey("secret".to_owned())), "ApiKey");
+/// ```
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Login {
     /// Not at all.
@@ -117,6 +138,14 @@ impl fmt::Debug for Login {
 }
 
 /// An Elasticsearch sink.
+///
+/// ```
+/// use candlewick_connectors::elasticsearch::{ElasticsearchConfig, JsonDocuments, Login};
+/// use std::sync::Arc;
+/// let config = ElasticsearchConfig::new("http://localhost:9200", "candles", "minutes", Arc::new(JsonDocuments));
+/// let config = ElasticsearchConfig { login: Login::ApiKey("secret".to_owned()), ..config };
+/// assert!(!format!("{config:?}").contains("secret"));
+/// ```
 #[derive(Clone)]
 pub struct ElasticsearchConfig {
     /// Elasticsearch's address, for example `http://localhost:9200`.
@@ -155,6 +184,13 @@ pub struct ElasticsearchConfig {
 impl ElasticsearchConfig {
     /// A sink with the usual bounds: 1,000 documents, 5 MiB or 500 ms for a bulk request, the group `<index>-sink`, ids
     /// from the position.
+    ///
+    /// ```
+    /// use candlewick_connectors::elasticsearch::{ElasticsearchConfig, JsonDocuments};
+    /// use std::sync::Arc;
+    /// let config = ElasticsearchConfig::new("http://localhost:9200", "candles", "minutes", Arc::new(JsonDocuments));
+    /// assert_eq!((config.group.as_str(), config.bulk_documents_max), ("minutes-sink", 1_000));
+    /// ```
     pub fn new(
         url: impl Into<String>,
         topic: impl Into<String>,
@@ -182,6 +218,13 @@ impl ElasticsearchConfig {
     }
 
     /// Where records go that will never be documents, unless [`refused`](Self::refused) says otherwise.
+    ///
+    /// ```
+    /// use candlewick_connectors::elasticsearch::{ElasticsearchConfig, JsonDocuments};
+    /// use std::sync::Arc;
+    /// let config = ElasticsearchConfig::new("http://localhost:9200", "candles", "minutes", Arc::new(JsonDocuments));
+    /// assert_eq!(config.dead_letter_topic(), "candles-dlq");
+    /// ```
     #[must_use]
     pub fn dead_letter_topic(&self) -> String {
         format!("{}-dlq", self.topic)

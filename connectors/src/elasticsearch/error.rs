@@ -5,6 +5,13 @@ use candlewick::client::{ClientError, ProducerError};
 use crate::error::{Classified, Domain, Retry};
 
 /// An error of the Elasticsearch sink.
+///
+/// ```
+/// use candlewick_connectors::{Classified, Retry};
+/// use candlewick_connectors::elasticsearch::ElasticsearchError;
+/// let (url, reason) = ("http://localhost:9200".to_owned(), "connection refused".to_owned());
+/// assert_eq!(ElasticsearchError::Unavailable { url, reason }.retry(), Retry::Backoff);
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ElasticsearchError {

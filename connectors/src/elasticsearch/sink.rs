@@ -17,10 +17,35 @@ use super::status::{SharedStatus, SinkState, SinkStatus};
 ///
 /// Every record that was committed when the sink read it stands in the index at least once, and, because ids and
 /// versions are made from the record, exactly once. Offsets are committed after Elasticsearch has answered.
+///
+/// ```no_run
+/// use candlewick::client::EmbeddedLog;
+/// use candlewick_connectors::elasticsearch::{ElasticsearchConfig, ElasticsearchSink, JsonDocuments};
+/// use std::{sync::Arc, time::Duration};
+/// let log = EmbeddedLog::in_memory();
+/// let config = ElasticsearchConfig::new("http://localhost:9200", "candles", "minutes", Arc::new(JsonDocuments));
+/// let sink = ElasticsearchSink::spawn(config, log)?;
+/// let status = sink.stop(Duration::from_secs(10))?;
+/// println!("{} documents written", status.written);
+/// # Ok::<(), candlewick_connectors::elasticsearch::ElasticsearchError>(())
+/// ```
 #[derive(Debug)]
 pub struct ElasticsearchSink;
 
 /// A running sink. Dropping it stops the sink without waiting for it.
+///
+/// ```no_run
+/// # use candlewick_connectors::elasticsearch::{ElasticsearchConfig, ElasticsearchSink, JsonDocuments, SinkState};
+/// # use std::{sync::Arc, time::Duration};
+/// # let log = candlewick::client::EmbeddedLog::in_memory();
+/// # let config = ElasticsearchConfig::new("http://localhost:9200", "candles", "candles-1m", Arc::new(JsonDocuments));
+/// let sink = ElasticsearchSink::spawn(config, log)?;
+/// if let SinkState::Waiting { reason } = sink.status().state {
+///     println!("{reason}");
+/// }
+/// sink.stop(Duration::from_secs(10))?;
+/// # Ok::<(), candlewick_connectors::elasticsearch::ElasticsearchError>(())
+/// ```
 #[derive(Debug)]
 pub struct SinkHandle {
     status: SharedStatus,
@@ -59,6 +84,16 @@ impl Stop {
 impl ElasticsearchSink {
     /// Starts a sink. Elasticsearch and the topic may be missing: the sink says so in its status and waits for them.
     ///
+    /// ```no_run
+    /// # use candlewick_connectors::elasticsearch::{ElasticsearchConfig, ElasticsearchSink, JsonDocuments, SinkState};
+    /// # use std::{sync::Arc, time::Duration};
+    /// # let log = candlewick::client::EmbeddedLog::in_memory();
+    /// # let config = ElasticsearchConfig::new("http://localhost:9200", "candles", "candles-1m", Arc::new(JsonDocuments));
+    /// let sink = ElasticsearchSink::spawn(config, log)?;
+    /// # sink.stop(Duration::from_secs(10))?;
+    /// # Ok::<(), candlewick_connectors::elasticsearch::ElasticsearchError>(())
+    /// ```
+    ///
     /// # Errors
     /// When the settings cannot be used, or no thread can be started.
     pub fn spawn(config: ElasticsearchConfig, log: Arc<dyn Log>) -> Result<SinkHandle, ElasticsearchError> {
@@ -89,6 +124,16 @@ impl ElasticsearchSink {
 
 impl SinkHandle {
     /// What the sink is doing, and its counts.
+    ///
+    /// ```no_run
+    /// # use candlewick_connectors::elasticsearch::{ElasticsearchConfig, ElasticsearchSink, JsonDocuments, SinkState};
+    /// # use std::{sync::Arc, time::Duration};
+    /// # let log = candlewick::client::EmbeddedLog::in_memory();
+    /// # let config = ElasticsearchConfig::new("http://localhost:9200", "candles", "candles-1m", Arc::new(JsonDocuments));
+    /// let sink = ElasticsearchSink::spawn(config, log)?;
+    /// assert_eq!(sink.status().written, 0);
+    /// # Ok::<(), candlewick_connectors::elasticsearch::ElasticsearchError>(())
+    /// ```
     #[must_use]
     pub fn status(&self) -> SinkStatus {
         self.status.get()
@@ -96,6 +141,16 @@ impl SinkHandle {
 
     /// Stops the sink: what is pending is sent and committed if that can be done within `deadline`; what is not is read
     /// again at the next start.
+    ///
+    /// ```no_run
+    /// # use candlewick_connectors::elasticsearch::{ElasticsearchConfig, ElasticsearchSink, JsonDocuments, SinkState};
+    /// # use std::{sync::Arc, time::Duration};
+    /// # let log = candlewick::client::EmbeddedLog::in_memory();
+    /// # let config = ElasticsearchConfig::new("http://localhost:9200", "candles", "candles-1m", Arc::new(JsonDocuments));
+    /// let sink = ElasticsearchSink::spawn(config, log)?;
+    /// assert_eq!(sink.stop(Duration::from_secs(10))?.state, SinkState::Stopped);
+    /// # Ok::<(), candlewick_connectors::elasticsearch::ElasticsearchError>(())
+    /// ```
     ///
     /// # Errors
     /// The error by which the sink had ended, or [`ElasticsearchError::Thread`] when it does not end in time.

@@ -5,6 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What the sink is doing.
+///
+/// ```
+/// use candlewick_connectors::elasticsearch::SinkState;
+/// let is_over = |state: &SinkState| matches!(state, SinkState::Stopped | SinkState::Failed { .. });
+/// assert!(!is_over(&SinkState::Waiting { reason: "Elasticsearch does not answer".to_owned() }));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SinkState {
     /// It reaches for Elasticsearch and its group.
@@ -27,6 +33,12 @@ pub enum SinkState {
 }
 
 /// State and counts of a sink since its start.
+///
+/// ```
+/// use candlewick_connectors::elasticsearch::{SinkState, SinkStatus};
+/// let status = SinkStatus::default();
+/// assert_eq!((status.state, status.written), (SinkState::Starting, 0));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SinkStatus {
     /// What it is doing.

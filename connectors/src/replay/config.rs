@@ -3,6 +3,12 @@
 use candlewick_operators::{Exchange, Symbol};
 
 /// How a recording is read. The default asks nothing of the user: everything is told from the file.
+///
+/// ```
+/// use candlewick_connectors::ReplaySettings;
+/// let settings = ReplaySettings { symbol: Some("BTC-USD".into()), strict: true, ..ReplaySettings::default() };
+/// assert!(settings.exchange.is_none());
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplaySettings {
     /// The instrument, where no column or message names it. Without it, the file's name is asked.

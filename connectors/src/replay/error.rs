@@ -5,6 +5,12 @@ use std::path::PathBuf;
 use crate::error::{Classified, Domain, Retry};
 
 /// An error of a replay.
+///
+/// ```
+/// use candlewick_connectors::{Replay, ReplayError, ReplaySettings};
+/// let error = Replay::open("no-such-file.csv", ReplaySettings::default()).expect_err("it is not there");
+/// assert!(matches!(error, ReplayError::Io { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {

@@ -6,6 +6,11 @@ use std::time::Duration;
 use candlewick::Timestamp;
 
 /// The speed of a replay.
+///
+/// ```
+/// use candlewick_connectors::Pace;
+/// assert_eq!(Pace::default(), Pace::Fast);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Pace {
     /// As it was recorded: a minute takes a minute.
@@ -35,12 +40,24 @@ pub struct Pacer {
 
 impl Pacer {
     /// A pacer that has seen nothing yet.
+    ///
+    /// ```
+    /// use candlewick_connectors::{Pace, Pacer};
+    /// assert!(Pacer::new(Pace::Fast).due(candlewick::Timestamp(5_000)).is_zero());
+    /// ```
     #[must_use]
     pub fn new(pace: Pace) -> Self {
         Self { pace, first: None }
     }
 
     /// How long after the first trade the trade of this time is due. A trade older than the first is due at once.
+    ///
+    /// ```
+    /// use candlewick::Timestamp;
+    /// use candlewick_connectors::{Pace, Pacer};
+    /// let mut pacer = Pacer::new(Pace::Recorded);
+    /// assert_eq!([5_000, 7_000, 4_000].map(|ms| pacer.due(Timestamp(ms)).as_millis()), [0, 2_000, 0]);
+    /// ```
     pub fn due(&mut self, time: Timestamp) -> Duration {
         let first = *self.first.get_or_insert(time);
         let since = u64::try_from(time.0.saturating_sub(first.0)).unwrap_or(0);

@@ -63,6 +63,17 @@ impl fmt::Debug for Replay {
 impl Replay {
     /// Opens a recording and tells its format from its first line.
     ///
+    /// ```
+    /// # use candlewick_connectors::{Replay, ReplaySettings};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("BTCUSDT-trades-2024-01-01.csv");
+    /// std::fs::write(&file, "ts_ms,price,size,side\n1000,42000.5,0.25,buy\n")?;
+    /// assert_eq!(Replay::open(&file, ReplaySettings::default())?.count(), 1);
+    /// std::fs::write(&file, "neither,nor\n1,2\n")?;
+    /// assert!(Replay::open(&file, ReplaySettings::default()).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// When the file cannot be read, its first line is of no known format, or nothing names the instrument.
     pub fn open(path: impl AsRef<Path>, settings: ReplaySettings) -> Result<Self, ReplayError> {
@@ -120,6 +131,17 @@ impl Replay {
     }
 
     /// What was read and skipped so far.
+    ///
+    /// ```
+    /// # use candlewick_connectors::{Replay, ReplaySettings};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("BTCUSDT-trades-2024-01-01.csv");
+    /// std::fs::write(&file, "ts_ms,price,size,side\n1000,42000.5,0.25,buy\noops\n")?;
+    /// let mut replay = Replay::open(&file, ReplaySettings::default())?;
+    /// replay.by_ref().for_each(drop);
+    /// assert_eq!((replay.report().trades, replay.report().malformed), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn report(&self) -> ReplayReport {
         let (bytes_read, bytes_total) = self.lines.progress();
@@ -132,6 +154,18 @@ impl Replay {
     }
 
     /// Bytes of the file read so far and its length: for a progress bar, without the cost of a report.
+    ///
+    /// ```
+    /// # use candlewick_connectors::{Replay, ReplaySettings};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("BTCUSDT-trades-2024-01-01.csv");
+    /// std::fs::write(&file, "ts_ms,price,size,side\n1000,42000.5,0.25,buy\n")?;
+    /// let mut replay = Replay::open(&file, ReplaySettings::default())?;
+    /// replay.by_ref().for_each(drop);
+    /// let (read, total) = replay.progress();
+    /// assert_eq!(read, total);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn progress(&self) -> (u64, u64) {
         self.lines.progress()

@@ -6,6 +6,12 @@ use std::fmt;
 const SENTENCES_MAX: usize = 10;
 
 /// Counts of a replay.
+///
+/// ```
+/// use candlewick_connectors::ReplayReport;
+/// let report = ReplayReport { trades: 7, malformed: 1, ..ReplayReport::default() };
+/// assert_eq!(report.to_string(), "7 trades, 1 malformed lines skipped");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplayReport {
     /// Trades given out.
@@ -40,6 +46,11 @@ impl ReplayReport {
     }
 
     /// Lines and trades that were skipped for a fault.
+    ///
+    /// ```
+    /// use candlewick_connectors::ReplayReport;
+    /// assert_eq!(ReplayReport { malformed: 1, bad_prices: 2, ..ReplayReport::default() }.skipped(), 3);
+    /// ```
     #[must_use]
     pub fn skipped(&self) -> u64 {
         self.malformed + self.bad_prices

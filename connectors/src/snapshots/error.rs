@@ -6,6 +6,12 @@ use std::io;
 use crate::error::{Classified, Domain, Retry};
 
 /// Why snapshots cannot be kept at an address.
+///
+/// ```
+/// use candlewick_connectors::snapshots::{ObjectSnapshots, ObjectSnapshotsError};
+/// let error = ObjectSnapshots::open("ftp://snapshots").expect_err("no bucket has such an address");
+/// assert!(matches!(error, ObjectSnapshotsError::Address { .. }));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectSnapshotsError {

@@ -17,6 +17,13 @@ use super::market::{Market, Print, exponential};
 ///
 /// A late trade stands behind younger ones, with the time at which it happened; a duplicate comes again some
 /// milliseconds later with the same trade id. Prices are exact decimals in the market's smallest step.
+///
+/// ```
+/// use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSettings};
+/// let settings = SimulatedSettings { late_share: 0.0, duplicate_share: 0.0, ..SimulatedSettings::default() };
+/// let trades: Vec<_> = SimulatedExchange::new(settings).take(100).collect();
+/// assert!(trades.is_sorted_by_key(|trade| trade.timestamp));
+/// ```
 #[derive(Clone, Debug)]
 pub struct SimulatedExchange {
     settings: SimulatedSettings,
@@ -75,6 +82,12 @@ impl Ord for Arrival {
 
 impl SimulatedExchange {
     /// An exchange that has not traded yet. Without any symbol it gives no trade.
+    ///
+    /// ```
+    /// # use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSettings, SimulatedSymbol};
+    /// let nothing = SimulatedSettings { symbols: Vec::new(), ..SimulatedSettings::default() };
+    /// assert!(SimulatedExchange::new(nothing).next().is_none());
+    /// ```
     #[must_use]
     pub fn new(settings: SimulatedSettings) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(settings.seed);
@@ -101,12 +114,23 @@ impl SimulatedExchange {
     }
 
     /// The settings it was made from.
+    ///
+    /// ```
+    /// # use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSettings, SimulatedSymbol};
+    /// assert_eq!(SimulatedExchange::new(SimulatedSettings::default()).settings().seed, 1);
+    /// ```
     #[must_use]
     pub fn settings(&self) -> &SimulatedSettings {
         &self.settings
     }
 
     /// The mood of each market at present, in the order of the settings.
+    ///
+    /// ```
+    /// # use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSettings, SimulatedSymbol};
+    /// let exchange = SimulatedExchange::new(SimulatedSettings::default());
+    /// assert_eq!(exchange.regimes().next().map(|(symbol, _)| symbol.as_str()), Some("BTC-USD"));
+    /// ```
     pub fn regimes(&self) -> impl Iterator<Item = (&Symbol, super::Regime)> {
         self.markets.iter().map(|listed| (&listed.symbol, listed.market.regime))
     }

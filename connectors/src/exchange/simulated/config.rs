@@ -3,6 +3,14 @@
 use candlewick::Timestamp;
 
 /// One market of a simulated exchange.
+///
+/// ```
+/// # use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSettings, SimulatedSymbol};
+/// let symbols = vec![SimulatedSymbol { price_digits: 0, ..SimulatedSymbol::new("BTC-JPY", 9_000_000.0) }];
+/// let mut exchange = SimulatedExchange::new(SimulatedSettings { symbols, ..SimulatedSettings::default() });
+/// let trade = exchange.next().expect("it trades without end");
+/// assert!(!trade.price.to_string().contains('.'), "whole yen");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct SimulatedSymbol {
     /// Its name, for example `BTC-USD`.
@@ -23,6 +31,11 @@ pub struct SimulatedSymbol {
 
 impl SimulatedSymbol {
     /// A market with usual digits, sizes and volatility.
+    ///
+    /// ```
+    /// # use candlewick_connectors::exchange::simulated::{SimulatedExchange, SimulatedSettings, SimulatedSymbol};
+    /// assert_eq!(SimulatedSymbol::new("BTC-USD", 64_000.0).price_digits, 2);
+    /// ```
     pub fn new(symbol: impl Into<String>, price: f64) -> Self {
         Self {
             symbol: symbol.into(),

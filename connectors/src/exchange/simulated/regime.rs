@@ -3,6 +3,13 @@
 use rand::{Rng, RngExt};
 
 /// The mood of a market.
+///
+/// ```
+/// use candlewick_connectors::exchange::simulated::{Regime, SimulatedExchange, SimulatedSettings};
+/// let exchange = SimulatedExchange::new(SimulatedSettings::default());
+/// let wild = exchange.regimes().filter(|(_, regime)| *regime == Regime::Volatile).count();
+/// assert!(wild <= 5);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Regime {
     /// Little moves, no direction.
