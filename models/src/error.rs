@@ -3,6 +3,12 @@
 use std::path::PathBuf;
 
 /// Why a model cannot be trained, read, written or used.
+///
+/// ```
+/// use candlewick_models::ModelError;
+/// let error = ModelError::TooFewCandles { part: "training", needed: 64, found: 3 };
+/// assert!(error.to_string().starts_with("64 windows of training are needed and the candles give 3"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {

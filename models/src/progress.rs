@@ -18,12 +18,21 @@ pub struct Progress {
 
 impl Progress {
     /// Shows nothing.
+    ///
+    /// ```
+    /// assert_eq!(candlewick_models::Progress::hidden().fraction(), 0.0);
+    /// ```
     #[must_use]
     pub fn hidden() -> Self {
         Self { bar: ProgressBar::hidden() }
     }
 
     /// Draws on standard error when it is a terminal.
+    ///
+    /// ```
+    /// // Nothing is drawn before a training begins.
+    /// assert_eq!(candlewick_models::Progress::terminal().fraction(), 0.0);
+    /// ```
     #[must_use]
     pub fn terminal() -> Self {
         let bar = ProgressBar::new(0);
@@ -34,6 +43,18 @@ impl Progress {
     }
 
     /// How much of the longest possible training is done, from 0 to 1; it may end early.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// let progress = Progress::hidden();
+    /// train(&series, &config, &progress)?;
+    /// assert_eq!(progress.fraction(), 1.0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // steps of a training
     pub fn fraction(&self) -> f64 {

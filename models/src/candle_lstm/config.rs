@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::ModelError;
 
 /// What a window of a model consists of. Training and serving read candles by it, so it stands in the manifest.
+///
+/// ```
+/// use candlewick_models::TrainConfig;
+/// let input = TrainConfig { window: 16, ..TrainConfig::default() }.input();
+/// assert_eq!((input.interval.to_string().as_str(), input.window), ("1m", 16));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputSpec {
@@ -33,6 +39,10 @@ impl InputSpec {
     }
 
     /// Never: a window has at least one number.
+    ///
+    /// ```
+    /// assert!(!candlewick_models::TrainConfig::default().input().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -110,6 +120,11 @@ fn is_share(value: f64) -> bool {
 
 impl TrainConfig {
     /// What the trained model will see.
+    ///
+    /// ```
+    /// let config = candlewick_models::TrainConfig::default();
+    /// assert_eq!(config.input().features, config.features);
+    /// ```
     #[must_use]
     pub fn input(&self) -> InputSpec {
         InputSpec {
@@ -121,6 +136,11 @@ impl TrainConfig {
     }
 
     /// The time from a prediction to what it predicts, in milliseconds.
+    ///
+    /// ```
+    /// let config = candlewick_models::TrainConfig { horizon: 15, ..Default::default() };
+    /// assert_eq!(config.horizon_ms(), 15 * 60_000);
+    /// ```
     #[must_use]
     pub fn horizon_ms(&self) -> i64 {
         self.interval.as_millis().saturating_mul(self.horizon.into())
@@ -128,6 +148,11 @@ impl TrainConfig {
 
     /// The time that must lie between the last window learned from and the first one tested on, in milliseconds: horizon
     /// plus window.
+    ///
+    /// ```
+    /// let config = candlewick_models::TrainConfig { horizon: 15, window: 32, ..Default::default() };
+    /// assert_eq!(config.purge_ms(), (15 + 32) * 60_000);
+    /// ```
     #[must_use]
     pub fn purge_ms(&self) -> i64 {
         let window = i64::try_from(self.window).unwrap_or(i64::MAX);
@@ -135,6 +160,12 @@ impl TrainConfig {
     }
 
     /// Whether every setting is in range.
+    ///
+    /// ```
+    /// use candlewick_models::{ModelError, TrainConfig};
+    /// let config = TrainConfig { horizon: 0, ..TrainConfig::default() };
+    /// assert!(matches!(config.check(), Err(ModelError::Setting { setting: "horizon", .. })));
+    /// ```
     ///
     /// # Errors
     /// Names the first one that is not.

@@ -12,6 +12,18 @@ use crate::ModelError;
 ///
 /// Candles from the model's training range are counted and named in the report.
 ///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// # let model = train(&series, &config, &Progress::hidden())?.model;
+/// let report = evaluate(&model, &series)?;
+/// assert!(report.seen_in_training > 0, "these candles are those it learned from");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When candles are out of order, or give no window with a known outcome.
 pub fn evaluate(model: &Model, series: &[Series]) -> Result<Report, ModelError> {

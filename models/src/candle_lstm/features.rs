@@ -11,6 +11,16 @@ use super::{InputSpec, Scaling};
 use crate::ModelError;
 
 /// The closed candles of one instrument, in order of time.
+///
+/// ```
+/// use candlewick::Timestamp;
+/// use candlewick_models::Series;
+/// use candlewick_operators::{Candle, ClosedCandle, Decimal};
+/// let candle = Candle::carried(Decimal::from_int(100));
+/// let candles = (0..3).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle }).collect();
+/// let series = Series { symbol: "BTC-USD".into(), candles };
+/// assert!(series.candles.is_sorted_by_key(|closed| closed.start));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Series {
     /// Whose candles.

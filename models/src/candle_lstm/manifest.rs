@@ -7,6 +7,19 @@ use super::{InputSpec, Scaling, Score, TrainConfig};
 use crate::ModelError;
 
 /// The manifest of a model.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// # let model = train(&series, &config, &Progress::hidden())?.model;
+/// let manifest = model.manifest();
+/// assert_eq!(manifest.format, Manifest::FORMAT);
+/// assert_eq!(manifest.feature_names, ["log_return"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -37,6 +50,18 @@ pub struct Manifest {
 }
 
 /// The network of a model.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// # let model = train(&series, &config, &Progress::hidden())?.model;
+/// let network: &Architecture = &model.manifest().architecture;
+/// assert_eq!((network.kind.as_str(), network.hidden), ("lstm", 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
@@ -59,6 +84,18 @@ impl Architecture {
 }
 
 /// What a model predicts.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// # let model = train(&series, &config, &Progress::hidden())?.model;
+/// let target: &Target = &model.manifest().target;
+/// assert_eq!((target.kind.as_str(), target.horizon_ms), ("log_return", 60_000));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
@@ -108,6 +145,19 @@ fn quantile(sorted: &[f64], level: f64) -> f64 {
 }
 
 /// What a model was trained on.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// # let model = train(&series, &config, &Progress::hidden())?.model;
+/// let training: &Training = &model.manifest().training;
+/// assert_eq!(training.symbols, ["BTC-USD"]);
+/// assert!(training.windows > training.validation_windows);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
@@ -128,6 +178,18 @@ pub struct Training {
 }
 
 /// The file with the weights.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// # let model = train(&series, &config, &Progress::hidden())?.model;
+/// let weights: &WeightsFile = &model.manifest().weights;
+/// assert_eq!(weights.file, format!("weights-{}.safetensors", model.version()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WeightsFile {

@@ -19,6 +19,19 @@ use crate::ModelError;
 /// In its folder: `manifest.json`, and the weights in the safetensors format under PyTorch's names, in a file named after
 /// the model's version. The manifest is written last and replaces the old one at once, so that a reader finds the old
 /// model or the new one, whatever happens in between.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// let model: Model = train(&series, &config, &Progress::hidden())?.model;
+/// # let folder = tempfile::tempdir()?;
+/// model.save(folder.path())?;
+/// assert_eq!(Model::load(folder.path())?.version(), model.version());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Model {
     manifest: Manifest,
@@ -66,24 +79,71 @@ impl Model {
     }
 
     /// What the model says about itself.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// # let model = train(&series, &config, &Progress::hidden())?.model;
+    /// assert_eq!(&model.manifest().version, model.version());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
     /// The hash of everything that the predictions depend on.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// # let model = train(&series, &config, &Progress::hidden())?.model;
+    /// let again = train(&series, &config, &Progress::hidden())?.model;
+    /// assert_eq!(again.version(), model.version());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn version(&self) -> &ModelVersion {
         &self.manifest.version
     }
 
     /// What the model's windows consist of.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// # let model = train(&series, &config, &Progress::hidden())?.model;
+    /// assert_eq!(*model.input(), config.input());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn input(&self) -> &InputSpec {
         &self.manifest.input
     }
 
     /// What computes its predictions; the weights are packed here, once.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// # let model = train(&series, &config, &Progress::hidden())?.model;
+    /// let mut quantiles = [0.0; 3];
+    /// model.predictor().predict_batch(&[0.01, -0.01], &mut quantiles);
+    /// assert!(quantiles.is_sorted());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn predictor(&self) -> Predictor {
         let Manifest { input, scaling, target, .. } = &self.manifest;
@@ -92,6 +152,19 @@ impl Model {
 
     /// Whether the model was made for this input.
     ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// # let model = train(&series, &config, &Progress::hidden())?.model;
+    /// assert!(model.require_input(&config.input()).is_ok());
+    /// let hours = TrainConfig { interval: Interval::HOUR, ..config };
+    /// assert!(matches!(model.require_input(&hours.input()), Err(ModelError::Mismatch { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ModelError::Mismatch`] names the first difference.
     pub fn require_input(&self, wanted: &InputSpec) -> Result<(), ModelError> {
@@ -99,6 +172,19 @@ impl Model {
     }
 
     /// Writes the model into `folder`, which is made if need be; a model that was there is replaced at once or not at all.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// # let model = train(&series, &config, &Progress::hidden())?.model;
+    /// # let folder = tempfile::tempdir()?;
+    /// model.save(folder.path().join("model"))?;
+    /// assert!(folder.path().join("model/manifest.json").exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// When the folder cannot be written; a model that was there is then still there.
@@ -129,6 +215,12 @@ impl Model {
     }
 
     /// Reads the model in `folder`.
+    ///
+    /// ```
+    /// use candlewick_models::Model;
+    /// let error = Model::load("no-such-folder").expect_err("it is not there");
+    /// assert!(error.to_string().contains("no-such-folder/manifest.json"));
+    /// ```
     ///
     /// # Errors
     /// When a file is missing or cannot be read, the weights are not those of the manifest, or the model needs something

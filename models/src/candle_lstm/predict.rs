@@ -7,6 +7,21 @@ use super::quantile_head::quantiles_in_place;
 use super::weights::Weights;
 
 /// Computes a model's predictions. Made once by [`Model::predictor`](crate::Model::predictor) and shared freely.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// # let model = train(&series, &config, &Progress::hidden())?.model;
+/// let predictor: Predictor = model.predictor();
+/// let (mut one, mut two) = ([0.0; 3], [0.0; 6]);
+/// predictor.predict_batch(&[0.01, -0.01], &mut one);
+/// predictor.predict_batch(&[0.02, 0.0, 0.01, -0.01], &mut two);
+/// assert_eq!(one, two[3..], "whatever stands beside it");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Predictor {
     dims: Dims,
@@ -36,12 +51,34 @@ impl Predictor {
     }
 
     /// Numbers of a window: steps × features.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// # let model = train(&series, &config, &Progress::hidden())?.model;
+    /// assert_eq!(model.predictor().window_len(), model.input().len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub const fn window_len(&self) -> usize {
         self.steps * self.dims.inputs
     }
 
     /// How many quantiles a prediction has.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// # let model = train(&series, &config, &Progress::hidden())?.model;
+    /// assert_eq!(model.predictor().quantiles(), config.quantiles.len());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn quantiles(&self) -> usize {
         self.bias.len()
@@ -51,6 +88,20 @@ impl Predictor {
     /// of the log return over the horizon, into `out` (rows × quantiles), rising in each row.
     ///
     /// A row's result does not depend on the rows beside it: a batch and its rows one by one give the same bits.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// # let model = train(&series, &config, &Progress::hidden())?.model;
+    /// let predictor = model.predictor();
+    /// let (windows, mut out) = (vec![0.0; 4 * predictor.window_len()], vec![0.0; 4 * predictor.quantiles()]);
+    /// predictor.predict_batch(&windows, &mut out);
+    /// assert!(out.chunks(predictor.quantiles()).all(<[f64]>::is_sorted));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Panics
     /// When `windows` is not a whole number of windows, or `out` has not as many rows.

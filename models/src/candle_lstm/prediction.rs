@@ -10,12 +10,21 @@ use serde::{Deserialize, Serialize};
 use super::{CandleWindow, Model};
 
 /// The version of a model: sixteen hexadecimal digits.
+///
+/// ```
+/// use candlewick_models::ModelVersion;
+/// assert_eq!(ModelVersion::from("0123456789abcdef").to_string(), "0123456789abcdef");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ModelVersion(CompactString);
 
 impl ModelVersion {
     /// The version as text.
+    ///
+    /// ```
+    /// assert_eq!(candlewick_models::ModelVersion::from("0123456789abcdef").as_str(), "0123456789abcdef");
+    /// ```
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -83,6 +92,22 @@ pub struct Prediction {
 
 impl Prediction {
     /// The prediction of `model` from a complete window; `quantiles` is the window's row of the predicted batch.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+    /// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+    /// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+    /// # let features = FeatureSet::new([Feature::LogReturn])?;
+    /// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+    /// # let model = train(&series, &config, &Progress::hidden())?.model;
+    /// let mut window = CandleWindow::new(model.input());
+    /// for closed in &series[0].candles[..3] {
+    ///     window.push(closed.start, &closed.candle);
+    /// }
+    /// let prediction = Prediction::new("BTC-USD".into(), &window, &model, &[-0.01, 0.0, 0.01]);
+    /// assert_eq!((prediction.time, prediction.horizon_ms), (Timestamp(180_000), 60_000));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(symbol: Symbol, window: &CandleWindow, model: &Model, quantiles: &[f64]) -> Self {
         let (input, target) = (model.input(), &model.manifest().target);
@@ -100,12 +125,38 @@ impl Prediction {
     }
 
     /// When the predicted close is known.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::Prediction, candlewick_operators::Decimal};
+    /// # let (levels, quantiles) = (vec![0.1, 0.5, 0.9], vec![-0.01, 0.0, 0.01]);
+    /// let prediction = Prediction {
+    ///     time: Timestamp(60_000),
+    ///     horizon_ms: 300_000,
+    ///     close: Decimal::from_int(100),
+    ///     // …
+    /// #   symbol: "BTC-USD".into(), start: Timestamp(0), levels, quantiles, model: "0123456789abcdef".into(),
+    /// };
+    /// assert_eq!(prediction.due(), Timestamp(360_000));
+    /// ```
     #[must_use]
     pub fn due(&self) -> Timestamp {
         self.time.plus_millis(self.horizon_ms)
     }
 
     /// The quantiles as prices, for the eye: close × e^quantile.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::Prediction, candlewick_operators::Decimal};
+    /// # let (levels, quantiles) = (vec![0.1, 0.5, 0.9], vec![-0.01, 0.0, 0.01]);
+    /// let prediction = Prediction {
+    ///     time: Timestamp(60_000),
+    ///     horizon_ms: 300_000,
+    ///     close: Decimal::from_int(100),
+    ///     quantiles,
+    /// #   symbol: "BTC-USD".into(), start: Timestamp(0), levels, model: "0123456789abcdef".into(),
+    /// };
+    /// assert_eq!(prediction.prices()[1], 100.0);
+    /// ```
     #[must_use]
     pub fn prices(&self) -> Vec<f64> {
         let close = self.close.to_f64();

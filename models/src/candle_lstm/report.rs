@@ -5,6 +5,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// How a model did on some windows that it had not learned from, beside the naive forecast: the last price.
+///
+/// ```
+/// # use candlewick_models::{Proportion, Report, Score};
+/// # let score = Score { part: "all".to_owned(), from_ms: 0, to_ms: 60_000, windows: 100, mase: Some(0.98), directional: None, pinball: 0.9, naive_pinball: 1.0, coverage: 0.8, coverage_wanted: 0.8 };
+/// let is_better = |score: &Score| score.mase.is_some_and(|mase| mase < 1.0);
+/// // Of one whose error is 0.98 of the naive forecast's:
+/// assert!(is_better(&score));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Score {
@@ -32,6 +40,12 @@ pub struct Score {
 }
 
 /// A share of trials with its 95 % interval after Wilson.
+///
+/// ```
+/// use candlewick_models::Proportion;
+/// let is_a_coin = |directional: &Proportion| (directional.low..=directional.high).contains(&0.5);
+/// assert!(is_a_coin(&Proportion { hits: 55, trials: 100, share: 0.55, low: 0.45, high: 0.64 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Proportion {
@@ -64,6 +78,13 @@ impl Proportion {
 }
 
 /// Scores part by part; [`Display`](fmt::Display) prints them as a table with a verdict.
+///
+/// ```
+/// # use candlewick_models::{Proportion, Report, Score};
+/// # let score = Score { part: "all".to_owned(), from_ms: 0, to_ms: 60_000, windows: 100, mase: Some(0.98), directional: None, pinball: 0.9, naive_pinball: 1.0, coverage: 0.8, coverage_wanted: 0.8 };
+/// let report = Report { horizon_ms: 300_000, folds: vec![score], seen_in_training: 0 };
+/// assert!(report.to_string().starts_with("Log return over the next 300 s"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Report {
@@ -77,12 +98,28 @@ pub struct Report {
 
 impl Report {
     /// In how many folds the middle quantile's error is below the naive forecast's.
+    ///
+    /// ```
+    /// # use candlewick_models::{Proportion, Report, Score};
+    /// # let score = Score { part: "all".to_owned(), from_ms: 0, to_ms: 60_000, windows: 100, mase: Some(0.98), directional: None, pinball: 0.9, naive_pinball: 1.0, coverage: 0.8, coverage_wanted: 0.8 };
+    /// // Of a fold whose error is 0.98 of the naive forecast's:
+    /// let report = Report { horizon_ms: 300_000, folds: vec![score], seen_in_training: 0 };
+    /// assert_eq!(report.folds_better_than_naive(), 1);
+    /// ```
     #[must_use]
     pub fn folds_better_than_naive(&self) -> usize {
         self.folds.iter().filter(|fold| fold.mase.is_some_and(|mase| mase < 1.0)).count()
     }
 
     /// In how many folds the quantiles' loss is below the naive band's.
+    ///
+    /// ```
+    /// # use candlewick_models::{Proportion, Report, Score};
+    /// # let score = Score { part: "all".to_owned(), from_ms: 0, to_ms: 60_000, windows: 100, mase: Some(0.98), directional: None, pinball: 0.9, naive_pinball: 1.0, coverage: 0.8, coverage_wanted: 0.8 };
+    /// // Of a fold with a loss of 0.9 beside 1.0:
+    /// let report = Report { horizon_ms: 300_000, folds: vec![score], seen_in_training: 0 };
+    /// assert_eq!(report.bands_better_than_naive(), 1);
+    /// ```
     #[must_use]
     pub fn bands_better_than_naive(&self) -> usize {
         self.folds.iter().filter(|fold| fold.pinball < fold.naive_pinball).count()

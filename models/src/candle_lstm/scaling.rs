@@ -3,6 +3,18 @@
 use serde::{Deserialize, Serialize};
 
 /// Mean and deviation of each feature over the training part, and how far a scaled feature may go.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// # let model = train(&series, &config, &Progress::hidden())?.model;
+/// let scaling: &Scaling = &model.manifest().scaling;
+/// assert_eq!(scaling.mean.len(), model.input().features.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scaling {

@@ -20,6 +20,17 @@ use super::{Model, Predictor, Scaling, Score, Series, TrainConfig};
 use crate::{ModelError, Progress};
 
 /// A model just trained.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// let trained: Trained = train(&series, &config, &Progress::hidden())?;
+/// assert_eq!(trained.model.manifest().validation, trained.validation);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Trained {
     /// The model; its manifest says how it came to be.
@@ -33,6 +44,17 @@ pub struct Trained {
 ///
 /// The same candles, settings and seed give the same weights, bit for bit, on the same kind of processor. It runs in the
 /// calling thread.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..200).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// let features = FeatureSet::new([Feature::LogReturn])?;
+/// let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// let model = train(&series, &config, &Progress::hidden())?.model;
+/// assert_eq!(model.manifest().training.epochs, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// When a setting is out of range, candles are out of order or too few, or the training diverges.

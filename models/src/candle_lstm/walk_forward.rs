@@ -10,6 +10,10 @@ use super::{Report, Series, TrainConfig};
 use crate::{ModelError, Progress};
 
 /// How a history is cut into folds.
+///
+/// ```
+/// assert_eq!(candlewick_models::FoldPlan::default().folds, 5);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FoldPlan {
@@ -25,6 +29,17 @@ impl Default for FoldPlan {
 
 /// Trains and tests fold by fold. Between the part learned from and the part tested lies a purge of horizon plus window;
 /// scaling is fitted and training stopped within the part learned from.
+///
+/// ```
+/// # use {candlewick::Timestamp, candlewick_models::*, candlewick_operators::*};
+/// # let candles = (0..400).map(|minute| ClosedCandle { start: Timestamp(minute * 60_000), candle: Candle::carried(Decimal::from_int(100 + minute * minute % 7)) });
+/// # let series = [Series { symbol: "BTC-USD".into(), candles: candles.collect() }];
+/// # let features = FeatureSet::new([Feature::LogReturn])?;
+/// # let config = TrainConfig { features, window: 2, hidden: 2, horizon: 1, epochs_max: 1, ..TrainConfig::default() };
+/// let report = walk_forward(&series, &config, FoldPlan { folds: 2 }, &Progress::hidden())?;
+/// assert_eq!((report.folds.len(), report.seen_in_training), (2, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As [`train`](crate::train), for any fold.

@@ -104,6 +104,13 @@ pub struct CandleWindow {
 
 impl CandleWindow {
     /// The state before the first candle.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::{CandleWindow, TrainConfig}, candlewick_operators::{Candle, Decimal, Feature, FeatureSet}};
+    /// # let input = TrainConfig { features: FeatureSet::new([Feature::Range])?, window: 2, ..TrainConfig::default() }.input();
+    /// assert!(CandleWindow::new(&input).window().is_empty());
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn new(input: &InputSpec) -> Self {
         let (steps, width) = (input.window, input.features.len());
@@ -116,6 +123,17 @@ impl CandleWindow {
     /// A candle that is not later than the newest, or that has no price, changes nothing and gives `false`. Missing
     /// candles before it are read as candles at the last close, up to [`InputSpec::carry_max`] of them; after more, the
     /// window starts again.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::{CandleWindow, TrainConfig}, candlewick_operators::{Candle, Decimal, Feature, FeatureSet}};
+    /// # let input = TrainConfig { features: FeatureSet::new([Feature::Range])?, window: 2, ..TrainConfig::default() }.input();
+    /// let mut window = CandleWindow::new(&input);
+    /// let candle = Candle::carried(Decimal::from_int(100));
+    /// assert!(!window.push(Timestamp(0), &candle));
+    /// assert!(window.push(Timestamp(60_000), &candle), "two steps");
+    /// assert!(!window.push(Timestamp(60_000), &candle), "the same one again");
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     pub fn push(&mut self, start: Timestamp, candle: &Candle) -> bool {
         let Self { reader, steps, width, vectors } = self;
         let full = *steps * *width;
@@ -133,18 +151,48 @@ impl CandleWindow {
     }
 
     /// The vectors, oldest first: the model's input, when [`push`](Self::push) said that it is complete.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::{CandleWindow, TrainConfig}, candlewick_operators::{Candle, Decimal, Feature, FeatureSet}};
+    /// # let input = TrainConfig { features: FeatureSet::new([Feature::Range])?, window: 2, ..TrainConfig::default() }.input();
+    /// let mut window = CandleWindow::new(&input);
+    /// let candle = Candle::carried(Decimal::from_int(100));
+    /// window.push(Timestamp(0), &candle);
+    /// // Its range is nothing.
+    /// assert_eq!(window.window(), [0.0]);
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn window(&self) -> &[f32] {
         &self.vectors
     }
 
     /// When the newest candle starts; [`Timestamp::UNKNOWN`] before the first.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::{CandleWindow, TrainConfig}, candlewick_operators::{Candle, Decimal, Feature, FeatureSet}};
+    /// # let input = TrainConfig { features: FeatureSet::new([Feature::Range])?, window: 2, ..TrainConfig::default() }.input();
+    /// let mut window = CandleWindow::new(&input);
+    /// assert_eq!(window.newest_start(), Timestamp::UNKNOWN);
+    /// window.push(Timestamp(60_000), &Candle::carried(Decimal::from_int(100)));
+    /// assert_eq!(window.newest_start(), Timestamp(60_000));
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn newest_start(&self) -> Timestamp {
         self.reader.newest().map_or(Timestamp::UNKNOWN, |(start, _)| Timestamp(start))
     }
 
     /// The close of the newest candle; zero before the first.
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::{CandleWindow, TrainConfig}, candlewick_operators::{Candle, Decimal, Feature, FeatureSet}};
+    /// # let input = TrainConfig { features: FeatureSet::new([Feature::Range])?, window: 2, ..TrainConfig::default() }.input();
+    /// let mut window = CandleWindow::new(&input);
+    /// window.push(Timestamp(60_000), &Candle::carried(Decimal::from_int(100)));
+    /// assert_eq!(window.newest_close(), Decimal::from_int(100));
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn newest_close(&self) -> Decimal {
         self.reader.newest().map_or(Decimal::ZERO, |(_, close)| close)
@@ -152,6 +200,15 @@ impl CandleWindow {
 
     /// Whether this state, perhaps read from a store, is one of a model with this input. One that is not must be
     /// started again by [`new`](Self::new).
+    ///
+    /// ```
+    /// # use {candlewick::Timestamp, candlewick_models::{CandleWindow, TrainConfig}, candlewick_operators::{Candle, Decimal, Feature, FeatureSet}};
+    /// # let input = TrainConfig { features: FeatureSet::new([Feature::Range])?, window: 2, ..TrainConfig::default() }.input();
+    /// let window = CandleWindow::new(&input);
+    /// assert!(window.fits(&input));
+    /// assert!(!window.fits(&TrainConfig::default().input()));
+    /// # Ok::<(), candlewick_operators::FeatureError>(())
+    /// ```
     #[must_use]
     pub fn fits(&self, input: &InputSpec) -> bool {
         self.reader.features.fingerprint() == input.features.fingerprint()
