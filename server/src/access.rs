@@ -24,6 +24,13 @@ pub struct Access {
 }
 
 /// Files in PEM for encrypted connections.
+///
+/// ```
+/// use candlewick_server::{Access, TlsFiles};
+/// let files = TlsFiles { certificate: "server.crt".into(), key: "server.key".into(), clients: Some("ca.crt".into()) };
+/// let access = Access::default().with_tls(files);
+/// assert!(access.check(([0, 0, 0, 0], 8080).into()).is_ok(), "clients show certificates");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
     /// The server's certificate, and those between it and its authority. Shown to other instances, too.
@@ -47,6 +54,12 @@ impl fmt::Debug for Access {
 impl Access {
     /// Whoever says this token may ask: as `Authorization: Bearer …`, or as the password of any user, which is what
     /// browsers ask people for. Instances of an application ask each other with it.
+    ///
+    /// ```
+    /// use candlewick_server::Access;
+    /// let access = Access::default().with_token("a long and random word");
+    /// assert!(access.check(([0, 0, 0, 0], 8080).into()).is_ok());
+    /// ```
     #[must_use]
     pub fn with_token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());
@@ -54,6 +67,13 @@ impl Access {
     }
 
     /// Connections are encrypted.
+    ///
+    /// ```
+    /// use candlewick_server::{Access, TlsFiles};
+    /// let files = TlsFiles { certificate: "server.crt".into(), key: "server.key".into(), clients: None };
+    /// let access = Access::default().with_tls(files);
+    /// assert!(access.check(([0, 0, 0, 0], 8080).into()).is_err(), "anybody can ask, though nobody listens in");
+    /// ```
     #[must_use]
     pub fn with_tls(mut self, files: TlsFiles) -> Self {
         self.tls = Some(files);
@@ -61,6 +81,12 @@ impl Access {
     }
 
     /// Whether a server may listen on this address so.
+    ///
+    /// ```
+    /// use candlewick_server::Access;
+    /// assert!(Access::default().check(([127, 0, 0, 1], 8080).into()).is_ok());
+    /// assert!(Access::default().check(([0, 0, 0, 0], 8080).into()).is_err());
+    /// ```
     ///
     /// # Errors
     /// [`ServerError::Unprotected`] when other machines reach the address and anybody could ask.

@@ -12,6 +12,21 @@ use thiserror::Error;
 ///
 /// The methods are called from the server's own threads, several at a time. They may block briefly, and must not wait for
 /// a record to be processed.
+///
+/// ```
+/// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+/// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+/// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+/// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+/// /// How many stores there are to look into.
+/// fn stores(application: &dyn Application) -> usize {
+///     application.stores().len()
+/// }
+/// # let application = StreamsApplication::new(running.handle());
+/// assert_eq!(stores(&application), 1);
+/// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Application: Send + Sync + 'static {
     /// What it is doing right now.
     fn status(&self) -> Status;
@@ -40,6 +55,20 @@ pub trait Application: Send + Sync + 'static {
 }
 
 /// What is asked of a store.
+///
+/// ```
+/// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+/// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+/// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+/// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+/// # let application = StreamsApplication::new(running.handle());
+/// # while application.status().state != ApplicationState::Running { std::thread::sleep(Duration::from_millis(2)); }
+/// let rows = Rows::One { key: "a".to_owned(), at: None, end: None };
+/// let question = Question { rows, staleness_max: Some(Duration::from_secs(1)) };
+/// assert!(application.read("numbers", &question)?.rows.is_empty());
+/// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// Which rows.
@@ -49,6 +78,13 @@ pub struct Question {
 }
 
 /// Which rows of a store are asked for. Times are Unix milliseconds; what is left out is open.
+///
+/// ```
+/// use candlewick_server::{Range, Rows};
+/// let window = Rows::One { key: "BTC-USD".to_owned(), at: Some(60_000), end: None };
+/// let page = Rows::Many(Range { limit: 100, ..Range::default() });
+/// assert_ne!(window, page);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rows {
     /// The one row of a key at a time: a window by its start, a session by both, a version by any moment at which it held.
@@ -66,6 +102,13 @@ pub enum Rows {
 }
 
 /// A range of rows.
+///
+/// ```
+/// use candlewick_server::Range;
+/// let times = (Some(0), Some(86_399_999));
+/// let today = Range { prefix: Some("BTC-".to_owned()), times, limit: 100, ..Range::default() };
+/// assert!(today.after.is_none(), "from the first row on");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Range {
     /// One key, as text, in place of a range of them.
@@ -87,6 +130,13 @@ pub struct Range {
 }
 
 /// What a store answers.
+///
+/// ```
+/// use candlewick_server::Reply;
+/// let is_whole = |reply: &Reply| reply.next.is_none() && reply.elsewhere.is_empty();
+/// let reply = Reply { rows: Vec::new(), next: None, position: Default::default(), elsewhere: Default::default() };
+/// assert!(is_whole(&reply));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply {
     /// The rows, in the order of their cursors; one at most where one was asked for.
@@ -100,6 +150,13 @@ pub struct Reply {
 }
 
 /// A row of a store.
+///
+/// ```
+/// use candlewick_server::Row;
+/// let mut row = Row { fields: serde_json::Map::new(), cursor: None };
+/// row.fields.insert("key".to_owned(), "BTC-USD".into());
+/// assert_eq!(row.fields["key"], "BTC-USD");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// Key, value and times by name.
@@ -109,6 +166,18 @@ pub struct Row {
 }
 
 /// The form of a store's rows: a key and a value that it might hold, as JSON.
+///
+/// ```
+/// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+/// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+/// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+/// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+/// # let application = StreamsApplication::new(running.handle());
+/// let sample: Sample = application.sample("numbers").expect("text and numbers need no introduction");
+/// assert!(sample.key.is_string() && sample.value.is_number());
+/// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     /// A key.
@@ -118,6 +187,12 @@ pub struct Sample {
 }
 
 /// Why a store could not be read.
+///
+/// ```
+/// use candlewick_server::ReadError;
+/// let error = ReadError::Moved { to: Some("10.0.0.7:8080".to_owned()) };
+/// assert_eq!(error.to_string(), "The key is held by another instance; ask 10.0.0.7:8080.");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ReadError {

@@ -7,6 +7,12 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 /// Why the status server or its metrics could not be started.
+///
+/// ```
+/// use candlewick_server::{Access, ServerError};
+/// let refused = Access::default().check(([0, 0, 0, 0], 8080).into());
+/// assert!(matches!(refused, Err(ServerError::Unprotected { .. })));
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ServerError {

@@ -39,6 +39,18 @@ pub struct Instances {
 impl Instances {
     /// Those of this application; their servers are protected as `access` says.
     ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// # let application = StreamsApplication::new(running.handle());
+    /// let instances = Instances::new(Arc::new(application), &Access::default().with_token("a long and random word"));
+    /// assert!(instances.is_ok());
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ServerError::Client`] when no client can be made that asks the others.
     pub fn new(application: Arc<dyn Application>, access: &Access) -> Result<Self, ServerError> {
@@ -46,6 +58,18 @@ impl Instances {
     }
 
     /// The application of this instance.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// # let application = StreamsApplication::new(running.handle());
+    /// let instances = Instances::new(Arc::new(application), &Access::default())?;
+    /// assert_eq!(instances.application().status().application, "app");
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn application(&self) -> &Arc<dyn Application> {
         &self.application
@@ -53,6 +77,21 @@ impl Instances {
 
     /// A page of rows, whole: rows of every instance, in the order of their cursors. Of a page's limit 1,000 rows are
     /// given at most. To be called inside tokio.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// # let application = StreamsApplication::new(running.handle());
+    /// # while application.status().state != ApplicationState::Running { std::thread::sleep(Duration::from_millis(2)); }
+    /// let instances = Instances::new(Arc::new(application), &Access::default())?;
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    /// let page = runtime.block_on(instances.page("numbers", &Range { limit: 100, ..Range::default() }, None))?;
+    /// assert!(page.rows.is_empty());
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// A [`ReadError`] when this instance or one of the others cannot answer for its part; a part is never left out.

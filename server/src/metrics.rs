@@ -22,6 +22,13 @@ const COUNT_BUCKETS: [f64; 12] =
     [1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0];
 
 /// Reads the metrics of this process. Cheap to clone.
+///
+/// ```
+/// let metrics = candlewick_server::install_recorder()?;
+/// metrics::counter!("trades_total").increment(7);
+/// assert!(metrics.clone().render().contains("trades_total 7"));
+/// # Ok::<(), candlewick_server::ServerError>(())
+/// ```
 #[derive(Clone)]
 pub struct MetricsHandle {
     prometheus: PrometheusHandle,
@@ -29,6 +36,13 @@ pub struct MetricsHandle {
 
 impl MetricsHandle {
     /// All metrics in Prometheus' text format.
+    ///
+    /// ```
+    /// let metrics = candlewick_server::install_recorder()?;
+    /// metrics::gauge!("queue_length").set(3.0);
+    /// assert!(metrics.render().contains("queue_length 3"));
+    /// # Ok::<(), candlewick_server::ServerError>(())
+    /// ```
     #[must_use]
     pub fn render(&self) -> String {
         self.prometheus.render()
@@ -44,6 +58,12 @@ impl MetricsHandle {
 /// histograms were told is kept until somebody renders it, and grows.
 ///
 /// Histograms whose names end in `_seconds` or `_ms` get buckets of time, all others buckets of counts.
+///
+/// ```
+/// use candlewick_server::{ServerError, install_recorder};
+/// assert!(install_recorder().is_ok());
+/// assert!(matches!(install_recorder(), Err(ServerError::RecorderInstalled)));
+/// ```
 ///
 /// # Errors
 /// [`ServerError::RecorderInstalled`] when metrics are already collected in this process.

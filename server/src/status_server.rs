@@ -31,6 +31,25 @@ const BLOCKING_THREADS_MAX: usize = 16;
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A status server on its own thread. Dropping it stops it.
+///
+/// ```
+/// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+/// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+/// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+/// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+/// let application = StreamsApplication::new(running.handle());
+/// let server = StatusServer::start(
+///     ([127, 0, 0, 1], 0).into(),
+///     &Access::default(),
+///     Arc::new(application),
+///     Arc::new(Feed::default()),
+///     install_recorder()?,
+/// )?;
+/// assert_eq!(ask_health(server.local_addr(), "/health/live", false)?.0, 200);
+/// server.stop();
+/// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct StatusServer {
     address: SocketAddr,
@@ -40,6 +59,24 @@ pub struct StatusServer {
 
 impl StatusServer {
     /// Starts to answer on `address` whom `access` lets in; port 0 takes a free one. It answers when this returns.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// # let application = StreamsApplication::new(running.handle());
+    /// let server = StatusServer::start(
+    ///     ([127, 0, 0, 1], 0).into(),
+    ///     &Access::default(),
+    ///     Arc::new(application),
+    ///     Arc::new(Feed::default()),
+    ///     install_recorder()?,
+    /// )?;
+    /// assert!(server.local_addr().ip().is_loopback());
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ServerError::Unprotected`] when other machines reach the address and nothing protects it, and
@@ -81,12 +118,38 @@ impl StatusServer {
     }
 
     /// Where it listens, with the real port.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// # let application = StreamsApplication::new(running.handle());
+    /// # let server = StatusServer::start(([127, 0, 0, 1], 0).into(), &Access::default(), Arc::new(application), Arc::default(), install_recorder()?)?;
+    /// assert_ne!(server.local_addr().port(), 0);
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
     /// Stops it: requests in progress are answered, for at most two seconds, and followers of the feed are let go.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// # let application = StreamsApplication::new(running.handle());
+    /// # let server = StatusServer::start(([127, 0, 0, 1], 0).into(), &Access::default(), Arc::new(application), Arc::default(), install_recorder()?)?;
+    /// let address = server.local_addr();
+    /// server.stop();
+    /// assert!(ask_health(address, "/health/live", false).is_err());
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop(mut self) {
         self.shut_down();
     }

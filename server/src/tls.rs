@@ -148,6 +148,19 @@ impl Listener for TlsListener {
 /// Asks the status server at `address` of this machine how the application is: the answer's status and text. Whose
 /// certificate it shows is not looked at, for nothing secret is said to it.
 ///
+/// ```
+/// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+/// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+/// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+/// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+/// # let application = StreamsApplication::new(running.handle());
+/// # let server = StatusServer::start(([127, 0, 0, 1], 0).into(), &Access::default(), Arc::new(application), Arc::default(), install_recorder()?)?;
+/// let (status, _) = ask_health(server.local_addr(), "/health/live", false)?;
+/// assert_eq!(status, 200);
+/// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// When it does not answer.
 pub fn ask_health(address: SocketAddr, path: &str, is_encrypted: bool) -> Result<(u16, String), String> {

@@ -4,6 +4,14 @@
 use serde::Serialize;
 
 /// An event for the market page. In JSON its kind is the field `type`: `candle` or `prediction`.
+///
+/// ```
+/// use candlewick_server::{CandleEvent, FeedEvent};
+/// # let candle = CandleEvent { symbol: "BTC-USD".into(), interval: "1m".into(), ts: 60_000, open: 1.0, high: 3.0, low: 1.0, close: 2.0, volume: 10.0, trades: 4, simulated: true };
+/// let json = serde_json::to_value(FeedEvent::Candle(candle))?;
+/// assert_eq!((&json["type"], &json["close"]), (&"candle".into(), &2.0.into()));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -15,6 +23,17 @@ pub enum FeedEvent {
 }
 
 /// A candle; a later event with the same symbol, interval and `ts` replaces it.
+///
+/// ```
+/// use candlewick_server::{CandleEvent, Feed};
+/// let candle = CandleEvent {
+///     symbol: "BTC-USD".into(), interval: "1m".into(), ts: 60_000,
+///     open: 1.0, high: 3.0, low: 1.0, close: 2.0, volume: 10.0, trades: 4, simulated: true,
+/// };
+/// let feed = Feed::default();
+/// feed.push(candle.clone());
+/// assert_eq!(feed.events(), [candle.into()]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CandleEvent {
     /// The instrument, such as `BTC-USD`.
@@ -41,6 +60,17 @@ pub struct CandleEvent {
 
 /// A model's expectation of a close, as a band of prices; a later event with the same symbol, interval and `ts` replaces
 /// it.
+///
+/// ```
+/// use candlewick_server::{Feed, PredictionEvent};
+/// let prediction = PredictionEvent {
+///     symbol: "BTC-USD".into(), interval: "1m".into(), ts: 60_000, horizon_ms: 300_000,
+///     close: 2.0, low: 1.5, mid: 2.0, high: 2.5, model: "lstm 0123456789abcdef".into(),
+/// };
+/// let feed = Feed::default();
+/// feed.push(prediction.clone());
+/// assert_eq!(feed.events(), [prediction.into()]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PredictionEvent {
     /// The instrument.

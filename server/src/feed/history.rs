@@ -6,6 +6,16 @@ use std::sync::Arc;
 use super::event::FeedEvent;
 
 /// How much a feed remembers.
+///
+/// ```
+/// use candlewick_server::{CandleEvent, Feed, FeedLimits};
+/// # let candle = CandleEvent { symbol: "BTC-USD".into(), interval: "1m".into(), ts: 60_000, open: 1.0, high: 3.0, low: 1.0, close: 2.0, volume: 10.0, trades: 4, simulated: true };
+/// let feed = Feed::new(FeedLimits { events_per_series_max: 2, ..FeedLimits::default() });
+/// for minute in 0..5 {
+///     feed.push(CandleEvent { ts: minute * 60_000, ..candle.clone() });
+/// }
+/// assert_eq!(feed.events().len(), 2);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedLimits {
     /// Events of one kind, symbol and interval; beyond it the oldest by time is forgotten.

@@ -39,6 +39,11 @@ pub struct Feed {
 
 impl Feed {
     /// An empty feed that keeps to `limits`.
+    ///
+    /// ```
+    /// # use candlewick_server::{CandleEvent, Feed, FeedLimits};
+    /// assert!(Feed::new(FeedLimits::default()).events().is_empty());
+    /// ```
     #[must_use]
     pub fn new(limits: FeedLimits) -> Self {
         // Numbers start at the time in microseconds, so that those of a new process are above those of the one before it
@@ -49,12 +54,31 @@ impl Feed {
     }
 
     /// Takes an event in. It replaces the event of the same kind, symbol, interval and time.
+    ///
+    /// ```
+    /// # use candlewick_server::{CandleEvent, Feed, FeedLimits};
+    /// # let candle = CandleEvent { symbol: "BTC-USD".into(), interval: "1m".into(), ts: 60_000, open: 1.0, high: 3.0, low: 1.0, close: 2.0, volume: 10.0, trades: 4, simulated: true };
+    /// let feed = Feed::default();
+    /// feed.push(CandleEvent { close: 2.5, ..candle.clone() });
+    /// // The same minute again:
+    /// feed.push(candle);
+    /// assert_eq!(feed.events().len(), 1);
+    /// ```
     pub fn push(&self, event: impl Into<FeedEvent>) {
         let number = self.history().insert(event.into());
         self.latest.send_replace(number);
     }
 
     /// All events that are kept, the latest version of each, in the order in which those versions came.
+    ///
+    /// ```
+    /// # use candlewick_server::{CandleEvent, Feed, FeedLimits};
+    /// # let candle = CandleEvent { symbol: "BTC-USD".into(), interval: "1m".into(), ts: 60_000, open: 1.0, high: 3.0, low: 1.0, close: 2.0, volume: 10.0, trades: 4, simulated: true };
+    /// let feed = Feed::default();
+    /// feed.push(CandleEvent { ts: 120_000, ..candle.clone() });
+    /// feed.push(candle.clone());
+    /// assert_eq!(feed.events()[1], candle.into());
+    /// ```
     #[must_use]
     pub fn events(&self) -> Vec<FeedEvent> {
         self.after(0, usize::MAX).into_iter().map(|(_, event)| (*event).clone()).collect()

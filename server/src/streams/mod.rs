@@ -36,6 +36,17 @@ pub struct StreamsApplication {
 
 impl StreamsApplication {
     /// Shows the stores of plain types.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// let application = StreamsApplication::new(running.handle());
+    /// assert_eq!(application.stores()[0].name, "numbers");
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(streams: StreamsHandle) -> Self {
         let (mut shown, mut samples) = (BTreeMap::new(), BTreeMap::new());
@@ -50,6 +61,17 @@ impl StreamsApplication {
 
     /// Shows a store, whatever it keeps, by the types of its keys and values. A key's text is the text of its JSON form: of
     /// a string the string itself.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// # let application = StreamsApplication::new(running.handle());
+    /// assert!(application.show::<String, i64>("numbers").is_ok());
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// When there is no such store, or it has other keys or values.
@@ -75,6 +97,18 @@ impl StreamsApplication {
     /// Shows a store as [`show`](Self::show) does, and says by a key and a value such as it may hold what form its rows
     /// have, for those who want to know before there are any: SQL makes its columns of it. What may be absent in a value is
     /// to be present in this one, and a decimal number that is written as text is to show all its places.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, candlewick_server::*, std::{sync::Arc, time::Duration}};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory());
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// # let application = StreamsApplication::new(running.handle());
+    /// let application = application.show_like("numbers", &"BTC-USD".to_owned(), &7_i64)?;
+    /// assert_eq!(application.sample("numbers").map(|sample| sample.key), Some("BTC-USD".into()));
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// When there is no such store, or it has other keys or values.
