@@ -374,7 +374,7 @@ impl Stores {
     /// use candlewick::{I64Serde, Stores, StringSerde};
     /// use std::time::Duration;
     /// let visits = Stores::session::<String, i64>("visits", StringSerde, I64Serde, Duration::from_secs(86_400));
-    /// assert_eq!(visits.cache_bytes_max(1 << 20).name(), "visits");
+    /// assert_eq!(visits.persistent().cache_bytes_max(1 << 20).name(), "visits");
     /// ```
     pub fn session<K, V>(
         name: &str,

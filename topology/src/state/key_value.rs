@@ -22,8 +22,7 @@ use crate::time::Timestamp;
 ///
 /// ```
 /// use candlewick::{Entry, Timestamp};
-/// # use candlewick::*;
-/// # let builder = StreamsBuilder::new();
+/// # use candlewick::*; let builder = StreamsBuilder::new();
 /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
 /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
 /// let (ada, grace) = ("ada".to_owned(), "grace".to_owned());
@@ -66,6 +65,20 @@ where
     }
 
     /// Whether [`take_dirty`](Self::take_dirty) brings old values; set it before the first change.
+    ///
+    /// ```
+    /// # use candlewick::*; let builder = StreamsBuilder::new();
+    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// store.capture_old(true);
+    /// let mut changes = Vec::new();
+    /// for number in [10, 7] {
+    ///     store.put("ada".to_owned(), number, Timestamp(1))?;
+    ///     store.take_dirty(&mut changes)?;
+    /// }
+    /// assert_eq!(changes[1].old, Some(Entry::new(10, Timestamp(1))));
+    /// # Ok(()) }).expect("in memory");
+    /// ```
     pub fn capture_old(&mut self, capture: bool) {
         self.cache.capture_old(capture);
     }
@@ -252,8 +265,7 @@ where
     /// ```
     /// use std::ops::Bound;
     /// use candlewick::Timestamp;
-    /// # use candlewick::*;
-    /// # let builder = StreamsBuilder::new();
+    /// # use candlewick::*; let builder = StreamsBuilder::new();
     /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
     /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// for (n, word) in (0..).zip(["ant", "bee", "cat", "dog"]) {
@@ -282,8 +294,7 @@ where
     ///
     /// ```
     /// use candlewick::Timestamp;
-    /// # use candlewick::*;
-    /// # let builder = StreamsBuilder::new();
+    /// # use candlewick::*; let builder = StreamsBuilder::new();
     /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
     /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// for (n, word) in (0..).zip(["cat", "ant", "bee"]) {
@@ -315,8 +326,7 @@ where
     ///
     /// ```
     /// use candlewick::Timestamp;
-    /// # use candlewick::*;
-    /// # let builder = StreamsBuilder::new();
+    /// # use candlewick::*; let builder = StreamsBuilder::new();
     /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
     /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// for (n, symbol) in (0..).zip(["BTC-EUR", "BTC-USD", "ETH-USD"]) {
@@ -392,8 +402,7 @@ where
     ///
     /// ```
     /// use candlewick::{Dirty, Entry, Timestamp};
-    /// # use candlewick::*;
-    /// # let builder = StreamsBuilder::new();
+    /// # use candlewick::*; let builder = StreamsBuilder::new();
     /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
     /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// let key = "ada".to_owned();

@@ -129,10 +129,13 @@ struct Row<K, C> {
 ///     buffer.put(timestamp, key.to_owned(), record)?;
 /// }
 /// assert_eq!((buffer.len()?, buffer.min_time()?), (2, Some(Timestamp(1))));
+/// assert_eq!(buffer.prior(&"a".to_owned())?, Some(None), "there was no value before");
 /// let mut out = Vec::new();
 /// buffer.evict_while(|stats| stats.len > 1, &mut out)?;
 /// // The newer change of b has the place of the older one.
 /// assert_eq!((out[0].key.as_str(), out[0].record.change), ("b", (Some(1), Some(3))));
+/// buffer.remove(&"a".to_owned())?;
+/// assert_eq!(buffer.byte_len()?, 0);
 /// # Ok(())
 /// # }).expect("in memory");
 /// ```

@@ -84,6 +84,11 @@ impl Suppressed {
     }
 
     /// Takes a generated name, as Kafka Streams does; see [`BuildOptions`](crate::BuildOptions).
+    ///
+    /// ```
+    /// let suppressed = candlewick::Suppressed::until_window_closes("final").with_generated_name();
+    /// # let _ = suppressed;
+    /// ```
     #[must_use]
     pub fn with_generated_name(mut self) -> Self {
         self.name = None;

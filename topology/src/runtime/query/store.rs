@@ -186,6 +186,16 @@ impl<S: QueryableStore> StoreQuery<S> {
     }
 
     /// The store's name.
+    ///
+    /// ```
+    /// # use {candlewick::{*, client::*}, std::time::Duration};
+    /// # let (builder, log) = (StreamsBuilder::new(), EmbeddedLog::in_memory()); builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
+    /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
+    /// let numbers = running.handle().store::<KeyValueStore<String, i64>>("numbers")?;
+    /// assert_eq!(numbers.name(), "numbers");
+    /// # running.stop(Duration::from_secs(10))?; Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name

@@ -30,8 +30,7 @@ pub type DirtyWindow<K, V> = Dirty<(K, Timestamp), V>;
 ///
 /// ```
 /// use candlewick::{Entry, Timestamp};
-/// # use candlewick::*;
-/// # let builder = StreamsBuilder::new();
+/// # use candlewick::*; let builder = StreamsBuilder::new();
 /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
 /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
 /// // Windows of 10 ms, kept for 60.
@@ -248,6 +247,16 @@ where
     /// cached window. `None` after `f` is a deletion, as of `timestamp`. For an expired window `f` works on nothing, and
     /// what it leaves is dropped and counted.
     ///
+    /// ```
+    /// # use candlewick::*; let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// let (key, start) = ("BTC".to_owned(), Timestamp(0));
+    /// store.update(&key, start, Timestamp(7), |entry| *entry = Some(Entry::new(1, Timestamp(7))))?;
+    /// assert_eq!(store.delete(&key, start, Timestamp(8))?, Some(Entry::new(1, Timestamp(7))));
+    /// # Ok(()) }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
     #[inline]
@@ -276,18 +285,9 @@ where
     ///
     /// ```
     /// use candlewick::Timestamp;
-    /// # use candlewick::{Consumed, Context, ProcessError, Processor, Record, StreamsBuilder, TopologyTestDriver};
-    /// # use candlewick::{I64Serde, StoreError, Stores, StringSerde, WindowStore};
-    /// # use std::time::Duration;
-    /// # let builder = StreamsBuilder::new();
-    /// # builder.add_store(Stores::window::<String, i64>("s", StringSerde, I64Serde, Duration::from_secs(60), Duration::from_secs(3_600)));
-    /// # builder.stream("in", Consumed::<String, String>::default()).process::<String, String, _>(&["s"], |_| Idle);
-    /// # struct Idle;
-    /// # impl Processor<String, String, String, String> for Idle {
-    /// #     fn process(&mut self, _: Record<String, String>, _: &mut Context<'_, String, String>) -> Result<(), ProcessError> { Ok(()) }
-    /// # }
-    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
-    /// # driver.with_store::<WindowStore<String, i64>, _>("s", |store| -> Result<(), StoreError> {
+    /// # use candlewick::*; let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
+    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
     /// let key = "BTC".to_owned();
     /// for minute in 0..5 {
     ///     store.put(key.clone(), Timestamp(minute * 60_000), minute, Timestamp(minute * 60_000))?;
@@ -316,8 +316,7 @@ where
     ///
     /// ```
     /// use candlewick::Timestamp;
-    /// # use candlewick::*;
-    /// # let builder = StreamsBuilder::new();
+    /// # use candlewick::*; let builder = StreamsBuilder::new();
     /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
     /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
     /// let key = "BTC".to_owned();
@@ -383,8 +382,7 @@ where
     ///
     /// ```
     /// use candlewick::Timestamp;
-    /// # use candlewick::*;
-    /// # let builder = StreamsBuilder::new();
+    /// # use candlewick::*; let builder = StreamsBuilder::new();
     /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
     /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
     /// for (key, start) in [("ETH", 0), ("BTC", 0), ("BTC", 10), ("BTC", 20)] {
