@@ -63,7 +63,7 @@ pub trait Application: Send + Sync + 'static {
 /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
 /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
 /// # let application = StreamsApplication::new(running.handle());
-/// # while application.status().state != ApplicationState::Running { std::thread::sleep(Duration::from_millis(2)); }
+/// # assert!((0..5_000).any(|_| application.status().state == ApplicationState::Running || { std::thread::sleep(Duration::from_millis(2)); false }));
 /// let rows = Rows::One { key: "a".to_owned(), at: None, end: None };
 /// let question = Question { rows, staleness_max: Some(Duration::from_secs(1)) };
 /// assert!(application.read("numbers", &question)?.rows.is_empty());

@@ -85,7 +85,7 @@ impl Instances {
     /// # log.admin()?.create(&[NewTopic { name: "in".into(), partitions: 1, replication: 1, config: Default::default() }], Duration::from_secs(1))?;
     /// # let running = KafkaStreams::new(builder.build()?, StreamsConfig::new("app"), log).start()?;
     /// # let application = StreamsApplication::new(running.handle());
-    /// # while application.status().state != ApplicationState::Running { std::thread::sleep(Duration::from_millis(2)); }
+    /// # assert!((0..5_000).any(|_| application.status().state == ApplicationState::Running || { std::thread::sleep(Duration::from_millis(2)); false }));
     /// let instances = Instances::new(Arc::new(application), &Access::default())?;
     /// let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     /// let page = runtime.block_on(instances.page("numbers", &Range { limit: 100, ..Range::default() }, None))?;

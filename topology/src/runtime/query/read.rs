@@ -103,7 +103,7 @@ impl<K: 'static, V: 'static> StoreQuery<WindowStore<K, V>> {
     /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
     /// # let running = KafkaStreams::new(topology, config, log).start()?;
     /// # let streams = running.handle();
-    /// # while streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() < 2 { std::thread::sleep(Duration::from_millis(2)); }
+    /// # assert!((0..5_000).any(|_| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 2 || { std::thread::sleep(Duration::from_millis(2)); false }));
     /// let counts = streams.store::<WindowStore<String, i64>>("counts")?.staleness_max(Duration::ZERO);
     /// // Of records at 11 and 12, in windows of 10 ms:
     /// let count = counts.get(&"a".to_owned(), Timestamp(10))?.value;
@@ -179,7 +179,7 @@ impl<K: 'static, V: 'static> StoreQuery<SessionStore<K, V>> {
     /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
     /// # let running = KafkaStreams::new(topology, config, log).start()?;
     /// # let streams = running.handle();
-    /// # while streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() < 2 { std::thread::sleep(Duration::from_millis(2)); }
+    /// # assert!((0..5_000).any(|_| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 2 || { std::thread::sleep(Duration::from_millis(2)); false }));
     /// let visits = streams.store::<SessionStore<String, i64>>("visits")?.staleness_max(Duration::ZERO);
     /// // Of records at 20 and 25, with gaps of 10 ms:
     /// let visit = Session { start: Timestamp(20), end: Timestamp(25) };
@@ -257,7 +257,7 @@ impl<K: 'static, V: 'static> StoreQuery<VersionedStore<K, V>> {
     /// # let config = StreamsConfig { commit_interval_ms: Some(10), ..StreamsConfig::new("app") };
     /// # let running = KafkaStreams::new(topology, config, log).start()?;
     /// # let streams = running.handle();
-    /// # while streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() < 2 { std::thread::sleep(Duration::from_millis(2)); }
+    /// # assert!((0..5_000).any(|_| streams.status().tasks.iter().map(|task| task.processed).sum::<u64>() == 2 || { std::thread::sleep(Duration::from_millis(2)); false }));
     /// let prices = streams.store::<VersionedStore<String, i64>>("prices")?.staleness_max(Duration::ZERO);
     /// // Of 100 at 10 and 120 at 20:
     /// assert_eq!(prices.get(&"a".to_owned())?.value.map(|entry| entry.value), Some(120));
