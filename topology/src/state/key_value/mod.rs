@@ -1,21 +1,20 @@
 //! The key-value store: a typed cache over bytes. Owns the order of the layers for one key; must not know processors.
 
-use std::any::Any;
+mod durable;
+
 use std::hash::{BuildHasher, Hash};
 use std::ops::Bound;
 
 use foldhash::fast::FixedState;
 
 use super::StateStore;
-use super::cache::{Below, Cache, CacheCounts, CacheLimits};
-use super::codec::{Codec, without_timestamp};
+use super::cache::{Below, Cache, CacheLimits};
+use super::codec::Codec;
 use super::entry::{Dirty, Entry};
 use super::error::StoreError;
-use super::overlay::{Layer, Log, WHOLE};
-use super::restore::RestoredRows;
+use super::overlay::{Layer, WHOLE};
 use super::rows::after_prefix;
 use super::staging;
-use crate::record::RecordRun;
 use crate::time::Timestamp;
 
 /// A store of one value a key. Reads see every change at once; the engine and the changelog see them at commit.
@@ -450,58 +449,6 @@ where
     /// When the engine fails.
     pub fn approximate_len(&self) -> Result<usize, StoreError> {
         Ok(self.layer.approximate_len()? + self.cache.dirty_len())
-    }
-}
-
-impl<K, V> StateStore for KeyValueStore<K, V>
-where
-    K: Clone + Eq + Hash + Send + 'static,
-    V: Clone + Send + 'static,
-{
-    fn layer(&self) -> &Layer {
-        &self.layer
-    }
-
-    fn layer_mut(&mut self) -> &mut Layer {
-        &mut self.layer
-    }
-
-    fn as_any_mut(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn cache_counts(&self) -> Option<CacheCounts> {
-        Some(self.cache.counts())
-    }
-
-    fn settle(&mut self) -> Result<(), StoreError> {
-        self.stage()?;
-        self.cache.settle(|_, _| ());
-        Ok(())
-    }
-
-    fn drain_log(&mut self, log: &mut Log<'_>) {
-        self.layer.drain_log(&mut |key, value, timestamp| log(key, without_timestamp(value), timestamp));
-    }
-
-    fn is_flushed(&self) -> bool {
-        self.cache.dirty_len() == 0 && !self.layer.has_unlogged()
-    }
-
-    fn rollback(&mut self) -> Result<(), StoreError> {
-        self.cache.clear();
-        self.layer.clear();
-        Ok(())
-    }
-
-    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
-        self.cache.clear();
-        let mut rows = RestoredRows::default();
-        for record in run.iter() {
-            let Some(key) = record.key else { continue };
-            rows.push(key, &record.timestamp.0.to_be_bytes(), record.value);
-        }
-        self.layer.restore([(WHOLE, rows)].into(), marks)
     }
 }
 
