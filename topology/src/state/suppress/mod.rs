@@ -2,92 +2,18 @@
 //! bytes of Kafka's time-ordered key-value change buffer. Owns order and weight; must not know when to let go.
 
 mod durable;
+mod held;
 
 use std::ops::Bound;
 use std::sync::Arc;
 
+pub use self::held::{BufferStats, Buffered, ChangeSerde, Evicted};
 use super::error::StoreError;
 use super::overlay::{Layer, WHOLE};
 use super::rows::{Place, RankedRows, RowBytes};
 use super::schema::buffer::{self, RowToWrite};
-use crate::record::{Headers, RecordMetadata};
 use crate::serde::{Serde, SerdeError};
 use crate::time::Timestamp;
-
-/// A record in the buffer: a change and where the record that made it came from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Buffered<C> {
-    /// The change.
-    pub change: C,
-    /// The record's time.
-    pub timestamp: Timestamp,
-    /// The record's headers.
-    pub headers: Headers,
-    /// The source record in process when the change was made.
-    pub metadata: RecordMetadata,
-}
-
-/// What is let go.
-///
-/// ```
-/// use candlewick::Evicted;
-/// let keys = |out: &[Evicted<String, i64>]| out.iter().map(|evicted| evicted.key.clone()).collect::<Vec<_>>();
-/// assert!(keys(&[]).is_empty());
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Evicted<K, C> {
-    /// The key.
-    pub key: K,
-    /// Its last change.
-    pub record: Buffered<C>,
-    prior: Option<RowBytes>,
-}
-
-impl<K, C> Evicted<K, C> {
-    /// The bytes of the old value of its first change: what those below still believe.
-    #[must_use]
-    pub fn prior(&self) -> Option<&[u8]> {
-        self.prior.as_deref()
-    }
-}
-
-/// Splits a change into its old and its new value and puts it together again.
-pub trait ChangeSerde<C>: Send + Sync + 'static {
-    /// Appends the bytes of the old value to `out`; `false` when there is none.
-    ///
-    /// # Errors
-    /// When the value has no representation.
-    fn serialize_old(&self, topic: &str, change: &C, out: &mut Vec<u8>) -> Result<bool, SerdeError>;
-
-    /// Appends the bytes of the new value to `out`; `false` when there is none.
-    ///
-    /// # Errors
-    /// When the value has no representation.
-    fn serialize_new(&self, topic: &str, change: &C, out: &mut Vec<u8>) -> Result<bool, SerdeError>;
-
-    /// Reads a change.
-    ///
-    /// # Errors
-    /// When the bytes are not values.
-    fn deserialize(&self, topic: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> Result<C, SerdeError>;
-}
-
-/// How full a buffer is.
-///
-/// ```
-/// use candlewick::{BufferStats, Timestamp};
-/// let is_full = |stats: &BufferStats| stats.len > 1_000 || stats.byte_len > 1 << 20;
-/// assert!(!is_full(&BufferStats { min_time: Timestamp(0), len: 1, byte_len: 40 }));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BufferStats {
-    /// The lowest buffer time; the greatest timestamp there is when the buffer is empty.
-    pub min_time: Timestamp,
-    /// Records.
-    pub len: usize,
-    /// Bytes, counted as Kafka counts them.
-    pub byte_len: usize,
-}
 
 struct Row<K, C> {
     key: K,
