@@ -9,6 +9,22 @@ use crate::record::TopicPartition;
 use crate::time::Timestamp;
 
 /// A topic to be made.
+///
+/// ```
+/// # use {candlewick::{client::*, *}, std::time::Duration};
+/// # let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// # let mut admin = log.admin()?;
+/// # let new = NewTopic { name: "trades".into(), partitions: 1, replication: -1, config: Default::default() };
+/// # admin.create(&[new], timeout)?;
+/// # let trades = TopicPartition::new("trades", 0);
+/// let config = [("cleanup.policy".to_owned(), "compact".to_owned())].into();
+/// let prices = NewTopic { name: "prices".into(), partitions: 3, replication: -1, config };
+/// admin.create(&[prices.clone()], timeout)?;
+/// // One that exists is fine with the same number of partitions, and refused with another.
+/// assert!(admin.create(&[prices.clone()], timeout).is_ok());
+/// assert!(admin.create(&[NewTopic { partitions: 6, ..prices }], timeout).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewTopic {
     /// Its name.
@@ -22,6 +38,19 @@ pub struct NewTopic {
 }
 
 /// A topic as it is.
+///
+/// ```
+/// # use {candlewick::{client::*, *}, std::time::Duration};
+/// # let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// # let mut admin = log.admin()?;
+/// # let new = NewTopic { name: "trades".into(), partitions: 1, replication: -1, config: Default::default() };
+/// # admin.create(&[new], timeout)?;
+/// # let trades = TopicPartition::new("trades", 0);
+/// let trades = TopicDescription { name: "trades".into(), partitions: 1 };
+/// // There are trades, and no quotes.
+/// assert_eq!(admin.describe(&["trades", "quotes"], timeout)?, [Some(trades), None]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicDescription {
     /// Its name.
@@ -31,6 +60,26 @@ pub struct TopicDescription {
 }
 
 /// First and last offsets of a partition.
+///
+/// ```
+/// # use {candlewick::{client::*, *}, std::time::Duration};
+/// # let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// # let mut admin = log.admin()?;
+/// # let new = NewTopic { name: "trades".into(), partitions: 1, replication: -1, config: Default::default() };
+/// # admin.create(&[new], timeout)?;
+/// # let trades = TopicPartition::new("trades", 0);
+/// # let mut producer = log.producer(&ProducerSettings::default())?;
+/// # let (topic, partition, headers) = (producer.topic("trades")?, Partition(0), Headers::default());
+/// # for price in [&b"100"[..], b"120"] {
+/// #     let (key, value, timestamp) = (Some(&b"BTC"[..]), Some(price), Timestamp(10));
+/// #     producer.send(OutgoingRecord { topic, partition, key, value, headers: &headers, timestamp })?;
+/// # }
+/// # producer.flush(timeout)?;
+/// // Of two records, outside of transactions:
+/// let watermarks = Watermarks { low: 0, high: 2, stable: 2 };
+/// assert_eq!(admin.watermarks(&trades, timeout)?, watermarks);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watermarks {
     /// The first offset held.
@@ -42,6 +91,28 @@ pub struct Watermarks {
 }
 
 /// Topics, offsets and deletion.
+///
+/// ```
+/// # use {candlewick::{client::*, *}, std::time::Duration};
+/// # let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// # let mut admin = log.admin()?;
+/// # let new = NewTopic { name: "trades".into(), partitions: 1, replication: -1, config: Default::default() };
+/// # admin.create(&[new], timeout)?;
+/// # let trades = TopicPartition::new("trades", 0);
+/// # let mut producer = log.producer(&ProducerSettings::default())?;
+/// # let (topic, partition, headers) = (producer.topic("trades")?, Partition(0), Headers::default());
+/// # for price in [&b"100"[..], b"120"] {
+/// #     let (key, value, timestamp) = (Some(&b"BTC"[..]), Some(price), Timestamp(10));
+/// #     producer.send(OutgoingRecord { topic, partition, key, value, headers: &headers, timestamp })?;
+/// # }
+/// # producer.flush(timeout)?;
+/// // Of two records the first goes, and then the topic.
+/// admin.delete_records(&[(trades.clone(), 1)], timeout)?;
+/// assert_eq!(admin.watermarks(&trades, timeout)?.low, 1);
+/// admin.delete(&["trades"], timeout)?;
+/// assert!(admin.topics(timeout)?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Admin: Send {
     /// Describes topics; `None` for one that does not exist.
     ///

@@ -15,6 +15,17 @@ pub use self::producer::{OutgoingRecord, Producer, ProducerSettings, TopicHandle
 use super::error::ClientError;
 
 /// A log: makes the clients that the runtime's threads own. Shared by all threads.
+///
+/// ```
+/// use candlewick::client::{ClientError, EmbeddedLog, Log};
+/// # use std::time::Duration;
+/// /// How many topics a log has, whichever engine it is of.
+/// fn topics(log: &dyn Log) -> Result<usize, ClientError> {
+///     Ok(log.admin()?.topics(Duration::from_secs(1))?.len())
+/// }
+/// assert_eq!(topics(&*EmbeddedLog::in_memory())?, 0);
+/// # Ok::<(), ClientError>(())
+/// ```
 pub trait Log: Send + Sync + 'static {
     /// A consumer that reads assigned partitions.
     ///
@@ -61,6 +72,22 @@ impl std::fmt::Debug for dyn Log {
 }
 
 /// An offset as the group keeps it.
+///
+/// ```
+/// # use {candlewick::{client::*, *}, std::time::Duration};
+/// # let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// # let mut admin = log.admin()?;
+/// # let new = NewTopic { name: "trades".into(), partitions: 1, replication: -1, config: Default::default() };
+/// # admin.create(&[new], timeout)?;
+/// # let trades = TopicPartition::new("trades", 0);
+/// # let mut group = log.group("readers", "trades", Duration::from_secs(10))?;
+/// # group.poll(timeout)?;
+/// # let mut consumer = log.consumer("readers", Isolation::ReadCommitted)?;
+/// let next = CommittedOffset { offset: 2, metadata: "behind Monday".to_owned() };
+/// consumer.commit(&[(trades.clone(), next.clone())], &group.metadata()?)?;
+/// assert_eq!(consumer.committed(&[trades], timeout)?, [Some(next)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommittedOffset {
     /// The next offset to read.

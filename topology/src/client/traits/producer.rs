@@ -8,6 +8,22 @@ use crate::record::{Headers, Partition, TopicPartition};
 use crate::time::Timestamp;
 
 /// What a producer is made for.
+///
+/// ```
+/// # use {candlewick::{client::*, *}, std::time::Duration};
+/// # let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// # let mut admin = log.admin()?;
+/// # let new = NewTopic { name: "trades".into(), partitions: 1, replication: -1, config: Default::default() };
+/// # admin.create(&[new], timeout)?;
+/// # let trades = TopicPartition::new("trades", 0);
+/// let settings = ProducerSettings { transactional_id: Some("writer-0".into()), ..ProducerSettings::default() };
+/// let mut first = log.producer(&settings)?;
+/// first.init_transactions(timeout)?;
+/// // A second owner of the id fences the first one.
+/// log.producer(&settings)?.init_transactions(timeout)?;
+/// assert!(first.begin_transaction().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ProducerSettings {
     /// Transactions under this id, or none (an idempotent producer).
@@ -21,10 +37,46 @@ pub struct ProducerSettings {
 }
 
 /// A topic that a producer has resolved: sending looks up no name.
+///
+/// ```
+/// # use {candlewick::{client::*, *}, std::time::Duration};
+/// # let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// # let mut admin = log.admin()?;
+/// # let new = NewTopic { name: "trades".into(), partitions: 1, replication: -1, config: Default::default() };
+/// # admin.create(&[new], timeout)?;
+/// # let trades = TopicPartition::new("trades", 0);
+/// # let mut producer = log.producer(&ProducerSettings::default())?;
+/// let handle = producer.topic("trades")?;
+/// assert_eq!(producer.topic("trades")?, handle);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TopicHandle(pub u32);
 
 /// A record to be written. The producer copies what it needs before `send` returns.
+///
+/// ```
+/// # use {candlewick::{client::*, *}, std::time::Duration};
+/// # let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// # let mut admin = log.admin()?;
+/// # let new = NewTopic { name: "trades".into(), partitions: 1, replication: -1, config: Default::default() };
+/// # admin.create(&[new], timeout)?;
+/// # let trades = TopicPartition::new("trades", 0);
+/// # let mut producer = log.producer(&ProducerSettings::default())?;
+/// let (topic, headers) = (producer.topic("trades")?, Headers::default());
+/// // A tombstone.
+/// producer.send(OutgoingRecord {
+///     topic,
+///     partition: Partition(0),
+///     key: Some(b"BTC"),
+///     value: None,
+///     headers: &headers,
+///     timestamp: Timestamp(10),
+/// })?;
+/// producer.flush(timeout)?;
+/// assert_eq!(producer.acknowledged(topic, Partition(0)), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct OutgoingRecord<'a> {
     /// Where to, by a handle of this producer.
@@ -42,6 +94,28 @@ pub struct OutgoingRecord<'a> {
 }
 
 /// Writes records: idempotent always, transactional where an id was given.
+///
+/// ```
+/// # use {candlewick::{client::*, *}, std::time::Duration};
+/// # let (log, timeout) = (EmbeddedLog::in_memory(), Duration::from_secs(1));
+/// # let mut admin = log.admin()?;
+/// # let new = NewTopic { name: "trades".into(), partitions: 1, replication: -1, config: Default::default() };
+/// # admin.create(&[new], timeout)?;
+/// # let trades = TopicPartition::new("trades", 0);
+/// # let settings = ProducerSettings { transactional_id: Some("writer-0".into()), ..ProducerSettings::default() };
+/// # let mut producer = log.producer(&settings)?;
+/// # let (topic, headers) = (producer.topic("trades")?, Headers::default());
+/// # let (partition, key, value, timestamp) = (Partition(0), None, Some(&b"100"[..]), Timestamp(10));
+/// # let record = OutgoingRecord { topic, partition, key, value, headers: &headers, timestamp };
+/// producer.init_transactions(timeout)?;
+/// producer.begin_transaction()?;
+/// producer.send(record)?;
+/// assert!(producer.begin_transaction().is_err(), "one is open");
+/// producer.commit_transaction(timeout)?;
+/// // The record, and the mark behind it that it is committed:
+/// assert_eq!(admin.watermarks(&trades, timeout)?.stable, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Producer: Send {
     /// Resolves a topic once; the same name gives the same handle.
     ///
