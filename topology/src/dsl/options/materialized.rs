@@ -56,6 +56,22 @@ impl<K, V> Clone for Materialized<K, V> {
 
 impl<K: 'static, V: 'static> Materialized<K, V> {
     /// A store of this name with these serdes. The name is the state's identity: keep it when the topology changes.
+    ///
+    /// ```
+    /// use candlewick::{Grouped, I64Serde, KeyValueStore, Materialized, StringSerde};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// numbers.group_by_key(Grouped::default()).count(Materialized::with("counts", StringSerde, I64Serde));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [7, 8] { input.pipe("k".to_owned(), n, Timestamp(n)).expect("processed"); }
+    /// # driver.with_store("counts", |counts: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// // Of two records:
+    /// assert_eq!(counts.get(&"k".to_owned())?.map(|entry| entry.value), Some(2));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     pub fn with(name: impl Into<Arc<str>>, key: impl Serde<K>, value: impl Serde<V>) -> Self {
         Self { name: Some(name.into()), ..Self::generated(key, value) }
     }
@@ -88,6 +104,22 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     }
 
     /// Keeps the store in memory; it is rebuilt from its changelog at every start.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// let counts = numbers.group_by_key(Grouped::default()).count(Materialized::named("counts").in_memory());
+    /// # counts.to_stream().map_values(|count| count.unwrap_or(0)).to("out", Produced::default());
+    /// # let (topology, options) = (builder.build().expect("valid"), DriverOptions::default());
+    /// # let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// input.pipe("k".to_owned(), 7, Timestamp(1)).expect("processed");
+    /// driver.restart(&topology, &options).expect("its changelog is read");
+    /// input.pipe("k".to_owned(), 8, Timestamp(2)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// assert_eq!([out.read_value(), out.read_value()], [Some(1), Some(2)]);
+    /// ```
     #[must_use]
     pub fn in_memory(mut self) -> Self {
         self.in_memory = true;
@@ -101,7 +133,8 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     /// # use candlewick::*;
     /// let kept = Materialized::<String, i64>::named("counts").without_cache();
     /// # let builder = StreamsBuilder::new();
-    /// # let counts = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).count(kept);
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # let counts = numbers.group_by_key(Grouped::default()).count(kept);
     /// # counts.to_stream().map_values(|count| count.unwrap_or(0)).to("out", Produced::default());
     /// # let topology = builder.build().expect("valid");
     /// let options = DriverOptions { cache_bytes_max: 1 << 20, ..DriverOptions::default() };
@@ -146,7 +179,8 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     /// let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(10));
     /// let kept = Materialized::<String, i64>::named("counts").retention(Duration::from_millis(50));
     /// # let builder = StreamsBuilder::new();
-    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(windows).count(kept);
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.group_by_key(Grouped::default()).windowed_by(windows).count(kept);
     /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
     /// # let input = driver.input_topic("in", StringSerde, I64Serde);
     /// # for n in [1, 42] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
@@ -180,7 +214,9 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     /// builder.table("in", Consumed::<String, Option<i64>>::default(), kept);
     /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
     /// # let input = driver.input_topic("in", StringSerde, I64Serde);
-    /// # for (key, value, time) in [("k", 100, 10), ("k", 120, 20)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+    /// # for (price, time) in [(100, 10), (120, 20)] {
+    /// #     input.pipe("k".to_owned(), price, Timestamp(time)).expect("processed");
+    /// # }
     /// # driver.with_store("prices", |prices: &mut VersionedStore<String, i64>| -> Result<(), StoreError> {
     /// // Of 100 at 10 and 120 at 20:
     /// let price = prices.get_as_of(&"k".to_owned(), Timestamp(15))?;
@@ -195,6 +231,17 @@ impl<K: 'static, V: 'static> Materialized<K, V> {
     }
 
     /// Sets a topic configuration of the changelog, by Kafka's key.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// let kept = Materialized::named("counts").changelog_config("segment.ms", "60000");
+    /// numbers.group_by_key(Grouped::default()).count(kept);
+    /// # let topology = builder.build().expect("valid");
+    /// let topics = topology.internal_topics("app", &PartitionCounts::from([("in".into(), 6)])).expect("it is known");
+    /// assert_eq!(&*topics[0].config["segment.ms"], "60000");
+    /// ```
     #[must_use]
     pub fn changelog_config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.changelog_config.insert(key.into(), value.into());

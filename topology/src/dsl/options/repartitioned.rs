@@ -32,12 +32,37 @@ pub struct Repartitioned<K, V> {
 
 impl<K: 'static, V: 'static> Repartitioned<K, V> {
     /// Writes keys and values by these serdes.
+    ///
+    /// ```
+    /// use candlewick::{I64Serde, Repartitioned, StringSerde};
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// let spread = numbers.repartition(Repartitioned::with(StringSerde, I64Serde).named("spread"));
+    /// # spread.to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # input.pipe("k".to_owned(), 7, Timestamp(1)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of 7, written and read again:
+    /// assert_eq!(out.read_value(), Some(7));
+    /// ```
     pub fn with(key: impl Serde<K>, value: impl Serde<V>) -> Self {
         let partitioning = Partitioning::OfKey;
         Self { key: Arc::new(key), value: Arc::new(value), name: None, partitions: None, partitioning }
     }
 
     /// Names the topic: `<application>-<name>-repartition`.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// numbers.repartition(Repartitioned::default().named("spread"));
+    /// # let topology = builder.build().expect("valid");
+    /// let topics = topology.internal_topics("app", &PartitionCounts::from([("in".into(), 6)])).expect("it is known");
+    /// assert_eq!(&*topics[0].name, "app-spread-repartition");
+    /// ```
     #[must_use]
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
         self.name = Some(name.into());
@@ -45,6 +70,17 @@ impl<K: 'static, V: 'static> Repartitioned<K, V> {
     }
 
     /// Its number of partitions; by default that of the widest input.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// numbers.repartition(Repartitioned::default().named("spread").partitions(12));
+    /// # let topology = builder.build().expect("valid");
+    /// let topics = topology.internal_topics("app", &PartitionCounts::from([("in".into(), 6)])).expect("it is known");
+    /// // Of six partitions:
+    /// assert_eq!(topics[0].partitions, 12);
+    /// ```
     #[must_use]
     pub fn partitions(mut self, partitions: i32) -> Self {
         self.partitions = Some(partitions);
