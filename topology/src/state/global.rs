@@ -53,6 +53,38 @@ impl GlobalTables {
 
 /// A global table or store by its place and its types, see [`Context::global`](crate::Context::global). Given by
 /// [`ProcessorStores::global`](crate::ProcessorStores::global) when a processor is made.
+///
+/// ```
+/// use candlewick::{Context, GlobalHandle, ProcessError, Processor, Record};
+/// # use candlewick::*;
+///
+/// /// Each record with the factor of its key.
+/// struct Weigh(GlobalHandle<String, i64>);
+///
+/// impl Processor<String, i64, String, i64> for Weigh {
+///     fn process(
+///         &mut self,
+///         record: Record<String, i64>,
+///         cx: &mut Context<'_, String, i64>,
+///     ) -> Result<(), ProcessError> {
+///         let factor = cx.global(&self.0).get(&record.key)?.map_or(1, |entry| entry.value);
+///         let weighed = record.value * factor;
+///         cx.forward(record.with_value(weighed))
+///     }
+/// }
+/// # let builder = StreamsBuilder::new();
+/// # builder.global_table("factors", Consumed::<String, Option<i64>>::default(), Materialized::named("factors"));
+/// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+/// let weighed = numbers.process::<String, i64, _>(&[], |stores| Weigh(stores.global("factors")));
+/// # weighed.to("out", Produced::default());
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # let input = driver.input_topic("in", StringSerde, I64Serde);
+/// # driver.input_topic("factors", StringSerde, I64Serde).pipe("k".to_owned(), 10, Timestamp(0)).expect("processed");
+/// # input.pipe("k".to_owned(), 7, Timestamp(1)).expect("processed");
+/// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+/// // Of 7 by 10:
+/// assert_eq!(out.read_value(), Some(70));
+/// ```
 pub struct GlobalHandle<K, V> {
     index: usize,
     codec: Arc<Codec<K, V>>,
@@ -106,7 +138,8 @@ impl<K: 'static, V: 'static> GlobalHandle<K, V> {
 /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
 /// # let names = driver.input_topic("names", StringSerde, I64Serde);
 /// # for name in ["ada", "adam", "bob"] { names.pipe(name.to_owned(), 1, Timestamp(0)).expect("processed"); }
-/// # driver.input_topic("in", StringSerde, StringSerde).pipe("k".to_owned(), "ad".to_owned(), Timestamp(1)).expect("processed");
+/// # let input = driver.input_topic("in", StringSerde, StringSerde);
+/// # input.pipe("k".to_owned(), "ad".to_owned(), Timestamp(1)).expect("processed");
 /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
 /// // Of ada, adam and bob, asked for what begins with ad:
 /// assert_eq!(out.read_value(), Some(2));
@@ -120,6 +153,33 @@ pub struct GlobalStore<'a, K, V> {
 
 impl<K: 'static, V: 'static> GlobalStore<'_, K, V> {
     /// The entry of a key.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::ops::Bound};
+    /// # struct Look(GlobalHandle<String, i64>);
+    /// fn look(names: &mut GlobalStore<'_, String, i64>) -> Result<i64, StoreError> {
+    ///     Ok(names.get(&"adam".to_owned())?.map_or(0, |entry| entry.value))
+    /// }
+    /// # impl Processor<String, i64, String, i64> for Look {
+    /// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         let found = look(&mut cx.global(&self.0))?;
+    /// #         cx.forward(record.with_value(found))
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.global_table("names", Consumed::<String, Option<i64>>::default(), Materialized::named("names"));
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process(&[], |stores| Look(stores.global("names"))).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let names = driver.input_topic("names", StringSerde, I64Serde);
+    /// # for (name, n) in [("ada", 1), ("adam", 2), ("bob", 3)] {
+    /// #     names.pipe(name.to_owned(), n, Timestamp(n)).expect("processed");
+    /// # }
+    /// # driver.input_topic("in", StringSerde, I64Serde).pipe("k".to_owned(), 0, Timestamp(4)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of ada with 1, adam with 2 and bob with 3:
+    /// assert_eq!(out.read_value(), Some(2));
+    /// ```
     ///
     /// # Errors
     /// When the key cannot be written, or what the topic holds is not a value.
@@ -164,6 +224,36 @@ impl<K: 'static, V: 'static> GlobalStore<'_, K, V> {
 
     /// As [`range`](Self::range), against the order of the keys' bytes.
     ///
+    /// ```
+    /// # use {candlewick::*, std::ops::Bound};
+    /// # struct Look(GlobalHandle<String, i64>);
+    /// /// The last name before bob.
+    /// fn look(names: &mut GlobalStore<'_, String, i64>) -> Result<i64, StoreError> {
+    ///     let mut found = Vec::new();
+    ///     names.range_reverse(Bound::Unbounded, Bound::Excluded(&"bob".to_owned()), &mut found)?;
+    ///     Ok(found[0].1.value)
+    /// }
+    /// # impl Processor<String, i64, String, i64> for Look {
+    /// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         let found = look(&mut cx.global(&self.0))?;
+    /// #         cx.forward(record.with_value(found))
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.global_table("names", Consumed::<String, Option<i64>>::default(), Materialized::named("names"));
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process(&[], |stores| Look(stores.global("names"))).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let names = driver.input_topic("names", StringSerde, I64Serde);
+    /// # for (name, n) in [("ada", 1), ("adam", 2), ("bob", 3)] {
+    /// #     names.pipe(name.to_owned(), n, Timestamp(n)).expect("processed");
+    /// # }
+    /// # driver.input_topic("in", StringSerde, I64Serde).pipe("k".to_owned(), 0, Timestamp(4)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of ada with 1, adam with 2 and bob with 3:
+    /// assert_eq!(out.read_value(), Some(2));
+    /// ```
+    ///
     /// # Errors
     /// As [`get`](Self::get).
     pub fn range_reverse(
@@ -177,6 +267,35 @@ impl<K: 'static, V: 'static> GlobalStore<'_, K, V> {
 
     /// Appends all entries to `out`, in the order of the keys' bytes.
     ///
+    /// ```
+    /// # use {candlewick::*, std::ops::Bound};
+    /// # struct Look(GlobalHandle<String, i64>);
+    /// fn look(names: &mut GlobalStore<'_, String, i64>) -> Result<i64, StoreError> {
+    ///     let mut found = Vec::new();
+    ///     names.all(&mut found)?;
+    ///     Ok(found.iter().map(|(_, entry)| entry.value).sum())
+    /// }
+    /// # impl Processor<String, i64, String, i64> for Look {
+    /// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         let found = look(&mut cx.global(&self.0))?;
+    /// #         cx.forward(record.with_value(found))
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.global_table("names", Consumed::<String, Option<i64>>::default(), Materialized::named("names"));
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process(&[], |stores| Look(stores.global("names"))).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let names = driver.input_topic("names", StringSerde, I64Serde);
+    /// # for (name, n) in [("ada", 1), ("adam", 2), ("bob", 3)] {
+    /// #     names.pipe(name.to_owned(), n, Timestamp(n)).expect("processed");
+    /// # }
+    /// # driver.input_topic("in", StringSerde, I64Serde).pipe("k".to_owned(), 0, Timestamp(4)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of ada with 1, adam with 2 and bob with 3:
+    /// assert_eq!(out.read_value(), Some(6));
+    /// ```
+    ///
     /// # Errors
     /// As [`get`](Self::get).
     pub fn all(&mut self, out: &mut Vec<(K, Entry<V>)>) -> Result<(), StoreError> {
@@ -184,6 +303,35 @@ impl<K: 'static, V: 'static> GlobalStore<'_, K, V> {
     }
 
     /// Appends the entries whose key's bytes begin with `prefix` to `out`, in the order of the keys' bytes.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::ops::Bound};
+    /// # struct Look(GlobalHandle<String, i64>);
+    /// fn look(names: &mut GlobalStore<'_, String, i64>) -> Result<i64, StoreError> {
+    ///     let mut found = Vec::new();
+    ///     names.prefix(b"ad", &mut found)?;
+    ///     Ok(found.iter().map(|(_, entry)| entry.value).sum())
+    /// }
+    /// # impl Processor<String, i64, String, i64> for Look {
+    /// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         let found = look(&mut cx.global(&self.0))?;
+    /// #         cx.forward(record.with_value(found))
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.global_table("names", Consumed::<String, Option<i64>>::default(), Materialized::named("names"));
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process(&[], |stores| Look(stores.global("names"))).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let names = driver.input_topic("names", StringSerde, I64Serde);
+    /// # for (name, n) in [("ada", 1), ("adam", 2), ("bob", 3)] {
+    /// #     names.pipe(name.to_owned(), n, Timestamp(n)).expect("processed");
+    /// # }
+    /// # driver.input_topic("in", StringSerde, I64Serde).pipe("k".to_owned(), 0, Timestamp(4)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of ada with 1, adam with 2 and bob with 3:
+    /// assert_eq!(out.read_value(), Some(3));
+    /// ```
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -195,6 +343,33 @@ impl<K: 'static, V: 'static> GlobalStore<'_, K, V> {
 
     /// How many keys there are.
     ///
+    /// ```
+    /// # use {candlewick::*, std::ops::Bound};
+    /// # struct Look(GlobalHandle<String, i64>);
+    /// fn look(names: &mut GlobalStore<'_, String, i64>) -> Result<i64, StoreError> {
+    ///     Ok(names.len()? as i64)
+    /// }
+    /// # impl Processor<String, i64, String, i64> for Look {
+    /// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         let found = look(&mut cx.global(&self.0))?;
+    /// #         cx.forward(record.with_value(found))
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.global_table("names", Consumed::<String, Option<i64>>::default(), Materialized::named("names"));
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process(&[], |stores| Look(stores.global("names"))).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let names = driver.input_topic("names", StringSerde, I64Serde);
+    /// # for (name, n) in [("ada", 1), ("adam", 2), ("bob", 3)] {
+    /// #     names.pipe(name.to_owned(), n, Timestamp(n)).expect("processed");
+    /// # }
+    /// # driver.input_topic("in", StringSerde, I64Serde).pipe("k".to_owned(), 0, Timestamp(4)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of ada with 1, adam with 2 and bob with 3:
+    /// assert_eq!(out.read_value(), Some(3));
+    /// ```
+    ///
     /// # Errors
     /// As [`get`](Self::get).
     pub fn len(&self) -> Result<usize, StoreError> {
@@ -203,6 +378,33 @@ impl<K: 'static, V: 'static> GlobalStore<'_, K, V> {
     }
 
     /// Whether there are no keys.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::ops::Bound};
+    /// # struct Look(GlobalHandle<String, i64>);
+    /// fn look(names: &mut GlobalStore<'_, String, i64>) -> Result<i64, StoreError> {
+    ///     Ok(if names.is_empty()? { 0 } else { 1 })
+    /// }
+    /// # impl Processor<String, i64, String, i64> for Look {
+    /// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         let found = look(&mut cx.global(&self.0))?;
+    /// #         cx.forward(record.with_value(found))
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.global_table("names", Consumed::<String, Option<i64>>::default(), Materialized::named("names"));
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process(&[], |stores| Look(stores.global("names"))).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let names = driver.input_topic("names", StringSerde, I64Serde);
+    /// # for (name, n) in [("ada", 1), ("adam", 2), ("bob", 3)] {
+    /// #     names.pipe(name.to_owned(), n, Timestamp(n)).expect("processed");
+    /// # }
+    /// # driver.input_topic("in", StringSerde, I64Serde).pipe("k".to_owned(), 0, Timestamp(4)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of ada with 1, adam with 2 and bob with 3:
+    /// assert_eq!(out.read_value(), Some(1));
+    /// ```
     ///
     /// # Errors
     /// As [`get`](Self::get).

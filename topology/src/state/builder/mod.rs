@@ -85,24 +85,120 @@ impl<S> StoreBuilder<S> {
     }
 
     /// The store's name.
+    ///
+    /// ```
+    /// use candlewick::{I64Serde, Stores, StringSerde};
+    /// assert_eq!(Stores::key_value("newest", StringSerde, I64Serde).name(), "newest");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.decl.name
     }
 
     /// Keeps the state in memory: after a restart it is restored from the changelog.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// let store = Stores::key_value("newest", StringSerde, I64Serde).in_memory();
+    /// # struct Keep(StoreHandle<KeyValueStore<String, i64>>);
+    /// # impl Processor<String, i64, String, i64> for Keep {
+    /// #     fn process(
+    /// #         &mut self,
+    /// #         record: Record<String, i64>,
+    /// #         cx: &mut Context<'_, String, i64>,
+    /// #     ) -> Result<(), ProcessError> {
+    /// #         Ok(cx.store(self.0).put(record.key, record.value, record.timestamp)?)
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(store);
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&["newest"], |stores| Keep(stores.get("newest")));
+    /// # let topology = builder.build().expect("valid");
+    /// # let options = DriverOptions::default();
+    /// # let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # input.pipe("k".to_owned(), 7, Timestamp(1)).expect("processed");
+    /// driver.restart(&topology, &options).expect("started");
+    /// # driver.with_store("newest", |newest: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// // Of 7, which its changelog brought back:
+    /// assert_eq!(newest.get(&"k".to_owned())?.map(|entry| entry.value), Some(7));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     pub fn in_memory(mut self) -> Self {
         self.decl.persistent = false;
         self
     }
 
     /// Keeps the state in the task's folder: the default, where the application has a state folder.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// let store = Stores::key_value("newest", StringSerde, I64Serde).persistent().without_changelog();
+    /// # struct Keep(StoreHandle<KeyValueStore<String, i64>>);
+    /// # impl Processor<String, i64, String, i64> for Keep {
+    /// #     fn process(
+    /// #         &mut self,
+    /// #         record: Record<String, i64>,
+    /// #         cx: &mut Context<'_, String, i64>,
+    /// #     ) -> Result<(), ProcessError> {
+    /// #         Ok(cx.store(self.0).put(record.key, record.value, record.timestamp)?)
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(store);
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&["newest"], |stores| Keep(stores.get("newest")));
+    /// # let topology = builder.build().expect("valid");
+    /// # let folder = tempfile::tempdir().expect("a temporary folder");
+    /// let options = DriverOptions { state_dir: Some(folder.path().to_owned()), ..DriverOptions::default() };
+    /// # let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # input.pipe("k".to_owned(), 7, Timestamp(1)).expect("processed");
+    /// driver.restart(&topology, &options).expect("started");
+    /// # driver.with_store("newest", |newest: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// // Of 7, which its folder had:
+    /// assert_eq!(newest.get(&"k".to_owned())?.map(|entry| entry.value), Some(7));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     pub fn persistent(mut self) -> Self {
         self.decl.persistent = true;
         self
     }
 
     /// Writes no changelog: what the store holds is lost with its folder or its process.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// let store = Stores::key_value("newest", StringSerde, I64Serde).in_memory().without_changelog();
+    /// # struct Keep(StoreHandle<KeyValueStore<String, i64>>);
+    /// # impl Processor<String, i64, String, i64> for Keep {
+    /// #     fn process(
+    /// #         &mut self,
+    /// #         record: Record<String, i64>,
+    /// #         cx: &mut Context<'_, String, i64>,
+    /// #     ) -> Result<(), ProcessError> {
+    /// #         Ok(cx.store(self.0).put(record.key, record.value, record.timestamp)?)
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(store);
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&["newest"], |stores| Keep(stores.get("newest")));
+    /// # let topology = builder.build().expect("valid");
+    /// # let options = DriverOptions::default();
+    /// # let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # input.pipe("k".to_owned(), 7, Timestamp(1)).expect("processed");
+    /// driver.restart(&topology, &options).expect("started");
+    /// # driver.with_store("newest", |newest: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// // Of 7, which nothing kept:
+    /// assert_eq!(newest.get(&"k".to_owned())?, None);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     pub fn without_changelog(mut self) -> Self {
         self.decl.logged = false;
         self
@@ -115,18 +211,99 @@ impl<S> StoreBuilder<S> {
     }
 
     /// Passes every change on at once instead of the newest of each key at every flush.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// let store = Stores::key_value("newest", StringSerde, I64Serde).without_cache();
+    /// # struct Keep(StoreHandle<KeyValueStore<String, i64>>);
+    /// # impl Processor<String, i64, String, i64> for Keep {
+    /// #     fn process(
+    /// #         &mut self,
+    /// #         record: Record<String, i64>,
+    /// #         cx: &mut Context<'_, String, i64>,
+    /// #     ) -> Result<(), ProcessError> {
+    /// #         Ok(cx.store(self.0).put(record.key, record.value, record.timestamp)?)
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(store);
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&["newest"], |stores| Keep(stores.get("newest")));
+    /// # let topology = builder.build().expect("valid");
+    /// # let options = DriverOptions { cache_bytes_max: 1 << 20, ..DriverOptions::default() };
+    /// # let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # driver.with_store("newest", |newest: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// newest.put("k".to_owned(), 7, Timestamp(1))?;
+    /// assert!(newest.wants_flush());
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     pub fn without_cache(mut self) -> Self {
         self.decl.cached = false;
         self
     }
 
     /// Sets an option of the changelog topic, by its Kafka name.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// let store = Stores::key_value("newest", StringSerde, I64Serde).changelog_config("segment.ms", "60000");
+    /// # struct Keep(StoreHandle<KeyValueStore<String, i64>>);
+    /// # impl Processor<String, i64, String, i64> for Keep {
+    /// #     fn process(
+    /// #         &mut self,
+    /// #         record: Record<String, i64>,
+    /// #         cx: &mut Context<'_, String, i64>,
+    /// #     ) -> Result<(), ProcessError> {
+    /// #         Ok(cx.store(self.0).put(record.key, record.value, record.timestamp)?)
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(store);
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&["newest"], |stores| Keep(stores.get("newest")));
+    /// # let topology = builder.build().expect("valid");
+    /// let topics = topology.internal_topics("app", &PartitionCounts::from([("in".into(), 6)])).expect("it is known");
+    /// assert_eq!(&*topics[0].config["segment.ms"], "60000");
+    /// ```
     pub fn changelog_config(mut self, name: &str, value: &str) -> Self {
         self.decl.changelog_config.insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// Bounds the cache of this store in each task, in bytes; without it the task's budget is split evenly.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// let store = Stores::key_value("newest", StringSerde, I64Serde).cache_bytes_max(16_384);
+    /// # struct Keep(StoreHandle<KeyValueStore<String, i64>>);
+    /// # impl Processor<String, i64, String, i64> for Keep {
+    /// #     fn process(
+    /// #         &mut self,
+    /// #         record: Record<String, i64>,
+    /// #         cx: &mut Context<'_, String, i64>,
+    /// #     ) -> Result<(), ProcessError> {
+    /// #         Ok(cx.store(self.0).put(record.key, record.value, record.timestamp)?)
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(store);
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&["newest"], |stores| Keep(stores.get("newest")));
+    /// # let topology = builder.build().expect("valid");
+    /// # let options = DriverOptions { cache_bytes_max: 1 << 20, ..DriverOptions::default() };
+    /// # let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// # driver.with_store("newest", |newest: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// for n in 0..1_000 {
+    ///     newest.put(n.to_string(), n, Timestamp(1))?;
+    /// }
+    /// let mut changes = Vec::new();
+    /// newest.take_dirty(&mut changes)?;
+    /// // Of a thousand changes: the others were not held back for so long.
+    /// assert!(changes.len() < 1_000);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     pub fn cache_bytes_max(mut self, bytes: usize) -> Self {
         self.decl.cache_bytes_max = Some(bytes);
         self

@@ -57,6 +57,34 @@ pub struct Stores;
 
 impl Stores {
     /// A store of one value a key.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// let store = Stores::key_value::<String, i64>("newest", StringSerde, I64Serde);
+    /// # struct Keep(StoreHandle<KeyValueStore<String, i64>>);
+    /// # impl Processor<String, i64, String, i64> for Keep {
+    /// #     fn process(
+    /// #         &mut self,
+    /// #         record: Record<String, i64>,
+    /// #         cx: &mut Context<'_, String, i64>,
+    /// #     ) -> Result<(), ProcessError> {
+    /// #         Ok(cx.store(self.0).put(record.key, record.value, record.timestamp)?)
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.add_store(store);
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&["newest"], |stores| Keep(stores.get("newest")));
+    /// # let topology = builder.build().expect("valid");
+    /// # let driver = TopologyTestDriver::new(topology);
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [7, 8] { input.pipe("k".to_owned(), n, Timestamp(n)).expect("processed"); }
+    /// # driver.with_store("newest", |newest: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// // Of 7 and 8, by a processor that keeps the newest:
+    /// assert_eq!(newest.get(&"k".to_owned())?.map(|entry| entry.value), Some(8));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     pub fn key_value<K, V>(
         name: &str,
         key_serde: impl Serde<K>,
@@ -127,6 +155,30 @@ impl Stores {
     }
 
     /// A buffer of records that a suppression holds back.
+    ///
+    /// ```
+    /// use candlewick::{ChangeSerde, SerdeError, Stores, StringSerde};
+    ///
+    /// /// Whether a key is there.
+    /// struct Presence;
+    ///
+    /// impl ChangeSerde<bool> for Presence {
+    ///     fn serialize_old(&self, _: &str, _: &bool, _: &mut Vec<u8>) -> Result<bool, SerdeError> {
+    ///         Ok(false)
+    ///     }
+    ///
+    ///     fn serialize_new(&self, _: &str, is_there: &bool, _: &mut Vec<u8>) -> Result<bool, SerdeError> {
+    ///         Ok(*is_there)
+    ///     }
+    ///
+    ///     fn deserialize(&self, _: &str, _: Option<&[u8]>, new: Option<&[u8]>) -> Result<bool, SerdeError> {
+    ///         Ok(new.is_some())
+    ///     }
+    /// }
+    ///
+    /// let held = Stores::suppress::<String, bool>("held", StringSerde, Presence);
+    /// assert_eq!(held.name(), "held");
+    /// ```
     pub fn suppress<K, C>(
         name: &str,
         key_serde: impl Serde<K>,
@@ -218,6 +270,31 @@ impl Stores {
     }
 
     /// A store of your own making; `make` gives an empty one for each task. See [`CustomStore`].
+    ///
+    /// ```
+    /// use candlewick::{CustomStore, RowSink, SerdeError, Stores, Timestamp};
+    ///
+    /// /// One number, in one row.
+    /// #[derive(Default)]
+    /// struct Total(u8);
+    ///
+    /// impl CustomStore for Total {
+    ///     fn apply(&mut self, _: &[u8], value: Option<&[u8]>) -> Result<(), SerdeError> {
+    ///         self.0 = value.map_or(0, |bytes| bytes[0]);
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn take_changes(&mut self, sink: &mut RowSink<'_>) {
+    ///         sink(b"total", Some(&[self.0]), Timestamp::UNKNOWN);
+    ///     }
+    ///
+    ///     fn clear(&mut self) {
+    ///         self.0 = 0;
+    ///     }
+    /// }
+    ///
+    /// assert_eq!(Stores::custom("total", Total::default).name(), "total");
+    /// ```
     pub fn custom<S: CustomStore>(
         name: &str,
         make: impl Fn() -> S + Send + Sync + 'static,

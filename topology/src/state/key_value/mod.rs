@@ -20,9 +20,12 @@ use crate::time::Timestamp;
 ///
 /// ```
 /// use candlewick::{Entry, Timestamp};
-/// # use candlewick::*; let builder = StreamsBuilder::new();
-/// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
-/// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+/// # use candlewick::*;
+/// # let builder = StreamsBuilder::new();
+/// # let numbers = Consumed::<String, Option<i64>>::default();
+/// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
 /// let (ada, grace) = ("ada".to_owned(), "grace".to_owned());
 /// store.put(ada.clone(), 10, Timestamp(1))?;
 /// store.put(grace.clone(), 5, Timestamp(2))?;
@@ -57,6 +60,18 @@ where
     }
 
     /// The store's name.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// assert_eq!(store.name(), "s");
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.layer.store
@@ -65,9 +80,12 @@ where
     /// Whether [`take_dirty`](Self::take_dirty) brings old values; set it before the first change.
     ///
     /// ```
-    /// # use candlewick::*; let builder = StreamsBuilder::new();
-    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
-    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// store.capture_old(true);
     /// let mut changes = Vec::new();
     /// for number in [10, 7] {
@@ -75,7 +93,8 @@ where
     ///     store.take_dirty(&mut changes)?;
     /// }
     /// assert_eq!(changes[1].old, Some(Entry::new(10, Timestamp(1))));
-    /// # Ok(()) }).expect("in memory");
+    /// # Ok(())
+    /// # }).expect("in memory");
     /// ```
     pub fn capture_old(&mut self, capture: bool) {
         self.cache.capture_old(capture);
@@ -111,6 +130,21 @@ where
 
     /// The entry of a key.
     ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// let ada = "ada".to_owned();
+    /// assert_eq!(store.get(&ada)?, None);
+    /// store.put(ada.clone(), 10, Timestamp(1))?;
+    /// assert_eq!(store.get(&ada)?, Some(&Entry::new(10, Timestamp(1))));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
     pub fn get(&mut self, key: &K) -> Result<Option<&Entry<V>>, StoreError> {
@@ -127,6 +161,22 @@ where
     }
 
     /// Puts a value; what was there is not read unless old values are captured.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// let ada = "ada".to_owned();
+    /// for (number, time) in [(10, Timestamp(1)), (7, Timestamp(2))] {
+    ///     store.put(ada.clone(), number, time)?;
+    /// }
+    /// assert_eq!(store.get(&ada)?, Some(&Entry::new(7, Timestamp(2))));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
@@ -166,6 +216,21 @@ where
 
     /// Deletes a key and returns what was there.
     ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// let ada = "ada".to_owned();
+    /// store.put(ada.clone(), 10, Timestamp(1))?;
+    /// assert_eq!(store.delete(&ada, Timestamp(2))?, Some(Entry::new(10, Timestamp(1))));
+    /// assert_eq!(store.delete(&ada, Timestamp(3))?, None);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
     pub fn delete(&mut self, key: &K, timestamp: Timestamp) -> Result<Option<Entry<V>>, StoreError> {
@@ -177,17 +242,12 @@ where
     ///
     /// ```
     /// use candlewick::{Entry, Timestamp};
-    /// # use candlewick::{Consumed, Context, ProcessError, Processor, Record, StreamsBuilder, TopologyTestDriver};
-    /// # use candlewick::{I64Serde, KeyValueStore, StoreError, Stores, StringSerde};
+    /// # use candlewick::*;
     /// # let builder = StreamsBuilder::new();
-    /// # builder.add_store(Stores::key_value::<String, i64>("s", StringSerde, I64Serde));
-    /// # builder.stream("in", Consumed::<String, String>::default()).process::<String, String, _>(&["s"], |_| Idle);
-    /// # struct Idle;
-    /// # impl Processor<String, String, String, String> for Idle {
-    /// #     fn process(&mut self, _: Record<String, String>, _: &mut Context<'_, String, String>) -> Result<(), ProcessError> { Ok(()) }
-    /// # }
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
     /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
-    /// # driver.with_store::<KeyValueStore<String, i64>, _>("s", |store| -> Result<(), StoreError> {
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// let (key, now) = ("apple".to_owned(), Timestamp(7));
     /// // Counts up in place.
     /// let mut count_up = |entry: &mut Option<Entry<i64>>| {
@@ -230,9 +290,12 @@ where
     ///
     /// ```
     /// use candlewick::{Dirty, Entry, Timestamp};
-    /// # use candlewick::*; let builder = StreamsBuilder::new();
-    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
-    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// let key = "ada".to_owned();
     /// store.put(key.clone(), 10, Timestamp(1))?;
     /// store.put(key.clone(), 7, Timestamp(2))?;
@@ -258,6 +321,21 @@ where
 
     /// Whether the owner should call [`take_dirty`](Self::take_dirty) after this record: the cache is full of changes,
     /// or the store has none.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s").without_cache());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// // Of a store without a cache:
+    /// assert!(!store.wants_flush());
+    /// store.put("ada".to_owned(), 10, Timestamp(1))?;
+    /// assert!(store.wants_flush());
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[inline]
     #[must_use]
     pub fn wants_flush(&self) -> bool {
@@ -267,11 +345,16 @@ where
     /// About how many keys there are: changed keys may be counted twice, deleted ones once.
     ///
     /// ```
-    /// # use candlewick::*; let builder = StreamsBuilder::new(); builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
-    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// store.put("ada".to_owned(), 10, Timestamp(1))?;
     /// assert_eq!(store.approximate_len()?, 1);
-    /// # Ok(()) }).expect("in memory");
+    /// # Ok(())
+    /// # }).expect("in memory");
     /// ```
     ///
     /// # Errors

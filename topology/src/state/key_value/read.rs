@@ -20,17 +20,12 @@ where
     /// ```
     /// use std::ops::Bound;
     /// use candlewick::Timestamp;
-    /// # use candlewick::{Consumed, Context, ProcessError, Processor, Record, StreamsBuilder, TopologyTestDriver};
-    /// # use candlewick::{I64Serde, KeyValueStore, StoreError, Stores, StringSerde};
+    /// # use candlewick::*;
     /// # let builder = StreamsBuilder::new();
-    /// # builder.add_store(Stores::key_value::<String, i64>("s", StringSerde, I64Serde));
-    /// # builder.stream("in", Consumed::<String, String>::default()).process::<String, String, _>(&["s"], |_| Idle);
-    /// # struct Idle;
-    /// # impl Processor<String, String, String, String> for Idle {
-    /// #     fn process(&mut self, _: Record<String, String>, _: &mut Context<'_, String, String>) -> Result<(), ProcessError> { Ok(()) }
-    /// # }
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
     /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
-    /// # driver.with_store::<KeyValueStore<String, i64>, _>("s", |store| -> Result<(), StoreError> {
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// for (n, word) in (0..).zip(["ant", "bee", "cat", "dog"]) {
     ///     store.put(word.to_owned(), n, Timestamp(n))?;
     /// }
@@ -58,9 +53,12 @@ where
     /// ```
     /// use std::ops::Bound;
     /// use candlewick::Timestamp;
-    /// # use candlewick::*; let builder = StreamsBuilder::new();
-    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
-    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// for (n, word) in (0..).zip(["ant", "bee", "cat", "dog"]) {
     ///     store.put(word.to_owned(), n, Timestamp(n))?;
     /// }
@@ -87,9 +85,12 @@ where
     ///
     /// ```
     /// use candlewick::Timestamp;
-    /// # use candlewick::*; let builder = StreamsBuilder::new();
-    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
-    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// for (n, word) in (0..).zip(["cat", "ant", "bee"]) {
     ///     store.put(word.to_owned(), n, Timestamp(n))?;
     /// }
@@ -109,6 +110,24 @@ where
 
     /// As [`all`](Self::all), against the order of the keys' bytes.
     ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// for (n, word) in (0..).zip(["cat", "ant", "bee"]) {
+    ///     store.put(word.to_owned(), n, Timestamp(n))?;
+    /// }
+    /// let mut found = Vec::new();
+    /// store.all_reverse(&mut found)?;
+    /// let words: Vec<&str> = found.iter().map(|(word, _)| word.as_str()).collect();
+    /// assert_eq!(words, ["cat", "bee", "ant"]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// As [`range`](Self::range).
     pub fn all_reverse(&mut self, out: &mut Vec<(K, Entry<V>)>) -> Result<(), StoreError> {
@@ -119,9 +138,12 @@ where
     ///
     /// ```
     /// use candlewick::Timestamp;
-    /// # use candlewick::*; let builder = StreamsBuilder::new();
-    /// # builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("s"));
-    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # builder.table("in", numbers, Materialized::<String, i64>::named("s"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut KeyValueStore<String, i64>| -> Result<(), StoreError> {
     /// for (n, symbol) in (0..).zip(["BTC-EUR", "BTC-USD", "ETH-USD"]) {
     ///     store.put(symbol.to_owned(), n, Timestamp(n))?;
     /// }

@@ -27,27 +27,16 @@ struct Row<K, C> {
 /// Held-back records, at most one a key. A record for a key already there takes the place and keeps the buffer time.
 ///
 /// ```
-/// use candlewick::{Buffered, Headers, RecordMetadata, SuppressBuffer, Timestamp, TopicPartition};
-/// # use candlewick::*;
-/// # type Change = (Option<i64>, Option<i64>);
-/// # struct Parts;
-/// # impl Parts { fn write(value: Option<i64>, out: &mut Vec<u8>) -> Result<bool, SerdeError> { value.map_or(Ok(false), |value| I64Serde.serialize("", &value, out).map(|()| true)) } }
-/// # impl ChangeSerde<Change> for Parts {
-/// #     fn serialize_old(&self, _: &str, change: &Change, out: &mut Vec<u8>) -> Result<bool, SerdeError> { Self::write(change.0, out) }
-/// #     fn serialize_new(&self, _: &str, change: &Change, out: &mut Vec<u8>) -> Result<bool, SerdeError> { Self::write(change.1, out) }
-/// #     fn deserialize(&self, _: &str, old: Option<&[u8]>, new: Option<&[u8]>) -> Result<Change, SerdeError> {
-/// #         let read = |bytes: Option<&[u8]>| bytes.map(|bytes| I64Serde.deserialize("", bytes)).transpose();
-/// #         Ok((read(old)?, read(new)?))
-/// #     }
-/// # }
-/// # struct Idle;
-/// # impl Processor<String, i64, String, i64> for Idle { fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> { Ok(()) } }
+/// use candlewick::{Buffered, Change, Headers, RecordMetadata, SuppressBuffer, Timestamp, TopicPartition};
+/// # use {candlewick::*, std::time::Duration};
 /// # let builder = StreamsBuilder::new();
-/// # builder.add_store(Stores::suppress::<String, Change>("s", StringSerde, Parts));
-/// # builder.stream("in", Consumed::<String, i64>::default()).process::<String, i64, _>(&["s"], |_| Idle);
+/// # let numbers = Consumed::<String, Option<i64>>::default();
+/// # let numbers = builder.table("in", numbers, Materialized::named("numbers"));
+/// # numbers.suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)));
 /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
-/// # driver.with_store("s", |buffer: &mut SuppressBuffer<String, Change>| -> Result<(), StoreError> {
-/// for (key, change, time) in [("b", (None, Some(1)), 1), ("a", (None, Some(2)), 2), ("b", (Some(1), Some(3)), 3)] {
+/// # driver.with_store("calm-store", |buffer: &mut SuppressBuffer<String, Change<i64>>| -> Result<(), StoreError> {
+/// for (key, old, new, time) in [("b", None, 1, 1), ("a", None, 2, 2), ("b", Some(1), 3, 3)] {
+///     let change = Change::new(old, Some(new));
 ///     let metadata = RecordMetadata { source: TopicPartition::new("in", 0), offset: time };
 ///     let timestamp = Timestamp(time);
 ///     let record = Buffered { change, timestamp, headers: Headers::default(), metadata };
@@ -58,7 +47,7 @@ struct Row<K, C> {
 /// let mut out = Vec::new();
 /// buffer.evict_while(|stats| stats.len > 1, &mut out)?;
 /// // The newer change of b has the place of the older one.
-/// assert_eq!((out[0].key.as_str(), out[0].record.change), ("b", (Some(1), Some(3))));
+/// assert_eq!((out[0].key.as_str(), &out[0].record.change), ("b", &Change::new(Some(1), Some(3))));
 /// buffer.remove(&"a".to_owned())?;
 /// assert_eq!(buffer.byte_len()?, 0);
 /// # Ok(())
@@ -116,6 +105,23 @@ where
     }
 
     /// The store's name.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # let numbers = builder.table("in", numbers, Materialized::named("numbers"));
+    /// # numbers.suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (n, key) in (1..).zip(["b", "a", "b"]) {
+    /// #     input.pipe(key.to_owned(), n, Timestamp(n)).expect("buffered");
+    /// # }
+    /// # driver.with_store("calm-store", |buffer: &mut SuppressBuffer<String, Change<i64>>| -> Result<(), StoreError> {
+    /// assert_eq!(buffer.name(), "calm-store");
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.layer.store
@@ -126,6 +132,28 @@ where
     }
 
     /// Buffers a record, to be let go in order of `time`. A key already there keeps its buffer time and its prior value.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # let numbers = builder.table("in", numbers, Materialized::named("numbers"));
+    /// # numbers.suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (n, key) in (1..).zip(["b", "a", "b"]) {
+    /// #     input.pipe(key.to_owned(), n, Timestamp(n)).expect("buffered");
+    /// # }
+    /// # driver.with_store("calm-store", |buffer: &mut SuppressBuffer<String, Change<i64>>| -> Result<(), StoreError> {
+    /// let at = |offset| RecordMetadata { source: TopicPartition::new("in", 0), offset };
+    /// let (timestamp, change) = (Timestamp(4), Change::new(None, Some(4)));
+    /// let record = Buffered { change, timestamp, headers: Headers::default(), metadata: at(3) };
+    /// // Beside b at 1 and a at 2:
+    /// buffer.put(timestamp, "c".to_owned(), record)?;
+    /// assert_eq!(buffer.len()?, 3);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When the key or the change cannot be written, or what was committed cannot be read.
@@ -189,6 +217,26 @@ where
     /// Lets records go, the lowest buffer time first and then in the order of the keys' bytes, while `pred` says so, and
     /// appends them to `out`.
     ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # let numbers = builder.table("in", numbers, Materialized::named("numbers"));
+    /// # numbers.suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (n, key) in (1..).zip(["b", "a", "b"]) {
+    /// #     input.pipe(key.to_owned(), n, Timestamp(n)).expect("buffered");
+    /// # }
+    /// # driver.with_store("calm-store", |buffer: &mut SuppressBuffer<String, Change<i64>>| -> Result<(), StoreError> {
+    /// // Of b at 1, a at 2 and b again at 3:
+    /// let mut out = Vec::new();
+    /// buffer.evict_while(|stats| stats.min_time < Timestamp(2), &mut out)?;
+    /// assert_eq!((out[0].key.as_str(), out[0].record.change.new), ("b", Some(3)));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When what was committed cannot be read.
     pub fn evict_while(
@@ -211,6 +259,25 @@ where
 
     /// Takes a key's record out, if there is one.
     ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # let numbers = builder.table("in", numbers, Materialized::named("numbers"));
+    /// # numbers.suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (n, key) in (1..).zip(["b", "a", "b"]) {
+    /// #     input.pipe(key.to_owned(), n, Timestamp(n)).expect("buffered");
+    /// # }
+    /// # driver.with_store("calm-store", |buffer: &mut SuppressBuffer<String, Change<i64>>| -> Result<(), StoreError> {
+    /// // Of b at 1, a at 2 and b again at 3:
+    /// buffer.remove(&"b".to_owned())?;
+    /// assert_eq!((buffer.len()?, buffer.min_time()?), (1, Some(Timestamp(2))));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the key cannot be written, or what was committed cannot be read.
     pub fn remove(&mut self, key: &K) -> Result<(), StoreError> {
@@ -229,6 +296,25 @@ where
     /// The old value of the record that was first buffered for this key, as bytes: what downstream still believes.
     /// `None` when the key is not buffered.
     ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # let numbers = builder.table("in", numbers, Materialized::named("numbers"));
+    /// # numbers.suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (n, key) in (1..).zip(["b", "a", "b"]) {
+    /// #     input.pipe(key.to_owned(), n, Timestamp(n)).expect("buffered");
+    /// # }
+    /// # driver.with_store("calm-store", |buffer: &mut SuppressBuffer<String, Change<i64>>| -> Result<(), StoreError> {
+    /// // Of b at 1, a at 2 and b again at 3:
+    /// assert_eq!(buffer.prior(&"b".to_owned())?, Some(None), "there was no value before");
+    /// assert_eq!(buffer.prior(&"c".to_owned())?, None, "it is not buffered");
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the key cannot be written, or what was committed cannot be read.
     pub fn prior(&mut self, key: &K) -> Result<Option<Option<&[u8]>>, StoreError> {
@@ -239,6 +325,24 @@ where
 
     /// The lowest buffer time; `None` when the buffer is empty.
     ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # let numbers = builder.table("in", numbers, Materialized::named("numbers"));
+    /// # numbers.suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (n, key) in (1..).zip(["b", "a", "b"]) {
+    /// #     input.pipe(key.to_owned(), n, Timestamp(n)).expect("buffered");
+    /// # }
+    /// # driver.with_store("calm-store", |buffer: &mut SuppressBuffer<String, Change<i64>>| -> Result<(), StoreError> {
+    /// // Of b at 1, a at 2 and b again at 3:
+    /// assert_eq!(buffer.min_time()?, Some(Timestamp(1)));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When what was committed cannot be read.
     pub fn min_time(&mut self) -> Result<Option<Timestamp>, StoreError> {
@@ -247,6 +351,24 @@ where
     }
 
     /// How many records are buffered.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # let numbers = builder.table("in", numbers, Materialized::named("numbers"));
+    /// # numbers.suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (n, key) in (1..).zip(["b", "a", "b"]) {
+    /// #     input.pipe(key.to_owned(), n, Timestamp(n)).expect("buffered");
+    /// # }
+    /// # driver.with_store("calm-store", |buffer: &mut SuppressBuffer<String, Change<i64>>| -> Result<(), StoreError> {
+    /// // Of b at 1, a at 2 and b again at 3:
+    /// assert_eq!(buffer.len()?, 2);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When what was committed cannot be read.
@@ -257,6 +379,26 @@ where
     }
 
     /// Bytes of the buffered records, counted as Kafka counts them.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = Consumed::<String, Option<i64>>::default();
+    /// # let numbers = builder.table("in", numbers, Materialized::named("numbers"));
+    /// # numbers.suppress(Suppressed::until_time_limit("calm", Duration::from_secs(60)));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for (n, key) in (1..).zip(["b", "a", "b"]) {
+    /// #     input.pipe(key.to_owned(), n, Timestamp(n)).expect("buffered");
+    /// # }
+    /// # driver.with_store("calm-store", |buffer: &mut SuppressBuffer<String, Change<i64>>| -> Result<(), StoreError> {
+    /// // Of b at 1, a at 2 and b again at 3:
+    /// let two = buffer.byte_len()?;
+    /// buffer.remove(&"a".to_owned())?;
+    /// assert!(0 < buffer.byte_len()? && buffer.byte_len()? < two);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When what was committed cannot be read.

@@ -5,16 +5,18 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::hash::Hash;
 
-use super::{OBSERVED, SEQUENCE, WindowStore};
+use super::{DirtyWindow, OBSERVED, SEQUENCE, WindowKey, WindowStore};
 use crate::record::RecordRun;
 use crate::state::CacheCounts;
 use crate::state::StateStore;
 use crate::state::codec::without_timestamp;
 use crate::state::engine::Batch;
+use crate::state::entry::Dirty;
 use crate::state::error::StoreError;
 use crate::state::overlay::{Layer, Log, mark_name};
 use crate::state::restore::RestoredRows;
-use crate::state::schema::window::split;
+use crate::state::schema::window::{split, suffix};
+use crate::state::staging;
 
 impl<K, V> WindowStore<K, V>
 where
@@ -24,6 +26,72 @@ where
     /// Where no node takes the changes, and the cache is full of them, they are put where the commit finds them.
     pub(super) fn make_room(&mut self) -> Result<(), StoreError> {
         if self.cache.is_full_of_changes() { self.settle() } else { Ok(()) }
+    }
+
+    pub(super) fn stage(&mut self) -> Result<(), StoreError> {
+        let Self { cache, codec, layer, retention, .. } = self;
+        staging::stage(cache, codec, layer, |WindowKey { key, start, sequence }| {
+            (key, suffix(*start, *sequence), retention.segment(*start))
+        })
+    }
+
+    /// Appends what changed since the last call to `out`, one change a window, in the order in which they first changed.
+    /// The values stay cached; their bytes wait for the changelog and the commit.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// for start in [0, 10, 0] {
+    ///     store.put("BTC".to_owned(), Timestamp(start), 1, Timestamp(start))?;
+    /// }
+    /// let mut changes = Vec::new();
+    /// store.take_dirty(&mut changes)?;
+    /// let starts: Vec<i64> = changes.iter().map(|change| change.key.1.0).collect();
+    /// assert_eq!(starts, [0, 10]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
+    /// # Errors
+    /// When a key or value cannot be written.
+    pub fn take_dirty(&mut self, out: &mut Vec<DirtyWindow<K, V>>) -> Result<(), StoreError> {
+        self.stage()?;
+        out.reserve(self.cache.dirty_len());
+        self.cache.settle(|slot, old| {
+            let key = (slot.key.key.clone(), slot.key.start);
+            out.push(Dirty { key, old, new: slot.entry.clone(), timestamp: slot.timestamp() });
+        });
+        Ok(())
+    }
+
+    /// Whether the owner should call [`take_dirty`](Self::take_dirty) after this record.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept).without_cache());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// // Of a store without a cache:
+    /// assert!(!store.wants_flush());
+    /// store.put("BTC".to_owned(), Timestamp(0), 1, Timestamp(7))?;
+    /// assert!(store.wants_flush());
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    #[inline]
+    #[must_use]
+    pub fn wants_flush(&self) -> bool {
+        self.cache.wants_flush()
     }
 }
 

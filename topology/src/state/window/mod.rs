@@ -14,13 +14,31 @@ use super::entry::{Dirty, Entry};
 use super::error::StoreError;
 use super::overlay::Layer;
 use super::schema::window::{Retention, suffix};
-use super::staging;
 use crate::time::Timestamp;
 
 const OBSERVED: &str = "observed";
 const SEQUENCE: &str = "sequence";
 
 /// A change of one window: see [`Dirty`].
+///
+/// ```
+/// # use {candlewick::*, std::time::Duration};
+/// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+/// # let builder = StreamsBuilder::new();
+/// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+/// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+/// # windows.count(Materialized::named("s").retention(kept));
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+/// let (key, start, now) = ("BTC".to_owned(), Timestamp(0), Timestamp(7));
+/// store.put(key.clone(), start, 1, now)?;
+/// let mut changes: Vec<DirtyWindow<String, i64>> = Vec::new();
+/// store.take_dirty(&mut changes)?;
+/// let change = Dirty { key: (key, start), old: None, new: Some(Entry::new(1, now)), timestamp: now };
+/// assert_eq!(changes, [change]);
+/// # Ok(())
+/// # }).expect("in memory");
+/// ```
 pub type DirtyWindow<K, V> = Dirty<(K, Timestamp), V>;
 
 /// A store of one value a key and window start (or several, in order of arrival, when it retains duplicates).
@@ -30,9 +48,14 @@ pub type DirtyWindow<K, V> = Dirty<(K, Timestamp), V>;
 ///
 /// ```
 /// use candlewick::{Entry, Timestamp};
-/// # use candlewick::*; let builder = StreamsBuilder::new();
-/// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
-/// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+/// # use {candlewick::*, std::time::Duration};
+/// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+/// # let builder = StreamsBuilder::new();
+/// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+/// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+/// # windows.count(Materialized::named("s").retention(kept));
+/// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+/// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
 /// // Windows of 10 ms, kept for 60.
 /// let (key, first) = ("BTC".to_owned(), Timestamp(0));
 /// store.put(key.clone(), first, 1, Timestamp(7))?;
@@ -113,23 +136,92 @@ where
     }
 
     /// The store's name.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// assert_eq!(store.name(), "s");
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[must_use]
     pub fn name(&self) -> &str {
         &self.layer.store
     }
 
     /// Whether [`take_dirty`](Self::take_dirty) brings old values; set it before the first change.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// store.capture_old(true);
+    /// let mut changes = Vec::new();
+    /// for number in [10, 7] {
+    ///     store.put("BTC".to_owned(), Timestamp(0), number, Timestamp(1))?;
+    ///     store.take_dirty(&mut changes)?;
+    /// }
+    /// assert_eq!(changes[1].old, Some(Entry::new(10, Timestamp(1))));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     pub fn capture_old(&mut self, capture: bool) {
         self.cache.capture_old(capture);
     }
 
     /// How many changes came too late and were dropped.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// // Windows are kept for 60 ms.
+    /// for start in [100, 0] {
+    ///     store.put("BTC".to_owned(), Timestamp(start), 1, Timestamp(start))?;
+    /// }
+    /// assert_eq!(store.expired_count(), 1);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[must_use]
     pub const fn expired_count(&self) -> u64 {
         self.expired
     }
 
     /// The newest window start this store was given.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// for start in [20, 10] {
+    ///     store.put("BTC".to_owned(), Timestamp(start), 1, Timestamp(start))?;
+    /// }
+    /// assert_eq!(store.observed_time(), Timestamp(20));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     #[must_use]
     pub const fn observed_time(&self) -> Timestamp {
         self.observed
@@ -167,6 +259,23 @@ where
 
     /// The entry of a key and window start.
     ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// let (key, start) = ("BTC".to_owned(), Timestamp(10));
+    /// store.put(key.clone(), start, 1, Timestamp(17))?;
+    /// assert_eq!(store.get(&key, start)?, Some(&Entry::new(1, Timestamp(17))));
+    /// assert_eq!(store.get(&key, Timestamp(0))?, None);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
     pub fn get(&mut self, key: &K, start: Timestamp) -> Result<Option<&Entry<V>>, StoreError> {
@@ -184,6 +293,24 @@ where
     }
 
     /// Puts a value; does nothing when the window is expired.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// let (key, start) = ("BTC".to_owned(), Timestamp(10));
+    /// for count in [1, 2] {
+    ///     store.put(key.clone(), start, count, Timestamp(10 + count))?;
+    /// }
+    /// assert_eq!(store.get(&key, start)?, Some(&Entry::new(2, Timestamp(12))));
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
@@ -214,6 +341,27 @@ where
     /// Read them with [`fetch`](Self::fetch); does nothing when the window is expired. They pass the cache by: nothing
     /// looks one of them up.
     ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// let (key, start) = ("BTC".to_owned(), Timestamp(10));
+    /// for number in [7, 8] {
+    ///     store.append(&key, start, &Entry::new(number, Timestamp(10)))?;
+    /// }
+    /// let mut found = Vec::new();
+    /// store.fetch(&key, start, start, &mut found)?;
+    /// let numbers: Vec<i64> = found.iter().map(|(_, entry)| entry.value).collect();
+    /// assert_eq!(numbers, [7, 8]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the key or value cannot be written.
     pub fn append(&mut self, key: &K, start: Timestamp, entry: &Entry<V>) -> Result<(), StoreError> {
@@ -232,6 +380,23 @@ where
 
     /// Deletes a window of a key and returns what was there.
     ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// let (key, start) = ("BTC".to_owned(), Timestamp(10));
+    /// store.put(key.clone(), start, 1, Timestamp(17))?;
+    /// assert_eq!(store.delete(&key, start, Timestamp(18))?, Some(Entry::new(1, Timestamp(17))));
+    /// assert_eq!(store.get(&key, start)?, None);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
+    ///
     /// # Errors
     /// When the engine fails or its bytes are not a value.
     pub fn delete(
@@ -248,13 +413,19 @@ where
     /// what it leaves is dropped and counted.
     ///
     /// ```
-    /// # use candlewick::*; let builder = StreamsBuilder::new();
-    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
-    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
     /// let (key, start) = ("BTC".to_owned(), Timestamp(0));
     /// store.update(&key, start, Timestamp(7), |entry| *entry = Some(Entry::new(1, Timestamp(7))))?;
     /// assert_eq!(store.delete(&key, start, Timestamp(8))?, Some(Entry::new(1, Timestamp(7))));
-    /// # Ok(()) }).expect("in memory");
+    /// # Ok(())
+    /// # }).expect("in memory");
     /// ```
     ///
     /// # Errors
@@ -281,36 +452,24 @@ where
         }
     }
 
-    fn stage(&mut self) -> Result<(), StoreError> {
-        let Self { cache, codec, layer, retention, .. } = self;
-        staging::stage(cache, codec, layer, |WindowKey { key, start, sequence }| {
-            (key, suffix(*start, *sequence), retention.segment(*start))
-        })
-    }
-
-    /// Appends what changed since the last call to `out`, one change a window, in the order in which they first changed.
-    /// The values stay cached; their bytes wait for the changelog and the commit.
-    ///
-    /// # Errors
-    /// When a key or value cannot be written.
-    pub fn take_dirty(&mut self, out: &mut Vec<DirtyWindow<K, V>>) -> Result<(), StoreError> {
-        self.stage()?;
-        out.reserve(self.cache.dirty_len());
-        self.cache.settle(|slot, old| {
-            let key = (slot.key.key.clone(), slot.key.start);
-            out.push(Dirty { key, old, new: slot.entry.clone(), timestamp: slot.timestamp() });
-        });
-        Ok(())
-    }
-
-    /// Whether the owner should call [`take_dirty`](Self::take_dirty) after this record.
-    #[inline]
-    #[must_use]
-    pub fn wants_flush(&self) -> bool {
-        self.cache.wants_flush()
-    }
-
     /// About how many windows there are.
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// for start in [0, 10] {
+    ///     store.put("BTC".to_owned(), Timestamp(start), 1, Timestamp(start))?;
+    /// }
+    /// assert_eq!(store.approximate_len()?, 2);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// When the engine fails.

@@ -19,9 +19,14 @@ where
     ///
     /// ```
     /// use candlewick::Timestamp;
-    /// # use candlewick::*; let builder = StreamsBuilder::new();
-    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_secs(3_600)));
-    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_secs(3_600));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
     /// let key = "BTC".to_owned();
     /// for minute in 0..5 {
     ///     store.put(key.clone(), Timestamp(minute * 60_000), minute, Timestamp(minute * 60_000))?;
@@ -50,9 +55,14 @@ where
     ///
     /// ```
     /// use candlewick::Timestamp;
-    /// # use candlewick::*; let builder = StreamsBuilder::new();
-    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
-    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
     /// let key = "BTC".to_owned();
     /// for start in [0, 10, 20] {
     ///     store.put(key.clone(), Timestamp(start), start, Timestamp(start))?;
@@ -116,9 +126,14 @@ where
     ///
     /// ```
     /// use candlewick::Timestamp;
-    /// # use candlewick::*; let builder = StreamsBuilder::new();
-    /// # builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).windowed_by(TimeWindows::of_size_with_no_grace(std::time::Duration::from_millis(10))).count(Materialized::named("s").retention(std::time::Duration::from_millis(60)));
-    /// # TopologyTestDriver::new(builder.build().expect("valid")).with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
     /// for (key, start) in [("ETH", 0), ("BTC", 0), ("BTC", 10), ("BTC", 20)] {
     ///     store.put(key.to_owned(), Timestamp(start), 1, Timestamp(start))?;
     /// }
@@ -159,6 +174,26 @@ where
     }
 
     /// Appends all windows that are not expired to `out`, in the order of [`fetch_all`](Self::fetch_all).
+    ///
+    /// ```
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let (size, kept) = (Duration::from_millis(10), Duration::from_millis(60));
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// # let windows = numbers.windowed_by(TimeWindows::of_size_with_no_grace(size));
+    /// # windows.count(Materialized::named("s").retention(kept));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # driver.with_store("s", |store: &mut WindowStore<String, i64>| -> Result<(), StoreError> {
+    /// for (key, start) in [("ETH", 0), ("BTC", 10), ("BTC", 0)] {
+    ///     store.put(key.to_owned(), Timestamp(start), 1, Timestamp(start))?;
+    /// }
+    /// let mut found = Vec::new();
+    /// store.all(&mut found)?;
+    /// let windows: Vec<(&str, i64)> = found.iter().map(|(key, start, _)| (key.as_str(), start.0)).collect();
+    /// assert_eq!(windows, [("BTC", 0), ("BTC", 10), ("ETH", 0)]);
+    /// # Ok(())
+    /// # }).expect("in memory");
+    /// ```
     ///
     /// # Errors
     /// As [`fetch`](Self::fetch).
