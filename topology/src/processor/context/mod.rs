@@ -122,6 +122,39 @@ impl<'a, K: Clone + 'static, V: Clone + 'static> Context<'a, K, V> {
 
     /// Hands the record to one child only.
     ///
+    /// ```
+    /// # use candlewick::*;
+    /// /// Large numbers to one child, all others to every child.
+    /// fn route(
+    ///     large: ChildHandle,
+    ///     record: Record<String, i64>,
+    ///     cx: &mut Context<'_, String, i64>,
+    /// ) -> Result<(), ProcessError> {
+    ///     if record.value >= 10 { cx.forward_to(large, record) } else { cx.forward(record) }
+    /// }
+    /// # struct Route(Option<ChildHandle>);
+    /// # impl Processor<String, i64, String, i64> for Route {
+    /// #     fn init(&mut self, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         self.0 = cx.child("large");
+    /// #         Ok(())
+    /// #     }
+    /// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         route(self.0.expect("there is one"), record, cx)
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # let routed = numbers.process::<String, i64, _>(&[], |_| Route(None));
+    /// # routed.filter(|_, _| true).named("large");
+    /// # routed.to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [5, 20] { input.pipe("k".to_owned(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of 5 and 20, what the other child got:
+    /// assert_eq!([out.read_value(), out.read_value()], [Some(5), None]);
+    /// ```
+    ///
     /// # Errors
     /// As [`forward`](Self::forward).
     pub fn forward_to(&mut self, child: ChildHandle, record: Record<K, V>) -> Result<(), ProcessError> {
@@ -129,6 +162,30 @@ impl<'a, K: Clone + 'static, V: Clone + 'static> Context<'a, K, V> {
     }
 
     /// The child of this name; look it up in `init`, not per record.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # struct Find(Option<ChildHandle>);
+    /// impl Processor<String, i64, String, i64> for Find {
+    ///     fn init(&mut self, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    ///         self.0 = cx.child("large");
+    ///         Ok(())
+    ///     }
+    /// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         match self.0 { Some(large) => cx.forward_to(large, record), None => Ok(()) }
+    /// #     }
+    /// }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// let found = numbers.process::<String, i64, _>(&[], |_| Find(None));
+    /// found.filter(|_, n| *n >= 10).named("large").to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [5, 20] { input.pipe("k".to_owned(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of 5 and 20, by way of that child:
+    /// assert_eq!(out.read_value(), Some(20));
+    /// ```
     #[must_use]
     pub fn child(&self, name: &str) -> Option<ChildHandle> {
         self.hop.child_position(name).map(ChildHandle)
@@ -296,7 +353,8 @@ impl<K, V> Context<'_, K, V> {
     /// # let builder = StreamsBuilder::new();
     /// # builder.add_store(Stores::key_value::<String, i64>("counts", StringSerde, I64Serde));
     /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
-    /// # numbers.process::<String, i64, _>(&["counts"], |stores| Count { counts: stores.get("counts") }).to("out", Produced::default());
+    /// # let counts = numbers.process(&["counts"], |stores| Count { counts: stores.get("counts") });
+    /// # counts.to("out", Produced::<String, i64>::default());
     /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
     /// # let input = driver.input_topic("in", StringSerde, I64Serde);
     /// # for n in [7, 8, 9] { input.pipe("k".to_string(), n, Timestamp(n)).expect("processed"); }
@@ -315,6 +373,37 @@ impl<K, V> Context<'_, K, V> {
 
     /// A global table or store: every processor may read any of them, by the handle of
     /// [`ProcessorStores::global`](crate::ProcessorStores::global).
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// /// How many euros a sum in a currency is.
+    /// fn in_euros(
+    ///     rates: &GlobalHandle<String, i64>,
+    ///     sum: &Record<String, i64>,
+    ///     cx: &mut Context<'_, String, i64>,
+    /// ) -> Result<i64, StoreError> {
+    ///     Ok(cx.global(rates).get(&sum.key)?.map_or(0, |rate| rate.value * sum.value))
+    /// }
+    /// # struct Convert(GlobalHandle<String, i64>);
+    /// # impl Processor<String, i64, String, i64> for Convert {
+    /// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         let euros = in_euros(&self.0, &record, cx)?;
+    /// #         cx.forward(record.with_value(euros))
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.global_table("rates", Consumed::<String, Option<i64>>::default(), Materialized::named("rates"));
+    /// # let sums = builder.stream("in", Consumed::<String, i64>::default());
+    /// # sums.process(&[], |stores| Convert(stores.global("rates"))).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # let rates = driver.input_topic("rates", StringSerde, I64Serde);
+    /// # rates.pipe("BTC".to_owned(), 90_000, Timestamp(0)).expect("processed");
+    /// # input.pipe("BTC".to_owned(), 2, Timestamp(1)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of two bitcoins at 90,000:
+    /// assert_eq!(out.read_value(), Some(180_000));
+    /// ```
     #[inline]
     pub fn global<'g, A: 'static, B: 'static>(
         &'g mut self,

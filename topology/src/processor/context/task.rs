@@ -15,7 +15,12 @@ impl<K, V> Context<'_, K, V> {
     /// fn is_late(record: &Record<String, i64>, cx: &Context<'_, String, i64>) -> bool {
     ///     record.timestamp < cx.stream_time()
     /// }
-    /// # struct Late; impl Processor<String, i64, String, i64> for Late { fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> { if is_late(&record, cx) { cx.forward(record)? } Ok(()) } }
+    /// # struct Late;
+    /// # impl Processor<String, i64, String, i64> for Late {
+    /// #     fn process(&mut self, record: Record<String, i64>, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         if is_late(&record, cx) { cx.forward(record) } else { Ok(()) }
+    /// #     }
+    /// # }
     /// # let builder = StreamsBuilder::new();
     /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
     /// # numbers.process::<String, i64, _>(&[], |_| Late).to("out", Produced::default());

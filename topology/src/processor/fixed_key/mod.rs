@@ -2,6 +2,7 @@
 //! compile, and no repartition is needed below. Knows what [`Context`] offers and gives all of it but new keys.
 
 mod context;
+mod task;
 
 pub use self::context::FixedKeyContext;
 use super::context::Context;
@@ -31,10 +32,13 @@ use crate::time::Timestamp;
 ///     }
 /// }
 /// # let builder = StreamsBuilder::new();
-/// # builder.stream("in", Consumed::<String, i64>::default()).process_values(&[], |_| KeyLength).to("out", Produced::default());
+/// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+/// # numbers.process_values(&[], |_| KeyLength).to("out", Produced::default());
 /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
 /// # let input = driver.input_topic("in", StringSerde, I64Serde);
-/// # for (key, value, time) in [("a", 5, 0), ("abc", 5, 1)] { input.pipe(key.to_string(), value, Timestamp(time)).expect("processed"); }
+/// # for (key, value, time) in [("a", 5, 0), ("abc", 5, 1)] {
+/// #     input.pipe(key.to_string(), value, Timestamp(time)).expect("processed");
+/// # }
 /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
 /// # let out: Vec<(&str, i64)> = out.iter().map(|(key, value, _)| (key.as_str(), *value)).collect();
 /// // Of a and abc:
@@ -62,10 +66,22 @@ impl<K, V> FixedKeyRecord<K, V> {
     ///     let length = record.key().len() as i64;
     ///     cx.forward(record.with_value(length))
     /// }
-    /// # use candlewick::*; struct P; impl FixedKeyProcessor<String, i64, i64> for P { fn process(&mut self, record: FixedKeyRecord<String, i64>, cx: &mut FixedKeyContext<'_, '_, String, i64>) -> Result<(), ProcessError> { process(record, cx) } }
-    /// # let builder = StreamsBuilder::new(); builder.stream("in", Consumed::<String, i64>::default()).process_values(&[], |_| P).to("out", Produced::default());
-    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid")); let input = driver.input_topic("in", StringSerde, I64Serde); for n in [7, 8] { input.pipe("k".to_owned(), n, Timestamp(n)).expect("processed"); }
-    /// # let values: Vec<i64> = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all().into_iter().map(|out| out.1).collect();
+    /// # use candlewick::*;
+    /// # type Cx<'c, 'a> = FixedKeyContext<'c, 'a, String, i64>;
+    /// # struct P;
+    /// # impl FixedKeyProcessor<String, i64, i64> for P {
+    /// #     fn process(&mut self, record: FixedKeyRecord<String, i64>, cx: &mut Cx<'_, '_>) -> Result<(), ProcessError> {
+    /// #         process(record, cx)
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process_values(&[], |_| P).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [7, 8] { input.pipe("k".to_owned(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// # let values: Vec<i64> = out.into_iter().map(|(_, value, _)| value).collect();
     /// // Of 7 and 8, whose key is k:
     /// assert_eq!(values, [1, 1]);
     /// ```
@@ -83,10 +99,22 @@ impl<K, V> FixedKeyRecord<K, V> {
     ///     let ten_times = record.value * 10;
     ///     cx.forward(record.with_value(ten_times))
     /// }
-    /// # use candlewick::*; struct P; impl FixedKeyProcessor<String, i64, i64> for P { fn process(&mut self, record: FixedKeyRecord<String, i64>, cx: &mut FixedKeyContext<'_, '_, String, i64>) -> Result<(), ProcessError> { process(record, cx) } }
-    /// # let builder = StreamsBuilder::new(); builder.stream("in", Consumed::<String, i64>::default()).process_values(&[], |_| P).to("out", Produced::default());
-    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid")); let input = driver.input_topic("in", StringSerde, I64Serde); for n in [7, 8] { input.pipe("k".to_owned(), n, Timestamp(n)).expect("processed"); }
-    /// # let values: Vec<i64> = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all().into_iter().map(|out| out.1).collect();
+    /// # use candlewick::*;
+    /// # type Cx<'c, 'a> = FixedKeyContext<'c, 'a, String, i64>;
+    /// # struct P;
+    /// # impl FixedKeyProcessor<String, i64, i64> for P {
+    /// #     fn process(&mut self, record: FixedKeyRecord<String, i64>, cx: &mut Cx<'_, '_>) -> Result<(), ProcessError> {
+    /// #         process(record, cx)
+    /// #     }
+    /// # }
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process_values(&[], |_| P).to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [7, 8] { input.pipe("k".to_owned(), n, Timestamp(n)).expect("processed"); }
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde).read_all();
+    /// # let values: Vec<i64> = out.into_iter().map(|(_, value, _)| value).collect();
     /// // Of 7 and 8:
     /// assert_eq!(values, [70, 80]);
     /// ```
