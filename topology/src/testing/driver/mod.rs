@@ -49,6 +49,14 @@ pub struct TopologyTestDriver {
 impl TopologyTestDriver {
     /// A driver with default options.
     ///
+    /// ```
+    /// use candlewick::{Consumed, StreamsBuilder, TopologyTestDriver};
+    /// let builder = StreamsBuilder::new();
+    /// builder.stream("in", Consumed::<String, i64>::default());
+    /// let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// assert!(driver.advance_wall_clock(std::time::Duration::from_secs(1)).is_ok());
+    /// ```
+    ///
     /// # Panics
     /// When a processor's `init` fails.
     #[must_use]
@@ -57,6 +65,19 @@ impl TopologyTestDriver {
     }
 
     /// A driver with these options.
+    ///
+    /// ```
+    /// use candlewick::{DriverOptions, SkipOnDecodeError, TopologyTestDriver};
+    /// # use {candlewick::*, std::sync::Arc};
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.stream("in", Consumed::<String, i64>::default());
+    /// # let topology = builder.build().expect("valid");
+    /// let options = DriverOptions { decode_handler: Arc::new(SkipOnDecodeError), ..DriverOptions::default() };
+    /// let driver = TopologyTestDriver::with_options(&topology, &options).expect("started");
+    /// // A text where numbers are read:
+    /// let input = driver.input_topic("in", StringSerde, StringSerde);
+    /// assert!(input.pipe("k".to_owned(), "seven".to_owned(), Timestamp(1)).is_ok());
+    /// ```
     ///
     /// # Errors
     /// When a processor's `init` fails.
@@ -102,6 +123,19 @@ impl TopologyTestDriver {
     }
 
     /// A typed way out of a topic.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.to("out", Produced::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// input.pipe("k".to_owned(), 7, Timestamp(1)).expect("processed");
+    /// let output = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// assert_eq!(output.read_value(), Some(7));
+    /// assert_eq!(output.read_value(), None);
+    /// ```
     #[must_use]
     pub fn output_topic<K: 'static, V: 'static>(
         &self,
@@ -127,14 +161,17 @@ impl TopologyTestDriver {
     ///         cx.schedule(Duration::from_secs(1), PunctuationType::WallClockTime);
     ///         Ok(())
     ///     }
-    /// #     fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> { Ok(()) }
+    /// #     fn process(&mut self, _: Record<String, i64>, _: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
+    /// #         Ok(())
+    /// #     }
     ///
     ///     fn punctuate(&mut self, due: Punctuation, cx: &mut Context<'_, String, i64>) -> Result<(), ProcessError> {
     ///         cx.forward(Record::new("alive".to_owned(), due.timestamp.as_millis(), due.timestamp))
     ///     }
     /// }
     /// # let builder = StreamsBuilder::new();
-    /// # builder.stream("in", Consumed::<String, i64>::default()).process::<String, i64, _>(&[], |_| Heartbeat).to("out", Produced::default());
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # numbers.process::<String, i64, _>(&[], |_| Heartbeat).to("out", Produced::default());
     /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
     /// driver.advance_wall_clock(Duration::from_secs(1)).expect("processed");
     /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
@@ -149,6 +186,21 @@ impl TopologyTestDriver {
     }
 
     /// Runs `look` on a store, of the first task. `S` is the type it was built with, such as `KeyValueStore<String, i64>`.
+    ///
+    /// ```
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// numbers.group_by_key(Grouped::default()).count(Materialized::named("counts"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for n in [7, 8] { input.pipe("k".to_owned(), n, Timestamp(n)).expect("processed"); }
+    /// let count = driver.with_store("counts", |counts: &mut KeyValueStore<String, i64>| {
+    ///     counts.get(&"k".to_owned()).expect("in memory").map(|entry| entry.value)
+    /// });
+    /// // Of two records:
+    /// assert_eq!(count, Some(2));
+    /// ```
     ///
     /// # Panics
     /// When there is no store of this name and type.
@@ -202,7 +254,8 @@ impl TopologyTestDriver {
     /// use candlewick::{DriverOptions, TopologyTestDriver};
     /// # use candlewick::*;
     /// # let builder = StreamsBuilder::new();
-    /// # let counts = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default()).count(Materialized::named("counts"));
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default());
+    /// # let counts = numbers.group_by_key(Grouped::default()).count(Materialized::named("counts"));
     /// # counts.to_stream().map_values(|count| count.unwrap_or(0)).to("out", Produced::default());
     /// # let topology = builder.build().expect("valid");
     /// let options = DriverOptions::default();
@@ -235,6 +288,20 @@ impl TopologyTestDriver {
     }
 
     /// How many records were left out for this reason.
+    ///
+    /// ```
+    /// use candlewick::{DropReason, Grouped, Materialized, TimeWindows};
+    /// # use {candlewick::*, std::time::Duration};
+    /// # let builder = StreamsBuilder::new();
+    /// # let numbers = builder.stream("in", Consumed::<String, i64>::default()).group_by_key(Grouped::default());
+    /// let windows = TimeWindows::of_size_with_no_grace(Duration::from_millis(10));
+    /// numbers.windowed_by(windows).count(Materialized::named("counts"));
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # for time in [5, 15, 6] { input.pipe("k".to_owned(), 7, Timestamp(time)).expect("processed"); }
+    /// // Of records at 5, 15 and 6:
+    /// assert_eq!(driver.dropped(DropReason::Late), 1);
+    /// ```
     #[must_use]
     pub fn dropped(&self, reason: DropReason) -> u64 {
         let inner = self.inner.borrow();
