@@ -1,8 +1,9 @@
 //! From declaration to running: makes the nodes of one task, each wired to its stores and topics by index.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::graph::{GlobalDecl, GlobalFill, MakeNode, NodeDecl, NodeRole, TopicRef};
+use super::graph::{GlobalDecl, GlobalFill, MakeNode, NodeDecl, NodeId, NodeRole, TopicRef};
 use super::sub_topology::SubTopology;
 use super::topology::Topology;
 use crate::processor::{Cell, ErrorPolicy, NodeArena, SourceNode, Wrapped};
@@ -28,6 +29,8 @@ pub(crate) struct SourceCell {
     pub(crate) policy: Option<ErrorPolicy>,
     /// The resolved topics it reads.
     pub(crate) topics: Vec<Arc<str>>,
+    /// The stores of all nodes below it, by their places.
+    pub(crate) stores: Vec<usize>,
     pub(crate) processed: u64,
 }
 
@@ -114,6 +117,7 @@ impl Topology {
                         .iter()
                         .flat_map(|topic: &TopicRef| topic.resolve_all(application, subscribed))
                         .collect(),
+                    stores: self.stores_below(id, sub_topology),
                     processed: 0,
                     policy: node.policy,
                 }),
@@ -123,6 +127,20 @@ impl Topology {
             }
         }
         Instance { sources, arena: NodeArena { cells } }
+    }
+
+    fn stores_below(&self, id: NodeId, sub_topology: &SubTopology) -> Vec<usize> {
+        let (mut below, mut names) = (vec![id], BTreeSet::new());
+        let mut next = 0;
+        while let Some(&id) = below.get(next) {
+            names.extend(&self.node(id).stores);
+            let children = self.children(id).iter().filter(|child| sub_topology.nodes.contains(child));
+            let fresh: Vec<_> = children.filter(|child| !below.contains(child)).copied().collect();
+            below.extend(fresh);
+            next += 1;
+        }
+        let places = sub_topology.stores.iter().enumerate();
+        places.filter(|(_, store)| names.contains(&store.name)).map(|(place, _)| place).collect()
     }
 
     /// A node in its place, with the wrapper that the user wants around it.
@@ -163,6 +181,7 @@ impl Topology {
                 children: [child].into(),
                 policy: processor.policy,
                 topics: vec![Arc::clone(global.topic.declared())],
+                stores: Vec::new(),
                 processed: 0,
             };
             sources.push((place, source));

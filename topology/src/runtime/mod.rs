@@ -24,6 +24,7 @@ mod hanging;
 mod idle;
 mod lag;
 mod launch;
+mod look_ahead;
 mod manifest;
 mod membership;
 mod offset_metadata;

@@ -63,6 +63,18 @@ impl PartitionQueue {
         self.runs.front()?.get(self.cursor)
     }
 
+    /// How many records of the foremost run have gone.
+    pub(crate) fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    /// The keys of the next records of the foremost run, at most so many.
+    pub(crate) fn coming(&self, records: usize) -> impl Iterator<Item = &[u8]> {
+        let run = self.runs.front();
+        let next = self.cursor..self.cursor + records;
+        next.filter_map(move |index| run?.get(index)?.key)
+    }
+
     /// Steps behind the head record.
     pub(crate) fn advance(&mut self, offset: i64) {
         self.position = Some(offset + 1);
@@ -167,6 +179,21 @@ mod tests {
         }
         assert_eq!(order, [(1, 7), (0, 10), (0, 5), (1, 20), (0, 30)]);
         assert_eq!(group.buffered(), 0);
+    }
+
+    #[test]
+    fn keys_that_come_are_those_of_the_foremost_run_behind_what_has_gone() {
+        let mut group = PartitionGroup::new(vec![(TopicPartition::new("a", 0), 0)]);
+        let mut keyed = RecordRun::new(TopicPartition::new("a", 0));
+        for (offset, key) in [(0, Some(&b"k0"[..])), (1, None), (2, Some(b"k2")), (3, Some(b"k3"))] {
+            keyed.push(offset, Timestamp(0), key, None, Headers::default());
+        }
+        group.push(0, keyed);
+        group.push(0, run("a", &[(4, 0)]));
+        let queue = &mut group.queues[0];
+        assert_eq!(queue.coming(3).collect::<Vec<_>>(), [&b"k0"[..], b"k2"]);
+        queue.advance(0);
+        assert_eq!((queue.cursor(), queue.coming(9).collect::<Vec<_>>()), (1, vec![&b"k2"[..], b"k3"]));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::failures::Failures;
 use super::handlers::{DeserializationHandler, FailedBytes};
+use super::look_ahead::LookAhead;
 use super::offset_metadata::OffsetMetadata;
 use super::partition_group::PartitionGroup;
 use super::pulse::Pulse;
@@ -104,6 +105,7 @@ pub(crate) struct Task {
     pub(crate) env: Env,
     pub(crate) group: PartitionGroup,
     sources: Vec<SourceCell>,
+    look_ahead: LookAhead,
     pub(super) arena: NodeArena,
     decode_handler: Arc<dyn DeserializationHandler>,
     /// Index of the dead letter topic among the outputs.
@@ -160,6 +162,7 @@ impl Task {
         let sourced =
             stores.filter_map(|(index, store)| Some((index, queue_of(&store.source.as_ref()?.topic)?)));
         let sourced = sourced.collect();
+        let look_ahead = LookAhead::new(&sources, &state);
         Self {
             id,
             env: Env::new(
@@ -171,6 +174,7 @@ impl Task {
                 Arc::clone(&plan.workplace),
             ),
             group: PartitionGroup::new(partitions),
+            look_ahead,
             sources,
             arena,
             decode_handler: Arc::clone(&plan.decode_handler),
@@ -232,6 +236,7 @@ impl Task {
             return Ok(());
         }
         let queue = &self.group.queues[index];
+        self.look_ahead.before(queue, &self.env.state);
         let raw = queue.head().expect("a chosen queue has a head");
         let source = &mut self.sources[queue.source];
         source.processed += 1;

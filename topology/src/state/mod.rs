@@ -94,6 +94,11 @@ pub(crate) trait StateStore: Send {
         None
     }
 
+    /// Whether it looks for rows in memory by a record's key: to have touched them before may pay.
+    fn pays_ahead(&self) -> bool {
+        false
+    }
+
     /// Serializes what changed into the overlay and takes it for reported.
     fn settle(&mut self) -> Result<(), StoreError>;
 

@@ -1,6 +1,7 @@
 //! Bytes that are serialized but not committed, and the one way to read them together with the engine below.
 //! Owns [`Overlay`] and [`Layer`]; must not know types, caches or changelog topics.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -40,6 +41,9 @@ pub(crate) enum Layout {
 /// Rooms that are kept from one commit to the next: the segment that comes to its end and the one that has begun.
 const SPARE_MAX: usize = 2;
 
+/// How often rows must have been looked for in the engine for it to pay to touch those that come next.
+const ASKED_MIN: u32 = 8;
+
 /// Segment 0 of a store that is not segmented.
 pub(crate) const WHOLE: i64 = 0;
 
@@ -59,6 +63,8 @@ pub(crate) struct Layer {
     passes: u32,
     /// Rows are written together or not at all.
     is_whole: bool,
+    /// How often the engine was asked for a key's rows since it was last told which keys come.
+    asked: Cell<u32>,
 }
 
 /// The name of a segment's keyspace. `store` cannot hold a slash: topics are named after it.
@@ -89,7 +95,7 @@ impl Layer {
             }
         }
         let (staged, spare) = (BTreeMap::new(), Vec::new());
-        let (bytes, unlogged, passes, is_whole) = (0, 0, 0, false);
+        let (bytes, unlogged, passes, is_whole, asked) = (0, 0, 0, false, Cell::default());
         Ok(Self {
             store,
             engine,
@@ -102,6 +108,7 @@ impl Layer {
             unlogged,
             passes,
             is_whole,
+            asked,
         })
     }
 
@@ -134,10 +141,27 @@ impl Layer {
         if let Some(staged) = self.staged.get(&segment).and_then(|rows| rows.get(key)) {
             return f(staged.value.as_deref());
         }
+        self.asked.set(self.asked.get().saturating_add(1));
         match self.segments.get(&segment) {
             Some(&keyspace) => self.engine.view(|view| f(view.get(keyspace, key)?)),
             None => f(None),
         }
+    }
+
+    /// Touches the memory of the engine's rows of keys that are likely asked for next, unless hardly any was asked for
+    /// since the last ones.
+    pub(crate) fn warm(&self, keys: &mut dyn Iterator<Item = &[u8]>) {
+        if self.asked.replace(0) < ASKED_MIN {
+            return;
+        }
+        if let (Engine::Memory(engine), Some(&keyspace)) = (&*self.engine, self.segments.get(&WHOLE)) {
+            engine.view(|tables| tables.warm(keyspace, keys));
+        }
+    }
+
+    /// Whether [`warm`](Self::warm) knows where the rows of a key lie.
+    pub(crate) fn pays_ahead(&self) -> bool {
+        matches!(*self.engine, Engine::Memory(_)) && !matches!(self.grouping, Grouping::Suffix(_))
     }
 
     /// Puts the newest bytes of a key, or its deletion, above the engine.
@@ -212,6 +236,7 @@ impl Layer {
         if is_reversed(bounds) {
             return Ok(());
         }
+        self.asked.set(self.asked.get().saturating_add(1));
         let (above, of) = (self.staged.get(&segment).map(|rows| rows.of_key(key, bounds)), self.grouping);
         let below = |visit: &mut Visit<'_>| match self.segments.get(&segment) {
             Some(&keyspace) => {

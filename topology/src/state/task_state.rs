@@ -104,6 +104,16 @@ impl TaskState {
         Ok(state)
     }
 
+    /// Whether a store looks for rows in memory by a record's key: to have touched them before may pay.
+    pub(crate) fn pays_ahead(&self, store: usize) -> bool {
+        self.stores[store].pays_ahead()
+    }
+
+    /// Touches the rows of these keys.
+    pub(crate) fn warm(&self, store: usize, keys: &mut dyn Iterator<Item = &[u8]>) {
+        self.stores[store].layer().warm(keys);
+    }
+
     /// The stores, in the order of their declarations: what [`StoreHandle`](super::StoreHandle)s point into.
     pub(crate) fn stores_mut(&mut self) -> &mut [Box<dyn StateStore>] {
         &mut self.stores

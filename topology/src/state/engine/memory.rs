@@ -5,7 +5,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::{Batch, Bounds, Keyspace, Visit};
 use crate::state::error::StoreError;
-use crate::state::rows::{Grouping, RowBytes, RowTable};
+use crate::state::rows::{Grouping, RowBytes, RowTable, WARM_MAX};
 
 /// Tables in memory. A reader holds the lock for one view, never longer than a page.
 #[derive(Debug, Default)]
@@ -21,9 +21,10 @@ pub(crate) struct Tables {
     next: u32,
 }
 
-/// Rows that are written together: the memory they go to lies anywhere and comes at once, where each would wait for its
-/// own. More of them would push each other out of the caches.
-const NEXT_MAX: usize = 64;
+/// Looks at the bytes of a value, which may lie elsewhere.
+fn is_touched(value: &RowBytes) -> bool {
+    value.first().is_some_and(|byte| *byte > 0)
+}
 
 /// Some rows of a batch: keys behind each other, each with its end, and values.
 #[derive(Default)]
@@ -41,11 +42,8 @@ impl Next {
     fn write(&mut self, table: &mut RowTable<RowBytes>) {
         let mut start = 0;
         table.warm_room(self.rows.len());
-        let touched = self.rows.iter().filter(|(end, _)| {
-            let key = &self.keys[std::mem::replace(&mut start, *end)..*end];
-            table.warm(key, |value| value.first().is_some_and(|byte| *byte > 0))
-        });
-        std::hint::black_box(touched.count());
+        let keys = self.rows.iter().map(|(end, _)| &self.keys[std::mem::replace(&mut start, *end)..*end]);
+        table.warm(keys, is_touched);
         start = 0;
         for (end, value) in self.rows.drain(..) {
             let key = &self.keys[std::mem::replace(&mut start, end)..end];
@@ -95,7 +93,7 @@ impl MemoryEngine {
                 let table = tables.rows.get_mut(keyspace).expect("a batch names keyspaces that were created");
                 rows.take_each(|key, value| {
                     next.push(key, value);
-                    if next.rows.len() == NEXT_MAX {
+                    if next.rows.len() == WARM_MAX {
                         next.write(table);
                     }
                 });
@@ -135,6 +133,22 @@ impl Tables {
 
     pub(crate) fn get(&self, keyspace: Keyspace, key: &[u8]) -> Option<&[u8]> {
         self.rows.get(&keyspace)?.get(key).map(RowBytes::as_slice)
+    }
+
+    /// Touches the memory of the rows of these keys.
+    pub(crate) fn warm(&self, keyspace: Keyspace, keys: &mut dyn Iterator<Item = &[u8]>) {
+        let Some(table) = self.rows.get(&keyspace) else { return };
+        if table.grouping() != Grouping::LengthFirst {
+            return table.warm(keys, is_touched);
+        }
+        let (mut rows, mut ends) = (Vec::new(), Vec::new());
+        for key in keys {
+            rows.extend_from_slice(&(key.len() as u32).to_be_bytes());
+            rows.extend_from_slice(key);
+            ends.push(rows.len());
+        }
+        let mut start = 0;
+        table.warm(ends.iter().map(|end| &rows[std::mem::replace(&mut start, *end)..*end]), is_touched);
     }
 
     pub(crate) fn scan(

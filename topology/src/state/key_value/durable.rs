@@ -34,6 +34,10 @@ where
         Some(self.cache.counts())
     }
 
+    fn pays_ahead(&self) -> bool {
+        self.layer.pays_ahead()
+    }
+
     fn settle(&mut self) -> Result<(), StoreError> {
         self.stage()?;
         self.cache.settle(|_, _| ());

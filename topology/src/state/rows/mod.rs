@@ -18,6 +18,7 @@ pub(crate) use self::bytes::{RowBytes, after_prefix};
 use self::group::{Group, GroupRange};
 pub(crate) use self::ranked::{AHEAD, Place, RankedRows};
 use self::slots::Slots;
+pub(crate) use self::slots::WARM_MAX;
 
 /// Which rows belong to one key, and are asked for together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +126,10 @@ impl<V> RowTable<V> {
         Self { grouping, held, len: 0, order, asked, unasked: 0 }
     }
 
+    pub(crate) fn grouping(&self) -> Grouping {
+        self.grouping
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -172,14 +177,15 @@ impl<V> RowTable<V> {
         None
     }
 
-    /// Touches the memory that a change of a row is going to, and by `touch` what its value owns: that of many rows, one
-    /// after the other, comes at once, where the changes themselves would each wait for their own. The outcome means
-    /// nothing, but that it was asked for.
-    #[inline]
-    pub(crate) fn warm(&self, row: &[u8], touch: impl Fn(&V) -> bool) -> bool {
+    /// Touches the memory of rows, at most of so many as [`WARM_MAX`], and by `touch` what their values own: it comes at
+    /// once, where what is done to each of them would wait for its own.
+    pub(crate) fn warm<'k>(&self, rows: impl Iterator<Item = &'k [u8]>, touch: impl Fn(&V) -> bool) {
         match &self.held {
-            Held::Single(slots) => slots.warm(row).is_some_and(touch),
-            Held::Grouped(slots) => slots.warm(&row[..self.grouping.split(row)]).is_some(),
+            Held::Single(slots) => slots.warm(rows, touch),
+            Held::Grouped(slots) => {
+                let keys = rows.map(|row| &row[..self.grouping.split(row)]);
+                slots.warm(keys, |group| group.iter().next_back().is_some_and(|(_, value)| touch(value)));
+            }
         }
     }
 

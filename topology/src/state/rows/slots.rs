@@ -16,6 +16,9 @@ const KEPT_MAX: usize = 1 << 16;
 /// order and comes in another would else touch memory all over.
 const FREED_MAX: usize = 4_096;
 
+/// Keys whose memory is touched together, at most.
+pub(crate) const WARM_MAX: usize = 64;
+
 #[inline]
 fn hash_of(key: &[u8]) -> u32 {
     let mut hasher = FixedState::default().build_hasher();
@@ -54,10 +57,16 @@ impl<T> Slots<T> {
         self.index.find(hash, |slot| self.is_at(slot, key)).map(|(_, slot)| slot)
     }
 
-    /// Touches the memory that a change of a key is going to; what is likely there.
-    #[inline]
-    pub(super) fn warm(&self, key: &[u8]) -> Option<&T> {
-        self.get(self.index.first(hash_of(key))?).map(|(_, value)| value)
+    /// Touches the memory that changes of these keys are going to, at most of so many as [`WARM_MAX`], and by `touch` what
+    /// is likely their value's. One step for all before the next one: within a step no key waits for another's memory.
+    pub(super) fn warm<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, touch: impl Fn(&T) -> bool) {
+        let mut places = [u32::MAX; WARM_MAX];
+        for (place, key) in places.iter_mut().zip(keys) {
+            *place = self.index.first(hash_of(key)).unwrap_or(u32::MAX);
+        }
+        let there = || places.iter().filter_map(|place| self.get(*place));
+        std::hint::black_box(there().count());
+        std::hint::black_box(there().filter(|(_, value)| touch(value)).count());
     }
 
     /// Touches the places that are filled next.
