@@ -74,10 +74,10 @@ impl Topology {
             }
         };
         if !matches!(node.role, NodeRole::Sink { .. }) {
-            let _ = writeln!(text, "      --> {}", self.names(linked.below(id)));
+            let _ = writeln!(text, "      --> {}", self.names(&linked.below(id)));
         }
         if !matches!(node.role, NodeRole::Source { .. }) {
-            let _ = writeln!(text, "      <-- {}", self.names(linked.above(id)));
+            let _ = writeln!(text, "      <-- {}", self.names(&linked.above(id)));
         }
     }
 

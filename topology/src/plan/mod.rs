@@ -5,6 +5,7 @@ mod config;
 mod describe;
 mod graph;
 mod java_order;
+mod java_tree;
 mod manifest;
 mod naming;
 mod optimize;
