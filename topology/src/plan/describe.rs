@@ -69,7 +69,8 @@ impl Topology {
             NodeRole::Processor { .. } => {
                 let mut stores: Vec<&str> = node.stores.iter().map(|store| &**store).collect();
                 let count = stores.len();
-                stores.sort_unstable_by_key(|store| (java_bucket(store, count), *store));
+                // Those of one bucket stay in the order in which they were connected.
+                stores.sort_by_key(|store| java_bucket(store, count));
                 writeln!(text, "    Processor: {name} (stores: [{}])", stores.join(", "))
             }
         };

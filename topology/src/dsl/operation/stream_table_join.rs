@@ -102,7 +102,8 @@ impl<'b, K: StoreKey, V: Data> KStream<'b, K, V> {
             stream.require_versions(&name, &buffer, getter.versioned, joined.name.is_none());
             let (key, value) = (Arc::clone(&joined.key), Arc::clone(&joined.value));
             builder.add_store(Stores::record_buffer(&buffer, key, value));
-            stores.push(Arc::clone(&buffer));
+            // Its own store stands in front of the table's, as Kafka Streams connects them.
+            stores.insert(0, Arc::clone(&buffer));
             (buffer, millis(grace))
         });
         let (joiner, key, value) = (Arc::new(joiner), joined.key, joined.value);
