@@ -86,6 +86,11 @@ impl Fields<'_> {
         self.0[name].as_str().unwrap_or("")
     }
 
+    /// What the user calls the node.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.0["name"].as_str()
+    }
+
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.0[name].as_u64()
     }
@@ -155,10 +160,10 @@ impl<'b> Reading<'b> {
             "select_key" => self.select_key(node),
             "peek" => self.on_each_stream(node, |stream| stream.peek(|_, _| {}).into()),
             "merge" => self.merge(node),
-            "repartition" => Ok(self.plain(node, "from")?.repartition(Repartitioned::default()).into()),
+            "repartition" => self.repartition(node),
             "process" if node.has("reads") => self.lookup(node),
             "process" | "process_values" => self.process(node),
-            "group_by_key" => Ok(self.plain(node, "from")?.group_by_key(Grouped::default()).into()),
+            "group_by_key" => Ok(self.plain(node, "from")?.group_by_key(Self::grouped(node)).into()),
             "group_by" => self.group_by(node),
             "window" => self.window(node),
             "cogroup" => self.cogroup(node),
@@ -171,8 +176,31 @@ impl<'b> Reading<'b> {
             "join" => self.join(node),
             other => Err(Refused::NotBuilt(other.to_owned())),
         };
-        self.handles.insert(node.text("id").to_owned(), made?);
+        let named = Self::named(node, made?);
+        self.handles.insert(node.text("id").to_owned(), named);
         Ok(())
+    }
+
+    /// Names what a node has made, but for those whose options have its name already.
+    fn named(node: &Fields<'_>, made: Handle<'b>) -> Handle<'b> {
+        let Some(name) = node.name().filter(|_| !has_option_for_name(node)) else { return made };
+        let named = on_stream!(&made, stream => stream.named(name).into());
+        named.or_else(|| on_table!(&made, table => table.named(name).into())).unwrap_or(made)
+    }
+
+    fn repartition(&self, node: &Fields<'_>) -> Built<Handle<'b>> {
+        let mut repartitioned = Repartitioned::default();
+        if let Some(name) = node.name() {
+            repartitioned = repartitioned.named(name);
+        }
+        Ok(self.plain(node, "from")?.repartition(repartitioned).into())
+    }
+
+    fn grouped(node: &Fields<'_>) -> Grouped<Key, Value> {
+        match node.name() {
+            Some(name) => Grouped::default().named(name),
+            None => Grouped::default(),
+        }
     }
 
     pub(super) fn handle(&self, node: &Fields<'_>, field: &str) -> Built<Handle<'b>> {
@@ -197,7 +225,10 @@ impl<'b> Reading<'b> {
     }
 
     pub(super) fn consumed(node: &Fields<'_>) -> Consumed<Key, Value> {
-        let consumed = Consumed::default();
+        let mut consumed = Consumed::default();
+        if let Some(name) = node.name() {
+            consumed = consumed.named(name);
+        }
         match node.text("timestamp") {
             "value" => {}
             "partition" => {
@@ -346,10 +377,10 @@ impl<'b> Reading<'b> {
         let key = functions::key(node.text("fn"))?;
         let handle = self.handle(node, "from")?;
         if let Handle::Stream(stream) = handle {
-            return Ok(stream.group_by(move |k, v| key(k, v.as_deref()), Grouped::default()).into());
+            return Ok(stream.group_by(move |k, v| key(k, v.as_deref()), Self::grouped(node)).into());
         }
         let made = on_table!(handle, table => {
-            table.group_by(move |k, v| { let v = text(v); (key(k, v.as_deref()), v) }, Grouped::default()).into()
+            table.group_by(move |k, v| { let v = text(v); (key(k, v.as_deref()), v) }, Self::grouped(node)).into()
         });
         made.ok_or_else(|| misplaced(node))
     }
@@ -369,10 +400,10 @@ impl<'b> Reading<'b> {
                 topic.push_str("out-");
                 topic.push_str(topic_of(&record.key, record.value.as_deref()).as_deref().unwrap_or("null"));
             };
-            self.plain(node, "from")?.to_dynamic(tell, Produced::default());
+            self.plain(node, "from")?.to_dynamic(tell, produced(node));
             return Ok(());
         }
-        let mut produced = Produced::default();
+        let mut produced = produced(node);
         if node.has("send_if") {
             let predicate = functions::predicate(node.text("send_if"))?;
             produced = produced.multicast(move |k: &Key, v: &Value, _, chosen| {
@@ -385,6 +416,20 @@ impl<'b> Reading<'b> {
         .ok_or_else(|| misplaced(node))?;
         self.sinks.insert(topic.to_owned());
         Ok(())
+    }
+}
+
+/// Whether the operator of a node takes its name by its options.
+fn has_option_for_name(node: &Fields<'_>) -> bool {
+    matches!(node.text("op"), "stream" | "table" | "repartition" | "suppress" | "join")
+}
+
+fn produced<K: candlewick::DefaultSerde + 'static, V: candlewick::DefaultSerde + 'static>(
+    node: &Fields<'_>,
+) -> Produced<K, V> {
+    match node.name() {
+        Some(name) => Produced::default().named(name),
+        None => Produced::default(),
     }
 }
 

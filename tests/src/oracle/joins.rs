@@ -35,7 +35,10 @@ impl<'b> Reading<'b> {
                 let made = on_table!(plain left, left => {
                     on_table!(plain right, right => tables(node, left, right, joiner))
                 });
-                let table = made.flatten().ok_or_else(|| misplaced(node))?;
+                let mut table = made.flatten().ok_or_else(|| misplaced(node))?;
+                if let Some(name) = node.name() {
+                    table = table.named(name);
+                }
                 if !node.has("store") {
                     return Ok(table.into());
                 }
@@ -55,7 +58,7 @@ impl<'b> Reading<'b> {
         let key = functions::key(node.text("fk"))?;
         let foreign_key = move |_: &Key, row: &String| Some(key(&None::<String>, Some(row)));
         let materialized = self.materialized(node, Contents::Values);
-        let joined = TableJoined::generated();
+        let joined = node.name().map_or(TableJoined::generated(), TableJoined::named);
         Ok(if node.text("kind") == "left" {
             let join = move |_: &Key, l: &String, r: Option<&String>| joiner(Some(l), r.map(String::as_str));
             left.left_join_foreign(right, foreign_key, join, joined, materialized).into()
@@ -81,7 +84,13 @@ impl<'b> Reading<'b> {
         }
         let serde = || Nullable(StringSerde);
         let interval = self.config("__emit.interval.ms.kstreams.outer.join.spurious.results.fix__");
-        let joined = StreamJoined::generated(serde(), serde(), serde());
+        let joined = match node.name() {
+            Some(name) if node.has("nodes_only") => {
+                StreamJoined::generated(serde(), serde(), serde()).nodes_named(name)
+            }
+            Some(name) => StreamJoined::with(name, serde(), serde(), serde()),
+            None => StreamJoined::generated(serde(), serde(), serde()),
+        };
         let joined = joined.scan_interval(Duration::from_millis(interval.unwrap_or(0)));
         let itself = node.text("left") == node.text("right") && self.optimized();
         let both = move |_: &Key, l: &Value, r: &Value| joiner(l.as_deref(), r.as_deref());
@@ -108,7 +117,7 @@ fn stream_table<'b, V: AnyValue + candlewick::DefaultSerde, T: AnyValue>(
     table: KTable<'b, Key, T>,
     joiner: Combine,
 ) -> KStream<'b, Key, Value> {
-    let mut joined = Joined::default();
+    let mut joined = joined(node);
     if node.has("grace") {
         joined = joined.grace(ms(node, "grace"));
     }
@@ -121,6 +130,13 @@ fn stream_table<'b, V: AnyValue + candlewick::DefaultSerde, T: AnyValue>(
     stream.join(table, join, joined)
 }
 
+fn joined<V: candlewick::DefaultSerde + 'static>(node: &Fields<'_>) -> Joined<Key, V> {
+    match node.name() {
+        Some(name) => Joined::default().named(name),
+        None => Joined::default(),
+    }
+}
+
 fn global<'b>(
     node: &Fields<'_>,
     stream: KStream<'b, Key, Value>,
@@ -131,10 +147,10 @@ fn global<'b>(
     let key_of = move |k: &Key, v: &Value| Some(key(k, v.as_deref()));
     if node.text("kind") == "left" {
         let join = move |_: &Key, l: &Value, r: Option<&String>| joiner(l.as_deref(), r.map(String::as_str));
-        return Ok(stream.left_join_global(table, key_of, join, Joined::default()).into());
+        return Ok(stream.left_join_global(table, key_of, join, joined(node)).into());
     }
     let join = move |_: &Key, l: &Value, r: &String| joiner(l.as_deref(), Some(r));
-    Ok(stream.join_global(table, key_of, join, Joined::default()).into())
+    Ok(stream.join_global(table, key_of, join, joined(node)).into())
 }
 
 fn tables<'b, L: AnyValue, R: AnyValue>(

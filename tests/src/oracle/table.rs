@@ -71,12 +71,14 @@ impl<'b> Reading<'b> {
     }
 
     pub(super) fn suppress(&self, node: &Fields<'_>) -> Built<Handle<'b>> {
-        let generated = "suppressed";
+        let name = node.name().unwrap_or("suppressed");
         let mut suppressed = match node.text("until") {
-            "close" => Suppressed::until_window_closes(generated),
-            _ => Suppressed::until_time_limit(generated, ms(node, "ms")),
+            "close" => Suppressed::until_window_closes(name),
+            _ => Suppressed::until_time_limit(name, ms(node, "ms")),
+        };
+        if node.name().is_none() {
+            suppressed = suppressed.with_generated_name();
         }
-        .with_generated_name();
         let bound = |field| node.number(field).map(|most| usize::try_from(most).unwrap_or(usize::MAX));
         if let Some(records) = bound("max_records") {
             suppressed = suppressed.records_max(records);

@@ -398,6 +398,17 @@ impl StreamsBuilder {
         self.graph.borrow_mut().next_name(prefix)
     }
 
+    /// The user's name for a node, or a generated one. Either way a number is used up, as in Kafka Streams.
+    pub(crate) fn name_or(&self, name: Option<&Arc<str>>, prefix: &str) -> Arc<str> {
+        self.name_behind_or(name, "", prefix)
+    }
+
+    /// As [`name_or`](Self::name_or), with `suffix` behind the user's name.
+    pub(crate) fn name_behind_or(&self, name: Option<&Arc<str>>, suffix: &str, prefix: &str) -> Arc<str> {
+        let generated = self.next_name(prefix);
+        name.map_or(generated, |name| format!("{name}{suffix}").into())
+    }
+
     /// Adds a node whose input and output are records of these types.
     pub(crate) fn add_node<I: 'static, O: 'static>(
         &self,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Data;
 use super::kstream::KStream;
 use super::options::{Grouped, SharedSerde};
-use super::repartition::RepartitionSettings;
+use super::repartition::{Purpose, RepartitionSettings};
 use super::sink::Partitioning;
 use super::windowed_stream::{WindowKind, WindowedKStream};
 
@@ -96,7 +96,7 @@ impl<'b, K: Data, V: Data> KGroupedStream<'b, K, V> {
             partitions: None,
             partitioning: Partitioning::OfKey,
             drop_null_keys: true,
-            explicit: false,
+            purpose: Purpose::Operation,
         })
     }
 }

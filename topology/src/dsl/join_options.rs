@@ -45,7 +45,7 @@ impl<K: 'static, V: 'static> Joined<K, V> {
         Self { key: Arc::new(key), value: Arc::new(value), name: None, grace: None }
     }
 
-    /// Names the repartition topic, `<application>-<name>-repartition`, and what waits, `<name>-Buffer`.
+    /// Names the join's node, the repartition topic, `<application>-<name>-repartition`, and what waits, `<name>-Buffer`.
     ///
     /// ```
     /// use candlewick::{Joined, PartitionCounts};
@@ -129,6 +129,8 @@ pub struct StreamJoined<K, L, R> {
     pub(crate) left: SharedSerde<L>,
     pub(crate) right: SharedSerde<R>,
     pub(crate) name: Option<Arc<str>>,
+    /// What its nodes and repartition topics are called after; without it they are after `name`.
+    pub(crate) nodes: Option<Arc<str>>,
     pub(crate) logged: bool,
     pub(crate) in_memory: bool,
     pub(crate) scan_interval: Duration,
@@ -176,10 +178,33 @@ impl<K: 'static, L: 'static, R: 'static> StreamJoined<K, L, R> {
             left: Arc::new(left),
             right: Arc::new(right),
             name: None,
+            nodes: None,
             logged: true,
             in_memory: false,
             scan_interval: Duration::ZERO,
         }
+    }
+
+    /// Names the join's nodes and its repartition topics otherwise than its stores, as `withName` does in Kafka Streams,
+    /// where the stores have a name of their own, or a generated one.
+    ///
+    /// ```
+    /// use candlewick::{Consumed, JoinWindows, StreamJoined, StreamsBuilder};
+    /// use std::time::Duration;
+    /// let builder = StreamsBuilder::new();
+    /// let trades = builder.stream("trades", Consumed::<String, i64>::default());
+    /// let quotes = builder.stream("quotes", Consumed::<String, i64>::default());
+    /// let within = JoinWindows::of_time_difference_with_no_grace(Duration::from_secs(1));
+    /// let joined = StreamJoined::named("spread").nodes_named("subtract");
+    /// let spread = trades.join_stream(quotes, |_, trade, quote| trade - quote, within, joined);
+    /// # let _ = spread;
+    /// let text = builder.build().expect("valid").describe();
+    /// assert!(text.contains("Processor: subtract-this-windowed (stores: [spread-this-join-store])"));
+    /// ```
+    #[must_use]
+    pub fn nodes_named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.nodes = Some(name.into());
+        self
     }
 
     /// Keeps the join's stores in memory; they are rebuilt from their changelogs at every start.
@@ -239,6 +264,13 @@ impl<K: 'static, L: 'static, R: 'static> StreamJoined<K, L, R> {
     pub fn scan_interval(mut self, interval: Duration) -> Self {
         self.scan_interval = interval;
         self
+    }
+}
+
+impl<K, L, R> StreamJoined<K, L, R> {
+    /// What nodes and repartition topics are called after.
+    pub(crate) fn nodes(&self) -> Option<&Arc<str>> {
+        self.nodes.as_ref().or(self.name.as_ref())
     }
 }
 

@@ -47,7 +47,8 @@ impl<'b, K, V> KStream<'b, K, V> {
         Self { builder, node, rekeyed, types: PhantomData }
     }
 
-    /// Names the node that made this stream, in place of its generated name.
+    /// Names the node that made this stream, in place of its generated name. The number is used up all the same, as in Kafka
+    /// Streams, but for that of `process` and `process_values`: name those before the next operation.
     ///
     /// ```
     /// use candlewick::{Consumed, StreamsBuilder};
@@ -56,7 +57,7 @@ impl<'b, K, V> KStream<'b, K, V> {
     /// assert!(builder.build().expect("valid").describe().contains("Processor: positive"));
     /// ```
     pub fn named(self, name: impl Into<Arc<str>>) -> Self {
-        self.builder.graph.borrow_mut().rename(self.node, name.into());
+        self.builder.graph.borrow_mut().rename(self.node, &name.into());
         self
     }
 

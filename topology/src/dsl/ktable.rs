@@ -53,7 +53,9 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
         Self { builder, node, info: None, types: PhantomData }
     }
 
-    /// Names the node that made this table, in place of its generated name.
+    /// Names the node that made this table, in place of its generated name, and with it what Kafka Streams calls after it:
+    /// the sides of a join, the parts of a cogroup, the way to a grouped table's aggregation, and the repartition topic of
+    /// [`KStream::to_table`](crate::KStream::to_table).
     ///
     /// ```
     /// use candlewick::{Consumed, Materialized, StreamsBuilder};
@@ -63,7 +65,7 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
     /// assert!(builder.build().expect("valid").describe().contains("Processor: only-high"));
     /// ```
     pub fn named(self, name: impl Into<Arc<str>>) -> Self {
-        self.builder.graph.borrow_mut().rename(self.node, name.into());
+        self.builder.graph.borrow_mut().rename(self.node, &name.into());
         self
     }
 

@@ -23,10 +23,9 @@ pub(super) fn read_only_store<K: Data, V: Data, S: 'static, P: Processor<K, V, (
     let (source, name) = builder.kept_names(consumed.name.as_ref());
     let (kept, reader, policy) = (Arc::<str>::from(store.name()), consumed.reader(), consumed.policy);
     let read = Arc::new(move |run: &RecordRun| readable(&reader, run));
-    consumed.name = Some(source);
     // What is restored begins where the topic does; what is read must not begin behind it.
     consumed.reset = Some(AutoOffsetReset::Earliest);
-    let source = builder.add_source(vec![TopicRef::External(topic.into())], consumed);
+    let source = builder.add_named_source(source, vec![TopicRef::External(topic.into())], consumed);
     let mut filler = filler(name, vec![source], vec![Arc::clone(&kept)], supplier);
     filler.policy = policy;
     let mut graph = builder.graph.borrow_mut();

@@ -9,7 +9,9 @@ use super::options::{Consumed, Repartitioned, SharedSerde};
 use super::sink::{Partitioning, Sinking};
 use super::source::FailOnInvalidTimestamp;
 use crate::error::TopologyError;
-use crate::plan::{NodeId, RepartitionDecl, Route, TopicRef};
+use crate::plan::{
+    MakeNode, NodeId, NodeRole, RepartitionDecl, Route, TopicRef, is_generated, repartition_topic,
+};
 use crate::processor::{Hop, Node};
 use crate::record::Record;
 
@@ -25,8 +27,18 @@ pub(crate) struct RepartitionSettings<K, V> {
     pub(crate) partitioning: Partitioning<K, V>,
     /// Whether records with a null key are left out (grouping and joining need one).
     pub(crate) drop_null_keys: bool,
-    /// Whether the user asked for it, so that it stays where it is.
-    pub(crate) explicit: bool,
+    pub(crate) purpose: Purpose,
+}
+
+/// Why there is a repartition.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The user asked for it, so that it stays where it is.
+    Asked,
+    /// A join needs it.
+    Join,
+    /// Another operation needs it.
+    Operation,
 }
 
 struct NullKeyFilter<K, V> {
@@ -71,7 +83,11 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
     /// assert_eq!(values, [1, 2]);
     /// ```
     pub fn repartition(self, repartitioned: Repartitioned<K, V>) -> Self {
-        let generated = self.builder.next_name("KSTREAM-REPARTITION-");
+        // Unlike other operators it takes a number for itself only where it has no name.
+        let generated = match &repartitioned.name {
+            Some(name) => Arc::clone(name),
+            None => self.builder.next_name("KSTREAM-REPARTITION-"),
+        };
         self.through(RepartitionSettings {
             key: repartitioned.key,
             value: repartitioned.value,
@@ -80,24 +96,23 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
             partitions: repartitioned.partitions,
             partitioning: repartitioned.partitioning,
             drop_null_keys: true,
-            explicit: true,
+            purpose: Purpose::Asked,
         })
     }
 
     pub(crate) fn through(self, settings: RepartitionSettings<K, V>) -> Self {
         let builder = self.builder;
-        let named = settings.name.is_some();
         let base = settings.name.clone().unwrap_or_else(|| Arc::clone(&settings.generated));
-        let topic: Arc<str> = format!("{base}-repartition").into();
+        let (topic, numbered) = (repartition_topic(&base), is_generated(&base));
         // Kafka Streams takes the three numbers in this order, also when names replace them.
         let node_name = |prefix: &str, suffix: &str| {
             let generated = builder.next_name(prefix);
-            if named { format!("{topic}-{suffix}").into() } else { generated }
+            if numbered { generated } else { format!("{topic}-{suffix}").into() }
         };
         let sink = node_name("KSTREAM-SINK-", "sink");
         let filter = node_name("KSTREAM-FILTER-", "filter");
         let source = node_name("KSTREAM-SOURCE-", "source");
-        if let Some(source) = self.shared_route(&topic).filter(|_| named && !settings.explicit) {
+        if let Some(source) = self.share_route(&topic, &settings) {
             return KStream::new(builder, source, false);
         }
         if settings.name.is_none() {
@@ -111,18 +126,9 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         }
         let mut decl =
             RepartitionDecl { topic: Arc::clone(&topic), partitions: settings.partitions, route: None };
-        let (key, drop_null_keys) = (Arc::clone(&settings.key), settings.drop_null_keys);
-        let filtered: Self = self.then_named(
-            filter,
-            Vec::new(),
-            Box::new(move |_| -> Box<dyn Node> {
-                if drop_null_keys {
-                    Box::new(NullKeyFilter::<K, V> { key: Arc::clone(&key), types: std::marker::PhantomData })
-                } else {
-                    Box::new(crate::processor::InPlace::new(|_: &mut Record<K, V>| true))
-                }
-            }),
-        );
+        let drop_null_keys = settings.drop_null_keys;
+        let make = null_key_filter::<K, V>(drop_null_keys.then(|| Arc::clone(&settings.key)));
+        let filtered: Self = self.then_named(filter, Vec::new(), make);
         let topic = TopicRef::Internal(topic);
         let (key, value) = (Arc::clone(&settings.key), Arc::clone(&settings.value));
         let sinking = Sinking { key, value, partitioning: settings.partitioning };
@@ -130,27 +136,52 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         let consumed = Consumed {
             key: settings.key,
             value: settings.value,
-            name: Some(source),
+            name: None,
             reset: None,
             policy: None,
             timestamps: Arc::new(FailOnInvalidTimestamp),
         };
-        let source = builder.add_source(vec![topic], consumed);
-        decl.route = (!settings.explicit).then_some(Route {
+        let source = builder.add_named_source(source, vec![topic], consumed);
+        decl.route = (settings.purpose != Purpose::Asked).then_some(Route {
             filter: filtered.node,
             sink,
             source,
             drops_null_keys: drop_null_keys,
+            of_join: settings.purpose == Purpose::Join,
         });
         builder.graph.borrow_mut().repartitions.push(decl);
         KStream::new(builder, source, false)
     }
-    /// The source behind a repartition of this very stream through this topic: what is grouped once under a name, and
-    /// aggregated several times, is written once.
-    fn shared_route(&self, topic: &str) -> Option<NodeId> {
-        let graph = self.builder.graph.borrow();
-        let decl = graph.repartitions.iter().find(|decl| *decl.topic == *topic)?;
-        let route = decl.route?;
-        (graph.nodes[route.filter.index()].parents == [self.node]).then_some(route.source)
+
+    /// The source behind a repartition of this very stream that serves this purpose too: what is grouped once under a name,
+    /// and aggregated several times, is written once; and a join without a name takes what the last join has written.
+    fn share_route(&self, topic: &str, settings: &RepartitionSettings<K, V>) -> Option<NodeId> {
+        let mut graph = self.builder.graph.borrow_mut();
+        let (nodes, repartitions) = {
+            let graph = &mut *graph;
+            (&mut graph.nodes, &mut graph.repartitions)
+        };
+        let takes_any = settings.purpose == Purpose::Join && settings.name.is_none();
+        let route = repartitions.iter_mut().rev().find_map(|decl| {
+            let is_wanted = *decl.topic == *topic || takes_any && decl.route?.of_join;
+            let route = decl.route.as_mut().filter(|_| is_wanted)?;
+            (nodes[route.filter.index()].parents == [self.node]).then_some(route)
+        });
+        let route = route.filter(|_| settings.purpose != Purpose::Asked)?;
+        if route.drops_null_keys && !settings.drop_null_keys {
+            route.drops_null_keys = false;
+            nodes[route.filter.index()].role = NodeRole::Processor { make: null_key_filter::<K, V>(None) };
+        }
+        Some(route.source)
     }
+}
+
+/// Makes what stands in front of the topic: it leaves out records whose key is null, where it is told how to see that.
+fn null_key_filter<K: Data, V: Data>(key: Option<SharedSerde<K>>) -> MakeNode {
+    Box::new(move |_| match &key {
+        Some(key) => {
+            Box::new(NullKeyFilter::<K, V> { key: Arc::clone(key), types: std::marker::PhantomData })
+        }
+        None => Box::new(crate::processor::InPlace::new(|_: &mut Record<K, V>| true)),
+    })
 }

@@ -160,7 +160,7 @@ impl<K: Data, V: Data> KStream<'_, K, V> {
     /// assert_eq!(values, [1, 2]);
     /// ```
     pub fn to(self, topic: &str, produced: Produced<K, V>) {
-        let name = produced.name.clone().unwrap_or_else(|| self.builder.next_name("KSTREAM-SINK-"));
+        let name = self.builder.name_or(produced.name.as_ref(), "KSTREAM-SINK-");
         let topic = TopicRef::External(topic.into());
         let policy = produced.policy;
         let node = produced.into_sinking().add(self.builder, name, topic, vec![self.node]);
@@ -192,7 +192,7 @@ impl<K: Data, V: Data> KStream<'_, K, V> {
         tell: impl Fn(&Record<K, V>, &mut String) + Send + Sync + 'static,
         produced: Produced<K, V>,
     ) {
-        let name = produced.name.clone().unwrap_or_else(|| self.builder.next_name("KSTREAM-SINK-"));
+        let name = self.builder.name_or(produced.name.as_ref(), "KSTREAM-SINK-");
         let tell: TellTopic<K, V> = Arc::new(tell);
         let policy = produced.policy;
         let node = produced.into_sinking().add_dynamic(self.builder, name, tell, vec![self.node]);

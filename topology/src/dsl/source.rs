@@ -252,19 +252,29 @@ impl<K: Data, V: Data> SourceNode for Source<K, V> {
 }
 
 impl StreamsBuilder {
-    /// The names of a source and of the node behind it that keeps what it reads. As in Kafka Streams, where the user names
-    /// them two numbers are passed over.
+    /// The names of a source and of the node behind it that keeps what it reads.
     pub(super) fn kept_names(&self, name: Option<&Arc<str>>) -> (Arc<str>, Arc<str>) {
-        let generated = (self.next_name("KSTREAM-SOURCE-"), self.next_name("KTABLE-SOURCE-"));
-        name.map_or(generated, |name| (format!("{name}-source").into(), Arc::clone(name)))
+        let source = self.name_behind_or(name, "-source", "KSTREAM-SOURCE-");
+        (source, self.name_or(name, "KTABLE-SOURCE-"))
     }
 
+    /// Adds the source of a stream.
     pub(crate) fn add_source<K: Data, V: Data>(
         &self,
         topics: Vec<TopicRef>,
         consumed: Consumed<K, V>,
     ) -> NodeId {
-        let name = consumed.name.clone().unwrap_or_else(|| self.next_name("KSTREAM-SOURCE-"));
+        let name = self.name_or(consumed.name.as_ref(), "KSTREAM-SOURCE-");
+        self.add_named_source(name, topics, consumed)
+    }
+
+    /// Adds a source whose name has been taken already.
+    pub(crate) fn add_named_source<K: Data, V: Data>(
+        &self,
+        name: Arc<str>,
+        topics: Vec<TopicRef>,
+        consumed: Consumed<K, V>,
+    ) -> NodeId {
         let policy = consumed.policy;
         let role = NodeRole::Source {
             topics,

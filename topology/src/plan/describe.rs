@@ -69,15 +69,16 @@ impl Topology {
             NodeRole::Processor { .. } => {
                 let mut stores: Vec<&str> = node.stores.iter().map(|store| &**store).collect();
                 let count = stores.len();
-                stores.sort_unstable_by_key(|store| (java_bucket(store, count), *store));
+                // Those of one bucket stay in the order in which they were connected.
+                stores.sort_by_key(|store| java_bucket(store, count));
                 writeln!(text, "    Processor: {name} (stores: [{}])", stores.join(", "))
             }
         };
         if !matches!(node.role, NodeRole::Sink { .. }) {
-            let _ = writeln!(text, "      --> {}", self.names(linked.below(id)));
+            let _ = writeln!(text, "      --> {}", self.names(&linked.below(id)));
         }
         if !matches!(node.role, NodeRole::Source { .. }) {
-            let _ = writeln!(text, "      <-- {}", self.names(linked.above(id)));
+            let _ = writeln!(text, "      <-- {}", self.names(&linked.above(id)));
         }
     }
 

@@ -1,10 +1,11 @@
-//! The graph while it is being declared: nodes, stores, names. Owns the one counter behind generated names.
+//! The graph while it is being declared: nodes, stores, topics. What they are called, `naming` knows.
 
 use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::AutoOffsetReset;
+use super::naming::Names;
 use super::pattern::TopicPattern;
 use super::wiring::Wiring;
 use crate::error::TopologyError;
@@ -189,6 +190,8 @@ pub(crate) struct Route {
     pub(crate) sink: NodeId,
     pub(crate) source: NodeId,
     pub(crate) drops_null_keys: bool,
+    /// A join needed it.
+    pub(crate) of_join: bool,
 }
 
 impl Route {
@@ -230,34 +233,14 @@ pub(crate) struct Graph {
     /// Sources that must have the same number of partitions, with the node that wants it.
     pub(crate) co_partitioned: Vec<(NodeId, Vec<NodeId>)>,
     pub(crate) errors: Vec<TopologyError>,
-    counter: u32,
-    last_generated: Option<u32>,
+    pub(crate) names: Names,
 }
 
 impl Graph {
-    /// The next generated name, as Kafka Streams counts them.
-    pub(crate) fn next_name(&mut self, prefix: &str) -> Arc<str> {
-        let number = self.counter;
-        self.counter += 1;
-        self.last_generated = Some(number);
-        format!("{prefix}{number:010}").into()
-    }
-
     pub(crate) fn add(&mut self, node: NodeDecl) -> NodeId {
         let id = NodeId(u32::try_from(self.nodes.len()).expect("a topology has fewer than 2^32 nodes"));
         self.nodes.push(node);
         id
-    }
-
-    /// Renames a node; a number that was generated for it last is given back, as Kafka's named operators use none.
-    pub(crate) fn rename(&mut self, node: NodeId, name: Arc<str>) {
-        let old = std::mem::replace(&mut self.nodes[node.index()].name, name);
-        if let Some(number) = self.last_generated.take()
-            && old.ends_with(&format!("{number:010}"))
-            && number + 1 == self.counter
-        {
-            self.counter = number;
-        }
     }
 
     pub(crate) fn add_store(&mut self, store: StoreDecl) {
@@ -325,6 +308,18 @@ impl Graph {
                 self.co_partitioned.push((reader, sources));
             }
         }
+    }
+
+    /// The source of an internal topic that a sink below `node` writes already.
+    pub(crate) fn source_behind(&self, node: NodeId, internal: &TopicRef) -> Option<NodeId> {
+        let writes = |decl: &NodeDecl| {
+            let is_sink =
+                matches!(&decl.role, NodeRole::Sink { topic: Some(topic), .. } if topic == internal);
+            is_sink && decl.parents == [node]
+        };
+        let reads = |decl: &NodeDecl| matches!(&decl.role, NodeRole::Source { topics, .. } if topics.contains(internal));
+        self.nodes.iter().any(writes).then_some(())?;
+        (0u32..).zip(&self.nodes).find(|(_, decl)| reads(decl)).map(|(index, _)| NodeId(index))
     }
 
     /// The sources above a node, through all edges: what a join has to bring to the same partitions.

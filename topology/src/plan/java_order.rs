@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 
 use super::graph::NodeId;
+use super::java_tree::JavaTreeSet;
 use super::topology::Topology;
 
 /// Where Java's hash map of `len` strings keeps a name among its buckets, which it is gone through by.
@@ -24,21 +25,28 @@ struct LinkedNode {
     id: NodeId,
     /// How many ways lead down from here, itself included.
     size: u64,
-    above: Vec<NodeId>,
-    below: Vec<NodeId>,
+    above: JavaTreeSet<NodeId>,
+    below: JavaTreeSet<NodeId>,
 }
 
 impl<'t> Linked<'t> {
     pub(super) fn new(topology: &'t Topology, ids: &[NodeId]) -> Self {
-        let node = |&id: &NodeId| LinkedNode { id, size: 1, above: Vec::new(), below: Vec::new() };
+        let node = |&id: &NodeId| LinkedNode {
+            id,
+            size: 1,
+            above: JavaTreeSet::default(),
+            below: JavaTreeSet::default(),
+        };
         let mut linked = Self { topology, nodes: ids.iter().map(node).collect() };
         let mut order = ids.to_vec();
         order.sort_by_key(|id| (java_bucket(&topology.node(*id).name, ids.len()), *id));
         for id in order {
             for &parent in &topology.node(id).parents {
-                let above = linked.inserted(&linked.of(id).above, parent);
-                let below = linked.inserted(&linked.of(parent).below, id);
+                let mut above = std::mem::take(&mut linked.of_mut(id).above);
+                above.insert(parent, |a, b| linked.compare(a, b));
                 linked.of_mut(id).above = above;
+                let mut below = std::mem::take(&mut linked.of_mut(parent).below);
+                below.insert(id, |a, b| linked.compare(a, b));
                 linked.of_mut(parent).below = below;
                 let size = linked.of(id).size;
                 linked.grow(parent, size);
@@ -54,12 +62,12 @@ impl<'t> Linked<'t> {
         ids
     }
 
-    pub(super) fn above(&self, id: NodeId) -> &[NodeId] {
-        &self.of(id).above
+    pub(super) fn above(&self, id: NodeId) -> Vec<NodeId> {
+        self.of(id).above.items()
     }
 
-    pub(super) fn below(&self, id: NodeId) -> &[NodeId] {
-        &self.of(id).below
+    pub(super) fn below(&self, id: NodeId) -> Vec<NodeId> {
+        self.of(id).below.items()
     }
 
     fn of(&self, id: NodeId) -> &LinkedNode {
@@ -77,20 +85,10 @@ impl<'t> Linked<'t> {
         by_size.then_with(|| self.topology.node(a).name.cmp(&self.topology.node(b).name))
     }
 
-    /// `list` with one more, where it belongs as of now.
-    fn inserted(&self, list: &[NodeId], id: NodeId) -> Vec<NodeId> {
-        let mut list = list.to_vec();
-        if !list.contains(&id) {
-            let at = list.partition_point(|other| self.compare(*other, id) == Ordering::Less);
-            list.insert(at, id);
-        }
-        list
-    }
-
     fn grow(&mut self, id: NodeId, by: u64) {
         let node = self.of_mut(id);
         node.size = node.size.saturating_add(by);
-        for above in node.above.clone() {
+        for above in node.above.items() {
             self.grow(above, by);
         }
     }

@@ -5,7 +5,9 @@ mod config;
 mod describe;
 mod graph;
 mod java_order;
+mod java_tree;
 mod manifest;
+mod naming;
 mod optimize;
 mod partitions;
 mod pattern;
@@ -20,6 +22,7 @@ pub(crate) use graph::{
 };
 pub(crate) use manifest::{Before, Kept, Manifest, Planned};
 pub use manifest::{PlanAction, PlanChange, PlanReport};
+pub(crate) use naming::{Follower, is_generated, repartition_topic};
 pub use partitions::PartitionCounts;
 pub(crate) use partitions::{changelog_retention_ms, partition_counts};
 pub(crate) use pattern::TopicPattern;

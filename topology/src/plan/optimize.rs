@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::graph::{Effect, Graph, NodeDecl, NodeId, Route};
+use super::naming::REPARTITION_PARTS;
 
 /// Repartitions that become one.
 struct Merged {
@@ -117,7 +118,7 @@ fn rewire(graph: &mut Graph, merged: &Merged) -> Route {
     }
     graph.nodes[first.filter.index()].parents = vec![merged.anchor];
     let topic = Arc::clone(&graph.repartitions[merged.repartitions[0]].topic);
-    for (node, part) in first.nodes().into_iter().zip(["filter", "sink", "source"]) {
+    for (node, part) in first.nodes().into_iter().zip(REPARTITION_PARTS) {
         graph.nodes[node.index()].name = format!("{topic}-{part}").into();
     }
     for (_, sources) in &mut graph.co_partitioned {

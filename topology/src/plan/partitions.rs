@@ -133,23 +133,28 @@ fn settle(topology: &Topology, known: &mut BTreeMap<TopicRef, i32>) {
             known.insert(TopicRef::Internal(Arc::clone(&decl.topic)), partitions);
         }
     }
-    for _ in 0..=topology.repartitions().len() {
-        for decl in topology.repartitions() {
-            let topic = TopicRef::Internal(Arc::clone(&decl.topic));
-            if known.contains_key(&topic) {
-                continue;
-            }
-            let writer = topology.sub_topologies().iter().find(|sub| sub.outputs.contains(&topic));
-            if let Some(writer) = writer
-                && writer.sources.iter().all(|source| known.contains_key(source))
-            {
-                known.insert(topic, widest(writer, known).max(1));
-            }
-        }
+    while let Some((topic, count)) = next_settled(topology, known) {
+        known.insert(topic, count);
     }
     for (_, sources) in topology.co_partitioned() {
         align(topology, sources, known);
     }
+}
+
+/// A repartition topic whose count follows from those that are known, with that count. Where sub-topologies write for each
+/// other in a ring, what is known of a writer's sources has to do.
+fn next_settled(topology: &Topology, known: &BTreeMap<TopicRef, i32>) -> Option<(TopicRef, i32)> {
+    let is_known = |topic: &TopicRef| known.contains_key(topic);
+    let open = topology.repartitions().iter().filter_map(|decl| {
+        let topic = TopicRef::Internal(Arc::clone(&decl.topic));
+        let writer = topology.sub_topologies().iter().find(|sub| sub.outputs.contains(&topic))?;
+        (!is_known(&topic)).then_some((topic, writer))
+    });
+    let open: Vec<_> = open.collect();
+    let whole = open.iter().find(|(_, writer)| writer.sources.iter().all(is_known));
+    let (topic, writer) =
+        whole.or_else(|| open.iter().find(|(_, writer)| writer.sources.iter().any(is_known)))?;
+    Some((topic.clone(), widest(writer, known).max(1)))
 }
 
 /// Repartition topics of a join take the count of the user's topics in it, or the widest of their own.

@@ -12,7 +12,7 @@ use crate::dsl::{
     Change, CogroupedKStream, Data, Grouped, KGroupedStream, KStream, KTable, Materialized, SessionWindows,
     SlidingWindows, StoreKey, StreamsBuilder, TimeWindows, Windowed, WindowedCogroupedKStream,
 };
-use crate::plan::{NodeId, NodeRole};
+use crate::plan::{Follower, NodeId, NodeRole};
 use crate::record::Record;
 
 type MakeFirst<A> = Arc<dyn Fn() -> A + Send + Sync>;
@@ -337,6 +337,7 @@ fn gather<'b, K: StoreKey, A: Data, W: Keep<K, A>>(
         member.gather(builder, name, parent, &gathering)
     });
     let nodes: Vec<NodeId> = nodes.collect();
+    let aggregates = nodes.clone();
     let name = builder.next_name("COGROUPKSTREAM-MERGE-");
     materialized.require_name(builder, &name, &store);
     let same = Arc::new(|_: &W::Key, value: A| Some(value));
@@ -349,6 +350,10 @@ fn gather<'b, K: StoreKey, A: Data, W: Keep<K, A>>(
     );
     let mut graph = builder.graph.borrow_mut();
     graph.node_mut(node).old_from_parent = true;
+    graph.call_after(node, Follower::Node(node, "-cogroup-merge".into()));
+    for (place, aggregate) in aggregates.into_iter().enumerate() {
+        graph.call_after(node, Follower::Node(aggregate, format!("-cogroup-agg-{place}")));
+    }
     let sources = partitioned.iter().flat_map(|&parent| graph.sources_of(parent)).collect();
     graph.co_partitioned.push((node, sources));
     drop(graph);

@@ -114,10 +114,7 @@ struct Names<'j, 'b> {
 
 impl Names<'_, '_> {
     fn next(&self, suffix: &str, prefix: &str) -> Arc<str> {
-        match self.name {
-            Some(name) => format!("{name}{suffix}").into(),
-            None => self.builder.next_name(prefix),
-        }
+        self.builder.name_behind_or(self.name, suffix, prefix)
     }
 
     /// An internal topic of the join.
@@ -201,9 +198,9 @@ fn align(builder: &StreamsBuilder, nodes: &[NodeId]) {
     graph.co_partitioned.push((nodes[0], sources));
 }
 
-fn consumed<K, V>(name: Arc<str>, key: SharedSerde<K>, value: SharedSerde<V>) -> Consumed<K, V> {
+fn consumed<K, V>(key: SharedSerde<K>, value: SharedSerde<V>) -> Consumed<K, V> {
     let timestamps = Arc::new(FailOnInvalidTimestamp);
-    Consumed { key, value, name: Some(name), reset: None, timestamps, policy: None }
+    Consumed { key, value, name: None, reset: None, timestamps, policy: None }
 }
 
 /// The left side: each change asks for its foreign key's value, through a topic. Gives the node that reads the topic.
@@ -238,7 +235,7 @@ fn subscribe<K: StoreKey, L: Data, F: StoreKey, R: Data>(
         vec![sent],
     );
     let source = names.next("-subscription-registration-source", "KTABLE-SOURCE-");
-    builder.add_source(vec![topic], consumed(source, key, value))
+    builder.add_named_source(source, vec![topic], consumed(key, value))
 }
 
 /// The right side: subscriptions are kept, and answered now and whenever the foreign row changes, through a topic. Gives
@@ -300,5 +297,5 @@ fn answer<K: StoreKey, L: Data, F: StoreKey, R: Data>(
     };
     sinking.add(builder, sink, topic.clone(), vec![matched, told]);
     let source = names.next("-subscription-response-source", "KTABLE-SOURCE-");
-    builder.add_source(vec![topic], consumed(source, Arc::clone(&serdes.key), value))
+    builder.add_named_source(source, vec![topic], consumed(Arc::clone(&serdes.key), value))
 }

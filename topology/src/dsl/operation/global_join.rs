@@ -84,7 +84,7 @@ fn join<'b, K: Data, V: Data, G: StoreKey, T: Data, O: Data>(
     ),
     (joined, left): (Joined<K, V>, bool),
 ) -> KStream<'b, K, O> {
-    let (info, index) = (table.info(), table.index);
+    let (info, index, name) = (table.info(), table.index, joined.name.clone());
     let (key_of, joiner) = (Arc::new(key_of), Arc::new(joiner));
     let make = Box::new(move |_: &Wiring<'_>| -> Box<dyn Node> {
         let (key, value) = (Arc::clone(&info.key), Arc::clone(&info.value));
@@ -100,7 +100,8 @@ fn join<'b, K: Data, V: Data, G: StoreKey, T: Data, O: Data>(
         })
     });
     // Kafka Streams calls the inner one so too.
-    stream.then("KSTREAM-LEFTJOIN-", Vec::new(), make)
+    let name = stream.builder.name_or(name.as_ref(), "KSTREAM-LEFTJOIN-");
+    stream.then_named(name, Vec::new(), make)
 }
 
 struct GlobalJoin<X, J, G, T, K, V, O> {

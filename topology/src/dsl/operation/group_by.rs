@@ -1,5 +1,7 @@
 //! `group_by_key` and `group_by` of streams.
 
+use std::sync::Arc;
+
 use crate::dsl::{Data, Grouped, KGroupedStream, KStream};
 
 impl<'b, K: Data, V: Data> KStream<'b, K, V> {
@@ -53,6 +55,8 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         selector: impl Fn(&K, &V) -> K2 + Send + Sync + 'static,
         grouped: Grouped<K2, V>,
     ) -> KGroupedStream<'b, K2, V> {
-        KGroupedStream::new(self.select_key(selector), grouped)
+        let keyed = self.select_key(selector);
+        let keyed = grouped.name.as_ref().map_or(keyed, |name| keyed.named(Arc::clone(name)));
+        KGroupedStream::new(keyed, grouped)
     }
 }

@@ -200,8 +200,9 @@ impl<'b, K: Data, V: Data> KStream<'b, K, V> {
         supplier: impl Fn(&ProcessorStores<'_>) -> P + Send + Sync + 'static,
     ) -> KStream<'b, K2, V2> {
         let stores: Vec<Arc<str>> = stores.iter().map(|store| (*store).into()).collect();
-        self.then(
-            prefix,
+        let name = self.builder.graph.borrow_mut().next_name_unless_named(prefix);
+        self.then_named(
+            name,
             stores,
             Box::new(move |wiring| {
                 Box::new(Typed::<P, K, V, K2, V2>::new(supplier(&ProcessorStores::new(wiring))))

@@ -42,9 +42,9 @@ impl<'b, K: StoreKey, V: Data> KStream<'b, K, V> {
         joined: StreamJoined<K, V, V>,
     ) -> KStream<'b, K, O> {
         let builder = self.builder;
-        let topic = joined.name.as_ref().map(|name| Arc::from(format!("{name}-left")));
+        let topic = joined.nodes().map(|name| Arc::from(format!("{name}-left")));
         let stream = by_key(self, (&joined.key, &joined.left), topic, true);
-        let names = JoinNames::of_inner(builder, joined.name.as_ref());
+        let names = JoinNames::of_inner(builder, &joined);
         let store = Arc::clone(&names.left_store);
         builder.add_store(side_store(&store, (&joined.key, &joined.left), windows, &joined));
         let kept = keep(stream, &names.keep_left, &store, (&joined.key, &joined.left));

@@ -80,7 +80,6 @@ impl<'b, K: StoreKey, V: Data> SlidingWindowedKStream<'b, K, V> {
     /// assert_eq!(pairs, [("10 to 20", 1), ("21 to 31", 1), ("15 to 25", 2)]);
     /// ```
     pub fn count(self, materialized: Materialized<K, i64>) -> KTable<'b, Windowed<K>, i64> {
-        materialized.burn_number(self.grouped.stream.builder);
         let from = (self.grouped, "KSTREAM-AGGREGATE-");
         keep::aggregate(from, (&self.windows, self.on_close), || Some(0), keep::counting, materialized)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::stream_join_side::{Held, JoinSide, KeepSide, LeftSide, MatchSide, RightSide};
 use crate::dsl::options::SharedSerde;
-use crate::dsl::repartition::RepartitionSettings;
+use crate::dsl::repartition::{Purpose, RepartitionSettings};
 use crate::dsl::sink::Partitioning;
 use crate::dsl::{Data, JoinWindows, KStream, StoreKey, StreamJoined, StreamsBuilder};
 use crate::error::TopologyError;
@@ -144,11 +144,13 @@ pub(super) struct JoinNames {
 }
 
 impl JoinNames {
-    pub(super) fn take(builder: &StreamsBuilder, name: Option<&Arc<str>>, outer: Outer) -> Self {
-        let named = |suffix: &str, prefix: &str| match name {
-            Some(name) => Arc::from(format!("{name}{suffix}")),
-            None => builder.next_name(prefix),
-        };
+    pub(super) fn take<K, L, R>(
+        builder: &StreamsBuilder,
+        joined: &StreamJoined<K, L, R>,
+        outer: Outer,
+    ) -> Self {
+        let (nodes, stores) = (joined.nodes(), joined.name.as_ref());
+        let named = |suffix: &str, prefix: &str| builder.name_behind_or(nodes, suffix, prefix);
         let (left_suffix, left_prefix) = match outer.right {
             true => ("-outer-this-join", "KSTREAM-OUTERTHIS-"),
             false => ("-this-join", "KSTREAM-JOINTHIS-"),
@@ -159,24 +161,25 @@ impl JoinNames {
         };
         let keep_left = named("-this-windowed", "KSTREAM-WINDOWED-");
         let keep_right = named("-other-windowed", "KSTREAM-WINDOWED-");
-        // Taken also where a name replaces them.
+        // Nodes and stores may have a name of their own each.
         let (left, right) = (builder.next_name(left_prefix), builder.next_name(right_prefix));
         let number = left.strip_prefix(left_prefix).expect("a generated name begins with its prefix");
-        let held = match name {
+        let held = match stores {
             Some(name) if outer.right => format!("{name}-outer-shared-join-store"),
             Some(name) => format!("{name}-left-shared-join-store"),
             None => format!("KSTREAM-OUTERSHARED-{number}-store"),
         };
-        let replaced = |generated: Arc<str>, suffix: &str| match name {
+        let after = |name: Option<&Arc<str>>, generated: &Arc<str>, suffix: &str| match name {
             Some(name) => Arc::from(format!("{name}{suffix}")),
-            None => generated,
+            None => Arc::clone(generated),
         };
-        let (left, right) = (replaced(left, left_suffix), replaced(right, right_suffix));
+        let left_store = format!("{}-store", after(stores, &left, left_suffix)).into();
+        let right_store = format!("{}-store", after(stores, &right, right_suffix)).into();
+        let (left, right) = (after(nodes, &left, left_suffix), after(nodes, &right, right_suffix));
         let merge = named("-merge", "KSTREAM-MERGE-");
-        let (left_store, right_store) = (format!("{left}-store").into(), format!("{right}-store").into());
         let held_store = held.into();
         let names = Self { keep_left, keep_right, left, right, merge, left_store, right_store, held_store };
-        if name.is_none() {
+        if stores.is_none() {
             builder.graph.borrow_mut().errors.push(TopologyError::Unnamed {
                 node: names.merge.to_string(),
                 what: "store",
@@ -188,8 +191,8 @@ impl JoinNames {
     }
 
     /// The names of an inner join.
-    pub(super) fn of_inner(builder: &StreamsBuilder, name: Option<&Arc<str>>) -> Self {
-        Self::take(builder, name, Outer { left: false, right: false })
+    pub(super) fn of_inner<K, L, R>(builder: &StreamsBuilder, joined: &StreamJoined<K, L, R>) -> Self {
+        Self::take(builder, joined, Outer { left: false, right: false })
     }
 }
 
@@ -215,7 +218,7 @@ pub(super) fn by_key<'b, K: StoreKey, V: Data>(
         partitions: None,
         partitioning,
         drop_null_keys,
-        explicit: false,
+        purpose: Purpose::Join,
     })
 }
 
@@ -251,11 +254,11 @@ where
     F: Fn(&K, Option<&L>, Option<&R>) -> Option<O> + Send + Sync + 'static,
 {
     let builder = left.builder;
-    let topic = |side: &str| joined.name.as_ref().map(|name| Arc::from(format!("{name}-{side}")));
+    let topic = |side: &str| joined.nodes().map(|name| Arc::from(format!("{name}-{side}")));
     let drop_null_keys = !outer.left && !outer.right;
     let left = by_key(left, (&joined.key, &joined.left), topic("left"), drop_null_keys);
     let right = by_key(right, (&joined.key, &joined.right), topic("right"), drop_null_keys);
-    let names = JoinNames::take(builder, joined.name.as_ref(), outer);
+    let names = JoinNames::take(builder, &joined, outer);
     builder.add_store(side_store(&names.left_store, (&joined.key, &joined.left), windows, &joined));
     builder.add_store(side_store(&names.right_store, (&joined.key, &joined.right), windows, &joined));
     if outer.left || outer.right {

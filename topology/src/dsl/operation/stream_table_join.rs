@@ -94,15 +94,16 @@ impl<'b, K: StoreKey, V: Data> KStream<'b, K, V> {
     ) -> KStream<'b, K, O> {
         let builder = self.builder;
         let stream = by_key(self, (&joined.key, &joined.value), joined.name.clone(), !left);
-        let name = builder.next_name(prefix);
+        let name = builder.name_or(joined.name.as_ref(), prefix);
         let getter = table.readable(&name);
         let mut stores = getter.stores;
         let buffer = joined.grace.map(|grace| {
-            let buffer: Arc<str> = format!("{}-Buffer", joined.name.as_ref().unwrap_or(&name)).into();
+            let buffer: Arc<str> = format!("{name}-Buffer").into();
             stream.require_versions(&name, &buffer, getter.versioned, joined.name.is_none());
             let (key, value) = (Arc::clone(&joined.key), Arc::clone(&joined.value));
             builder.add_store(Stores::record_buffer(&buffer, key, value));
-            stores.push(Arc::clone(&buffer));
+            // Its own store stands in front of the table's, as Kafka Streams connects them.
+            stores.insert(0, Arc::clone(&buffer));
             (buffer, millis(grace))
         });
         let (joiner, key, value) = (Arc::new(joiner), joined.key, joined.value);

@@ -11,7 +11,7 @@ use crate::dsl::{
     Change, Data, FailOnInvalidTimestamp, KGroupedTable, KStream, KTable, Materialized, StoreKey,
 };
 use crate::error::{ProcessError, TopologyError};
-use crate::plan::{NodeRole, RepartitionDecl, TopicRef, Wiring};
+use crate::plan::{Follower, NodeId, NodeRole, RepartitionDecl, TopicRef, Wiring};
 use crate::processor::{Context, DropReason, Node, Processor, Typed};
 use crate::record::Record;
 
@@ -139,7 +139,7 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
         let builder = self.changes.builder;
         // Kafka Streams calls the store so for every operation on a grouped table.
         let store = materialized.store_name(builder, "KTABLE-AGGREGATE-");
-        let changes = self.repartitioned(materialized.name.as_ref(), &store);
+        let (changes, sink) = self.repartitioned(materialized.name.as_ref(), &store);
         let name = builder.next_name(prefix);
         materialized.require_name(builder, &name, &store);
         builder.add_store(materialized.key_value_store(&store));
@@ -165,11 +165,21 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
             role,
             vec![store],
         );
+        if let Some(sink) = sink {
+            let mut graph = builder.graph.borrow_mut();
+            graph.call_after(node, Follower::Node(sink, "-sink".into()));
+            graph.call_after(node, Follower::Node(changes.node, "-source".into()));
+        }
         KTable::new(builder, node).with_info(info)
     }
 
-    /// The changes by their group: always through a topic, since two groups of one row may live apart.
-    fn repartitioned(&self, store: Option<&Arc<str>>, generated: &Arc<str>) -> KStream<'b, K, Change<V>> {
+    /// The changes by their group: always through a topic, since two groups of one row may live apart. With the sink, where
+    /// this made the topic: one with a name serves every aggregation of the group.
+    fn repartitioned(
+        &self,
+        store: Option<&Arc<str>>,
+        generated: &Arc<str>,
+    ) -> (KStream<'b, K, Change<V>>, Option<NodeId>) {
         let builder = self.changes.builder;
         let (sink, source) = (builder.next_name("KSTREAM-SINK-"), builder.next_name("KSTREAM-SOURCE-"));
         let named = self.name.as_ref().or(store);
@@ -183,24 +193,30 @@ impl<'b, K: StoreKey, V: Data> KGroupedTable<'b, K, V> {
             });
         }
         let decl = RepartitionDecl { topic: Arc::clone(&topic), partitions: None, route: None };
-        builder.graph.borrow_mut().repartitions.push(decl);
         let topic = TopicRef::Internal(topic);
+        let mut graph = builder.graph.borrow_mut();
+        if let Some(source) = graph.source_behind(self.changes.node, &topic) {
+            return (KStream::new(builder, source, false), None);
+        }
+        graph.repartitions.push(decl);
+        drop(graph);
         let value: SharedSerde<Change<V>> = Arc::new(ChangeSerde(Arc::clone(&self.value)));
         let sinking = Sinking {
             key: Arc::clone(&self.key),
             value: Arc::clone(&value),
             partitioning: Partitioning::OfKey,
         };
-        sinking.add(builder, sink, topic.clone(), vec![self.changes.node]);
+        let sink = sinking.add(builder, sink, topic.clone(), vec![self.changes.node]);
         let consumed = Consumed {
             key: Arc::clone(&self.key),
             value,
-            name: Some(source),
+            name: None,
             reset: None,
             policy: None,
             timestamps: Arc::new(FailOnInvalidTimestamp),
         };
-        KStream::new(builder, builder.add_source(vec![topic], consumed), false)
+        let source = builder.add_named_source(source, vec![topic], consumed);
+        (KStream::new(builder, source, false), Some(sink))
     }
 }
 

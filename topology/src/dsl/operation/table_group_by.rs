@@ -76,7 +76,7 @@ impl<'b, K: Data, V: Data> KTable<'b, K, V> {
             };
             Box::new(MapNode::new(run))
         });
-        let name = self.builder.next_name("KTABLE-SELECT-");
+        let name = self.builder.name_or(grouped.name.as_ref(), "KTABLE-SELECT-");
         let node = self.builder.add_node::<Record<K, Change<V>>, Record<K2, Change<V2>>>(
             name,
             vec![self.node],

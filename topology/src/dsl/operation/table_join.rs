@@ -9,7 +9,7 @@ use crate::dsl::ktable::TableInfo;
 use crate::dsl::value_getter::{GetValue, ValueGetter};
 use crate::dsl::{Change, Data, KTable, StoreKey};
 use crate::error::{ProcessError, TopologyError};
-use crate::plan::{MakeNode, NodeId, NodeRole, Wiring};
+use crate::plan::{Follower, MakeNode, NodeId, NodeRole, Wiring};
 use crate::processor::{DropReason, Hop, Node, take};
 use crate::record::Record;
 
@@ -133,6 +133,7 @@ fn join<'b, K: StoreKey, L: Data, R: Data, O: Data>(
         side(left, of_left, &right_getter, ahead, needs.left),
         side(right, of_right, &left_getter, back, needs.right),
     ];
+    let (this, other) = (sides[0], sides[1]);
     let getter = left_getter.join(&right_getter, move |key, left, right| joiner(key, left, right));
     let same = Arc::new(|_: &K, value: O| Some(value));
     let kept = Arc::clone(&same);
@@ -140,6 +141,8 @@ fn join<'b, K: StoreKey, L: Data, R: Data, O: Data>(
     let node = builder.add_node::<Record<K, Change<O>>, Record<K, Change<O>>>(merge, sides, role, Vec::new());
     let mut graph = builder.graph.borrow_mut();
     graph.node_mut(node).old_from_parent = true;
+    graph.call_after(node, Follower::Node(this, "-join-this".into()));
+    graph.call_after(node, Follower::Node(other, "-join-other".into()));
     let sources = [graph.sources_of(left.node), graph.sources_of(right.node)].concat();
     graph.co_partitioned.push((node, sources));
     drop(graph);

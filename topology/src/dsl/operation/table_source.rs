@@ -19,7 +19,7 @@ use super::versioned_source;
 pub(in crate::dsl) fn table<'b, K: StoreKey, V: Data>(
     builder: &'b StreamsBuilder,
     topic: &str,
-    mut consumed: Consumed<K, Option<V>>,
+    consumed: Consumed<K, Option<V>>,
     mut materialized: Materialized<K, V>,
 ) -> KTable<'b, K, V> {
     if builder.options.reuse_source_topics {
@@ -27,8 +27,7 @@ pub(in crate::dsl) fn table<'b, K: StoreKey, V: Data>(
     }
     let store = materialized.store_name(builder, &format!("{topic}-"));
     let (source, name) = builder.kept_names(consumed.name.as_ref());
-    consumed.name = Some(source);
-    let source = builder.add_source(vec![TopicRef::External(topic.into())], consumed);
+    let source = builder.add_named_source(source, vec![TopicRef::External(topic.into())], consumed);
     materialize(builder, source, name, &store, materialized)
 }
 

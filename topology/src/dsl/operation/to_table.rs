@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::table_source::materialize;
-use crate::dsl::repartition::RepartitionSettings;
+use crate::dsl::repartition::{Purpose, RepartitionSettings};
 use crate::dsl::sink::Partitioning;
 use crate::dsl::{Data, KStream, KTable, Materialized, StoreKey};
+use crate::plan::Follower;
 use crate::serde::Nullable;
 
 impl<'b, K: StoreKey, V: Data> KStream<'b, K, Option<V>> {
@@ -39,11 +40,15 @@ impl<'b, K: StoreKey, V: Data> KStream<'b, K, Option<V>> {
                 partitions: None,
                 partitioning: Partitioning::OfKey,
                 drop_null_keys: true,
-                explicit: false,
+                purpose: Purpose::Operation,
             })
         } else {
             self
         };
-        materialize(self.builder, stream.node, name, &store, materialized)
+        let table = materialize(self.builder, stream.node, name, &store, materialized);
+        if self.rekeyed {
+            self.builder.graph.borrow_mut().call_after(table.node, Follower::Topic(stream.node));
+        }
+        table
     }
 }

@@ -47,7 +47,7 @@ impl<K: 'static, V: 'static> Grouped<K, V> {
         Self { key: Arc::new(key), value: Arc::new(value), name: None }
     }
 
-    /// Names the repartition topic: `<application>-<name>-repartition`.
+    /// Names the repartition topic, `<application>-<name>-repartition`, and the node by which `group_by` chooses the key.
     ///
     /// ```
     /// # use candlewick::*;
