@@ -9,12 +9,14 @@
 //! So an engine never holds what its changelog does not, and a crash at any point replays a tail and wipes nothing.
 //! A commit that the group refuses is ordinary (another member joined): the thread goes back to its last commit.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::application::Application;
 use super::error::StreamsError;
 use super::hanging::Hanging;
 use super::planted::{Bug, planted};
+use super::task::Task;
 use super::thread::{Running, StreamThread};
 use crate::client::{ClientError, CommittedOffset, ProducerError, StartAt};
 use crate::record::TopicPartition;
@@ -99,12 +101,13 @@ impl StreamThread {
             self.commit_plainly(&offsets)?;
         }
         for index in taking_part {
-            let positions = self.changelog_positions(index);
             let running = &mut self.tasks[index];
             for (partition, committed) in running.task.offsets() {
+                running.redo.retain(|other, offset| *other != partition || committed.offset < *offset);
                 running.committed.insert(partition, committed.offset);
             }
-            running.task.committed(&positions)?;
+            let positions = self.changelog_positions(index);
+            self.tasks[index].task.committed(&positions)?;
         }
         Ok(())
     }
@@ -202,9 +205,13 @@ impl StreamThread {
         Ok(())
     }
 
-    /// How far each changelog of a task is durable.
+    /// How far each changelog of a task is durable, and in its store. While something is to be done again they do not move:
+    /// whoever goes on with this task's stores reads the rows that they lack.
     fn changelog_positions(&self, index: usize) -> Vec<(usize, i64)> {
-        let Running { task, collector, .. } = &self.tasks[index];
+        let Running { task, collector, redo, .. } = &self.tasks[index];
+        if !redo.is_empty() {
+            return task.source_positions().collect();
+        }
         let acknowledged = |topic| collector.acknowledged(topic, task.id.partition, &*self.producer);
         let logged = task.changelogs().filter_map(|(store, topic)| Some((store, acknowledged(topic)?)));
         logged.chain(task.source_positions()).collect()
@@ -250,7 +257,10 @@ impl StreamThread {
         let wall = self.application.clock.wall();
         for index in 0..self.tasks.len() {
             let running = self.tasks.swap_remove(index);
-            let Running { mut task, collector, committed, grant, idle } = running;
+            let Running { mut task, collector, committed, mut redo, idle, grant } = running;
+            if !self.application.exactly_once() {
+                note_reached(&task, &committed, &mut redo);
+            }
             let (id, failures) = (task.id, std::mem::take(&mut task.failures));
             let mut state = task.into_state();
             if !planted(Bug::NoRollback) {
@@ -277,11 +287,27 @@ impl StreamThread {
                 self.consumer.resume(std::slice::from_ref(partition))?;
             }
             task.init(wall)?;
-            self.tasks.push(Running { task, collector, committed, grant, idle });
+            self.tasks.push(Running { task, collector, committed, redo, idle, grant });
             let last = self.tasks.len() - 1;
             self.tasks.swap(index, last);
         }
         Ok(())
+    }
+}
+
+/// Notes how far a task has come behind its last commit, whose records are in the log for good: at least once, nothing
+/// takes them back.
+fn note_reached(
+    task: &Task,
+    committed: &BTreeMap<TopicPartition, i64>,
+    redo: &mut BTreeMap<TopicPartition, i64>,
+) {
+    for queue in &task.group.queues {
+        let Some(reached) = queue.position else { continue };
+        if committed.get(&queue.partition).is_none_or(|known| *known < reached) {
+            let to = redo.entry(queue.partition.clone()).or_insert(reached);
+            *to = reached.max(*to);
+        }
     }
 }
 

@@ -84,7 +84,8 @@ impl StreamThread {
             let collector = Collector::new(&task.env, &mut *self.producer)?;
             task.init(wall)?;
             tracing::info!(task = %task.id, thread = self.index, "task running");
-            self.tasks.push(Running { task, collector, committed, grant, idle: Idle::default() });
+            let (redo, idle) = (BTreeMap::new(), Idle::default());
+            self.tasks.push(Running { task, collector, committed, redo, idle, grant });
         }
         self.assign(&starts)?;
         self.show();

@@ -61,6 +61,9 @@ pub(super) struct Running {
     pub(super) collector: Collector,
     /// Where each partition was committed last, or where it began.
     pub(super) committed: BTreeMap<TopicPartition, i64>,
+    /// What was processed and logged when the stores went back behind it: until it is processed again, to these offsets,
+    /// the changelogs hold rows that the stores do not.
+    pub(super) redo: BTreeMap<TopicPartition, i64>,
     pub(super) idle: Idle,
     /// Under what it was granted.
     pub(super) grant: Grant,
