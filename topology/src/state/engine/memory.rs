@@ -26,27 +26,48 @@ fn is_touched(value: &RowBytes) -> bool {
     value.first().is_some_and(|byte| *byte > 0)
 }
 
-/// Some rows of a batch: keys behind each other, each with its end, and values.
+/// Some keys behind each other, each with its end.
+#[derive(Default)]
+struct Keys {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Keys {
+    /// Adds a key, which `put` appends.
+    fn push(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
+        put(&mut self.bytes);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| &self.bytes[std::mem::replace(&mut start, *end)..*end])
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}
+
+/// Some rows of a batch.
 #[derive(Default)]
 struct Next {
-    keys: Vec<u8>,
-    rows: Vec<(usize, Option<RowBytes>)>,
+    keys: Keys,
+    values: Vec<Option<RowBytes>>,
 }
 
 impl Next {
     fn push(&mut self, key: &[u8], value: Option<RowBytes>) {
-        self.keys.extend_from_slice(key);
-        self.rows.push((self.keys.len(), value));
+        self.keys.push(|bytes| bytes.extend_from_slice(key));
+        self.values.push(value);
     }
 
     fn write(&mut self, table: &mut RowTable<RowBytes>) {
-        let mut start = 0;
-        table.warm_room(self.rows.len());
-        let keys = self.rows.iter().map(|(end, _)| &self.keys[std::mem::replace(&mut start, *end)..*end]);
-        table.warm(keys, is_touched);
-        start = 0;
-        for (end, value) in self.rows.drain(..) {
-            let key = &self.keys[std::mem::replace(&mut start, end)..end];
+        table.warm_room(self.values.len());
+        table.warm(self.keys.iter(), is_touched);
+        for (key, value) in self.keys.iter().zip(self.values.drain(..)) {
             match value {
                 Some(value) => drop(table.insert(key, value)),
                 None => drop(table.remove(key)),
@@ -93,7 +114,7 @@ impl MemoryEngine {
                 let table = tables.rows.get_mut(keyspace).expect("a batch names keyspaces that were created");
                 rows.take_each(|key, value| {
                     next.push(key, value);
-                    if next.rows.len() == WARM_MAX {
+                    if next.values.len() == WARM_MAX {
                         next.write(table);
                     }
                 });
@@ -141,14 +162,9 @@ impl Tables {
         if table.grouping() != Grouping::LengthFirst {
             return table.warm(keys, is_touched);
         }
-        let (mut rows, mut ends) = (Vec::new(), Vec::new());
-        for key in keys {
-            rows.extend_from_slice(&(key.len() as u32).to_be_bytes());
-            rows.extend_from_slice(key);
-            ends.push(rows.len());
-        }
-        let mut start = 0;
-        table.warm(ends.iter().map(|end| &rows[std::mem::replace(&mut start, *end)..*end]), is_touched);
+        let mut rows = Keys::default();
+        keys.for_each(|key| rows.push(|bytes| Grouping::put_length_first(key, bytes)));
+        table.warm(rows.iter(), is_touched);
     }
 
     pub(crate) fn scan(

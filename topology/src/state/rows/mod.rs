@@ -45,6 +45,12 @@ impl Grouping {
         }
     }
 
+    /// Appends what the keys of this key's rows have in common where they begin with their length.
+    pub(crate) fn put_length_first(key: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&(key.len() as u32).to_be_bytes());
+        out.extend_from_slice(key);
+    }
+
     /// Whether these bytes are all that the keys of some rows have in common, so that they can be asked for together.
     pub(crate) fn is_key(self, bytes: &[u8]) -> bool {
         match self {
