@@ -1,14 +1,15 @@
-//! Transactions that hang on a real broker: aborted for their coordinator, and open in a partition for ever. One is made by
-//! writing to a partition that the coordinator was never told of, as a broker that loses its markers leaves them.
+//! Transactions that hang on a real broker: over for their coordinator, and open in a partition for ever. One is made by
+//! writing to a partition that the coordinator was never told of, as a broker that loses its markers leaves them. And
+//! producers that cannot tell whether they have left one.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use candlewick::TopicPartition;
 use candlewick::client::kafka::{KafkaLog, KafkaSettings};
-use candlewick::client::{Isolation, Log};
+use candlewick::client::{Isolation, Log, ProducerError};
 use candlewick_tests::client_suite::fixture::{
     PATIENCE, Writer, eventually, read_all, texts, topic_with, watermarks,
 };
@@ -64,14 +65,26 @@ fn batch(producer: &[u8; 8], epoch: &[u8; 2]) -> Vec<u8> {
     [&[0; 8][..], &len, &rest].concat()
 }
 
-/// Leaves a transaction of `id` that hangs in partition 1 of `topic`, with its coordinator taking it for aborted.
-fn leave_hanging(kafka: &servers::Kafka, log: &Arc<dyn Log>, id: &str, topic: &str) {
+/// What becomes of a transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It times out.
+    Abandoned,
+    Committed,
+    Aborted,
+    /// It is under way.
+    Ongoing,
+}
+
+/// Leaves a transaction of `id` in partition 1 of `topic` whose coordinator does not know that it is there.
+fn leave_hanging(kafka: &servers::Kafka, log: &Arc<dyn Log>, id: &str, topic: &str, fate: Fate) {
     // Coordinators are there once somebody has looked for one.
     drop(Writer::transactional(log, "somebody"));
     let mut wire = Wire(TcpStream::connect(kafka.bootstrap()).expect("connected"));
     // Registering: the coordinator may still be starting.
+    let timeout: i32 = if fate == Fate::Abandoned { 1_000 } else { 600_000 };
     let (producer, epoch) = eventually("the producer is registered", || {
-        let answer = wire.ask((22, 1), &[text(id), 1_000_i32.to_be_bytes().to_vec()].concat());
+        let answer = wire.ask((22, 1), &[text(id), timeout.to_be_bytes().to_vec()].concat());
         let registered = (answer[6..14].try_into().ok()?, answer[14..16].try_into().ok()?);
         (int16(&answer, 4) == 0).then_some(registered)
     });
@@ -87,7 +100,15 @@ fn leave_hanging(kafka: &servers::Kafka, log: &Arc<dyn Log>, id: &str, topic: &s
     assert_eq!(int16(&written, 4 + 2 + topic.len() + 4 + 4), 0, "the record is written");
     let end = watermarks(log, topic, 1);
     assert_eq!((end.stable, end.high), (0, 1), "it is open");
-    eventually("its coordinator has aborted it", || {
+    if fate == Fate::Ongoing {
+        return;
+    }
+    if fate != Fate::Abandoned {
+        let end = [u8::from(fate == Fate::Committed)];
+        let ended = wire.ask((26, 1), &[&text(id)[..], &producer, &epoch, &end].concat());
+        assert_eq!(int16(&ended, 4), 0, "it is ended");
+    }
+    eventually("its coordinator has ended it", || {
         let end = watermarks(log, topic, 0);
         (end.high > 0 && end.stable == end.high).then_some(())
     });
@@ -101,25 +122,105 @@ fn broker() -> Result<(servers::Kafka, Arc<dyn Log>), servers::Missing> {
 }
 
 #[test]
-fn a_producer_that_registers_anew_ends_what_its_predecessor_left_hanging() {
+fn a_producer_that_registers_anew_ends_what_its_predecessor_left_hanging_as_it_had_ended() {
     let (kafka, log) = require!(broker());
-    let topic = topic_with(&log, "anew", 2, FOR_GOOD);
-    leave_hanging(&kafka, &log, "anew", &topic);
-    let mut writer = Writer::transactional(&log, "anew");
-    let end = watermarks(&log, &topic, 1);
-    assert_eq!((end.stable, end.high), (2, 2), "there is a marker behind the record");
+    let fates = [
+        (Fate::Abandoned, "abandoned", &["after"][..]),
+        (Fate::Committed, "committed", &["x", "after"]),
+        (Fate::Aborted, "aborted", &["after"]),
+        (Fate::Ongoing, "ongoing", &["after"]),
+    ];
+    for (fate, id, expected) in fates {
+        let topic = topic_with(&log, id, 2, FOR_GOOD);
+        leave_hanging(&kafka, &log, id, &topic, fate);
+        let mut writer = Writer::transactional(&log, id);
+        let end = watermarks(&log, &topic, 1);
+        assert_eq!((end.stable, end.high), (2, 2), "{id}: there is a marker behind the record");
+        writer.begin();
+        writer.send(&topic, 1, "k", "after");
+        writer.commit();
+        let seen = read_all(&log, &topic, 1, Isolation::ReadCommitted);
+        assert_eq!(texts(&seen), expected, "{id}");
+    }
+}
+
+/// Polls until the producer has seen what has happened, or for a time.
+fn poll_for(writer: &mut Writer, time: Duration) -> Result<(), ProducerError> {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        writer.0.poll()?;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// A transactional producer of a broker of its own that has committed one record.
+fn committed(id: &str) -> Result<(servers::Kafka, Arc<dyn Log>, String, Writer), servers::Missing> {
+    let (kafka, log) = broker()?;
+    let topic = topic_with(&log, id, 1, FOR_GOOD);
+    let mut writer = Writer::transactional(&log, id);
     writer.begin();
-    writer.send(&topic, 1, "k", "after");
+    writer.send(&topic, 0, "k", "first");
     writer.commit();
-    let seen = read_all(&log, &topic, 1, Isolation::ReadCommitted);
-    assert_eq!(texts(&seen), ["after"], "what was aborted is not seen");
+    Ok((kafka, log, topic, writer))
+}
+
+#[test]
+fn a_producer_whose_broker_restarts_behind_a_commit_must_be_replaced() {
+    let (kafka, log, topic, mut writer) = require!(committed("unsettled"));
+    kafka.kill();
+    kafka.restart();
+    let until = Instant::now() + PATIENCE;
+    let error = loop {
+        if let Err(error) = poll_for(&mut writer, Duration::from_millis(100)) {
+            break error;
+        }
+        assert!(Instant::now() < until, "it has seen that its broker went away");
+    };
+    assert!(matches!(error, ProducerError::Unsettled), "{error}");
+    assert!(matches!(writer.0.begin_transaction(), Err(ProducerError::Unsettled)));
+    let mut next = Writer::transactional(&log, "unsettled");
+    next.begin();
+    next.send(&topic, 0, "k", "second");
+    next.commit();
+    let seen = read_all(&log, &topic, 0, Isolation::ReadCommitted);
+    assert_eq!(texts(&seen), ["first", "second"]);
+}
+
+#[test]
+fn a_producer_goes_on_where_its_broker_restarts_once_the_end_is_known_to_be_written() {
+    let (kafka, log, topic, mut writer) = require!(committed("settled"));
+    // Something was written behind the commit.
+    writer.begin();
+    writer.send(&topic, 0, "k", "second");
+    writer.flush();
+    poll_for(&mut writer, Duration::from_millis(50)).expect("nothing has happened");
+    kafka.kill();
+    kafka.restart();
+    poll_for(&mut writer, Duration::from_secs(1)).expect("that is no reason to stop");
+    writer.send(&topic, 0, "k", "third");
+    writer.commit();
+    // Or its coordinator has said so.
+    let mut writer = Writer::transactional(&log, "settled too");
+    writer.begin();
+    writer.send(&topic, 0, "k", "fourth");
+    writer.commit();
+    poll_for(&mut writer, Duration::from_secs(7)).expect("nothing has happened");
+    kafka.kill();
+    kafka.restart();
+    poll_for(&mut writer, Duration::from_secs(1)).expect("that is no reason to stop");
+    writer.begin();
+    writer.send(&topic, 0, "k", "fifth");
+    writer.commit();
+    let seen = read_all(&log, &topic, 0, Isolation::ReadCommitted);
+    assert_eq!(texts(&seen), ["first", "second", "third", "fourth", "fifth"]);
 }
 
 #[test]
 fn an_administrator_ends_what_hangs_while_its_coordinator_still_knows() {
     let (kafka, log) = require!(broker());
     let topic = topic_with(&log, "known", 2, FOR_GOOD);
-    leave_hanging(&kafka, &log, "known", &topic);
+    leave_hanging(&kafka, &log, "known", &topic, Fate::Abandoned);
     let mut admin = log.admin().expect("an administrator");
     let end = |admin: &mut dyn candlewick::client::Admin| {
         let partition = TopicPartition::new(&*topic, 1);

@@ -10,7 +10,7 @@ const SENTENCES_MAX: usize = 10;
 /// ```
 /// use candlewick_connectors::ReplayReport;
 /// let report = ReplayReport { trades: 7, malformed: 1, ..ReplayReport::default() };
-/// assert_eq!(report.to_string(), "7 trades, 1 malformed lines skipped");
+/// assert_eq!(report.to_string(), "7 trades, 1 malformed line skipped");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplayReport {
@@ -59,16 +59,17 @@ impl ReplayReport {
 
 impl fmt::Display for ReplayReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} trades", self.trades)?;
-        for (count, what) in [
-            (self.malformed, "malformed lines skipped"),
-            (self.bad_prices, "trades skipped for their price"),
-            (self.other_kinds, "trades of other kinds than MARKET left out"),
-            (self.other_messages, "other messages"),
-            (self.sides_inferred, "sides told from the price"),
+        let s = |count| if count == 1 { "" } else { "s" };
+        write!(f, "{} trade{}", self.trades, s(self.trades))?;
+        for (count, what, rest) in [
+            (self.malformed, "malformed line", " skipped"),
+            (self.bad_prices, "trade", " skipped for their price"),
+            (self.other_kinds, "trade", " of other kinds than MARKET left out"),
+            (self.other_messages, "other message", ""),
+            (self.sides_inferred, "side", " told from the price"),
         ] {
             if count > 0 {
-                write!(f, ", {count} {what}")?;
+                write!(f, ", {count} {what}{}{rest}", s(count))?;
             }
         }
         if self.truncated { f.write_str(", the gzip file is truncated") } else { Ok(()) }

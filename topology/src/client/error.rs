@@ -131,6 +131,11 @@ pub enum ProducerError {
     /// Another producer took this transactional id: this one must be closed and its tasks given up.
     #[error("the transactional id was taken over by another producer")]
     Fenced,
+    /// A broker went away before it was known that the end of the last transaction was written everywhere: it must be looked
+    /// for before anything else is written under this transactional id, which a new producer does. This one must be closed
+    /// and its tasks given up.
+    #[error("a broker went away while a transaction ended; the producer must be replaced")]
+    Unsettled,
     /// This record can never be written (too large, invalid, unknown topic); others can.
     #[error("a record for {topic} was refused: {reason}")]
     Rejected {

@@ -153,7 +153,9 @@ impl StreamThread {
             grants.iter().for_each(|grant| self.say_given_up(*grant));
         }
         match self.finish_before_handover(grants).and_then(|()| self.commit_all()) {
-            Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
+            Err(StreamsError::Producer(error @ (ProducerError::Fenced | ProducerError::Unsettled))) => {
+                self.replace_producer(&error)?;
+            }
             Err(StreamsError::Task(fault @ TaskFault::Again { .. })) => self.again(&fault)?,
             other => other?,
         }
@@ -169,7 +171,9 @@ impl StreamThread {
             return Ok(());
         }
         match self.abort() {
-            Err(ProducerError::Fenced) => self.fenced()?,
+            Err(error @ (ProducerError::Fenced | ProducerError::Unsettled)) => {
+                self.replace_producer(&error)?
+            }
             other => other?,
         }
         self.give_up(grants)?;
@@ -177,14 +181,14 @@ impl StreamThread {
         self.rewind()
     }
 
-    /// The log has ended this producer: its instance was taken for gone, or its transaction took too long. Nothing that is
-    /// not committed counts any more, and the tasks may be somebody else's: they are given up, and are granted anew if
-    /// they are still ours.
-    pub(super) fn fenced(&mut self) -> Result<(), StreamsError> {
+    /// The log has ended this producer: its instance was taken for gone, its transaction took too long, or a broker went away
+    /// while one ended. Nothing that is not committed counts any more, and the tasks may be somebody else's: they are given
+    /// up, and are granted anew if they are still ours.
+    pub(super) fn replace_producer(&mut self, error: &ProducerError) -> Result<(), StreamsError> {
         if planted(Bug::FencedProducerReused) {
             return self.rewind();
         }
-        tracing::warn!(thread = self.index, "the producer was fenced: its tasks are given up");
+        tracing::warn!(thread = self.index, %error, "the producer is replaced: its tasks are given up");
         self.in_transaction = false;
         let grants: Vec<Grant> = self.tasks.iter().map(|running| running.grant).collect();
         self.producer = new_producer(&self.application, self.index)?;

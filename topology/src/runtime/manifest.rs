@@ -100,9 +100,9 @@ impl PlanCheck<'_> {
                     self.threads.sleep(PATIENCE);
                 }
                 // Another instance starts at this moment. A process that was frozen meanwhile has its tries too.
-                Err(StreamsError::Producer(ProducerError::Fenced | ProducerError::Abortable { .. }))
-                    if tries < TRIES_MIN || self.clock.monotonic() < until =>
-                {
+                Err(StreamsError::Producer(
+                    ProducerError::Fenced | ProducerError::Unsettled | ProducerError::Abortable { .. },
+                )) if tries < TRIES_MIN || self.clock.monotonic() < until => {
                     self.threads.sleep(PATIENCE);
                 }
                 outcome => return outcome,

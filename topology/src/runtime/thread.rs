@@ -192,7 +192,9 @@ impl StreamThread {
             match outcome {
                 Ok(Next::Go) => {}
                 Ok(Next::Stop) => return Ok(()),
-                Err(StreamsError::Producer(ProducerError::Fenced)) => self.fenced()?,
+                Err(StreamsError::Producer(error @ (ProducerError::Fenced | ProducerError::Unsettled))) => {
+                    self.replace_producer(&error)?;
+                }
                 Err(error) => return Err(error),
             }
         }

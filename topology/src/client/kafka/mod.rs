@@ -4,6 +4,7 @@
 mod admin;
 mod commits;
 mod consumer;
+mod ending;
 mod errors;
 mod fetch;
 mod ffi;

@@ -2,7 +2,7 @@
 //! that a call that fails for want of a broker can say why.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use rdkafka::ClientContext;
 use rdkafka::bindings::rd_kafka_resp_err_t;
@@ -23,6 +23,8 @@ pub(super) struct Signals {
     last: Mutex<Option<String>>,
     /// All brokers were lost since the last look.
     down: AtomicBool,
+    /// Connections that were closed, by whomever.
+    closed: AtomicU64,
 }
 
 impl Signals {
@@ -69,6 +71,16 @@ impl Signals {
     /// Whether all brokers were lost since the last call.
     pub(super) fn take_down(&self) -> bool {
         self.down.load(Ordering::Acquire) && self.down.swap(false, Ordering::AcqRel)
+    }
+
+    /// A connection is being closed.
+    pub(super) fn closing(&self) {
+        self.closed.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// How many connections were closed so far.
+    pub(super) fn closed(&self) -> u64 {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Address and last error of a connection, for a sentence.

@@ -153,7 +153,8 @@ pub trait Producer: Send {
     /// Opens a transaction.
     ///
     /// # Errors
-    /// When one is open, or the producer is fenced.
+    /// When one is open, or the producer is fenced. Here and in every later call, [`ProducerError::Unsettled`]: it must be
+    /// replaced, and there is nothing to abort.
     fn begin_transaction(&mut self) -> Result<(), ProducerError>;
 
     /// Adds consumer offsets to the transaction, in the name of the member that `member` describes.

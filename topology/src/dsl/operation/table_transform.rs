@@ -79,6 +79,30 @@ impl TableContext<'_> {
     }
 
     /// A global table or store, by the handle of [`ProcessorStores::global`].
+    ///
+    /// ```
+    /// use candlewick::TableContext;
+    /// # use candlewick::*;
+    /// # let builder = StreamsBuilder::new();
+    /// # builder.global_table("rates", Consumed::<String, Option<i64>>::default(), Materialized::named("rates"));
+    /// # let numbers = builder.table("in", Consumed::<String, Option<i64>>::default(), Materialized::<String, i64>::named("numbers"));
+    /// let euros = numbers.transform_values(&[], |stores| {
+    ///     let rates = stores.global::<String, i64>("rates");
+    ///     move |key: &String, number: Option<i64>, cx: &mut TableContext<'_>| {
+    ///         let rate = cx.global(&rates).get(key)?.map_or(0, |rate| rate.value);
+    ///         Ok(number.map(|number| number * rate))
+    ///     }
+    /// });
+    /// # euros.to_stream().map_values(|sum| sum.unwrap_or(0)).to("out", Produced::<String, i64>::default());
+    /// # let driver = TopologyTestDriver::new(builder.build().expect("valid"));
+    /// # let input = driver.input_topic("in", StringSerde, I64Serde);
+    /// # let rates = driver.input_topic("rates", StringSerde, I64Serde);
+    /// # rates.pipe("BTC".to_owned(), 90_000, Timestamp(0)).expect("processed");
+    /// # input.pipe("BTC".to_owned(), 2, Timestamp(1)).expect("processed");
+    /// # let out = driver.output_topic::<String, i64>("out", StringSerde, I64Serde);
+    /// // Of two bitcoins at 90,000:
+    /// assert_eq!(out.read_value(), Some(180_000));
+    /// ```
     pub fn global<'g, A: 'static, B: 'static>(
         &'g mut self,
         handle: &'g GlobalHandle<A, B>,

@@ -120,6 +120,11 @@ impl Leader {
                         "partition 0 of the control topic is still ours: this instance leads again"
                     );
                 }
+                Err(StreamsError::Producer(error @ ProducerError::Unsettled)) => {
+                    tracing::info!(%error, "this instance leads anew");
+                    reign = None;
+                    is_told_to_look = true;
+                }
                 Err(
                     error @ (StreamsError::Client(ClientError::Unavailable { .. })
                     | StreamsError::Producer(
@@ -127,6 +132,10 @@ impl Leader {
                     )),
                 ) => {
                     tracing::warn!(%error, "the task table waits for the log");
+                    // What has become of an open transaction only a new producer is sure of.
+                    if matches!(error, StreamsError::Producer(_)) {
+                        reign = None;
+                    }
                     is_told_to_look = true;
                     self.application.threads.sleep(BACKOFF);
                 }
@@ -200,6 +209,7 @@ impl<'a> Reign<'a> {
         // Whoever has just begun has work to do.
         let patience = if self.looked.is_none() { Duration::ZERO } else { POLL };
         let changes = self.journal.poll(patience)?;
+        self.producer.poll()?;
         let now = self.leader.application.clock.monotonic();
         let is_due = self.looked.is_none_or(|at| now.saturating_sub(at) >= LOOK_AFTER);
         if changes.is_empty() && !is_told_to_look && !is_due {
@@ -289,13 +299,8 @@ impl<'a> Reign<'a> {
         }
         let records: Vec<(Key, Option<Vec<u8>>)> = records.into_values().collect();
         tracing::debug!(records = records.len(), "writing the task table");
-        if let Err(error) = self.commit(&records) {
-            // Unless somebody else leads, nothing was written, and it is decided again.
-            if matches!(error, ProducerError::Abortable { .. }) {
-                self.producer.abort_transaction(self.leader.timeout())?;
-            }
-            return Err(error.into());
-        }
+        // A refusal is mended by leading anew: the next producer aborts what is open, and it is decided again.
+        self.commit(&records)?;
         tracing::debug!("the task table is written");
         for (key, value) in &records {
             self.journal.view.take(key.encode().as_bytes(), value.as_deref());

@@ -4,7 +4,9 @@ use bytes::Bytes;
 
 use super::batch::Batch;
 use super::group_offsets_messages::{read_coordinator, read_offsets};
-use super::hanging_messages::{read_listed, read_markers, read_producers, read_transactions};
+use super::hanging_messages::{
+    read_init_producer, read_listed, read_markers, read_producers, read_transactions,
+};
 use super::login::Login;
 use super::messages::{check_versions, read_fetch, read_list_offsets, read_metadata};
 use super::security::Security;
@@ -23,6 +25,7 @@ pub fn answers(bytes: &[u8]) {
     let _ = read_producers(&mut reader());
     let _ = read_listed(&mut reader());
     let _ = read_transactions(&mut reader());
+    let _ = read_init_producer(&mut reader());
     let _ = read_markers(&mut reader());
 }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::super::settings::KafkaSettings;
 use super::dialogue::Dialogue;
 use super::hanging_messages::{
-    DESCRIBE_PRODUCERS, DESCRIBE_TRANSACTIONS, LIST_TRANSACTIONS, Marker, OpenIn, OpenTransaction, State,
-    Transaction, WRITE_MARKERS, read_listed, read_markers, read_producers, read_transactions, write_listed,
-    write_markers, write_producers, write_transactions,
+    DESCRIBE_PRODUCERS, DESCRIBE_TRANSACTIONS, LIST_TRANSACTIONS, Marker, OpenIn, OpenTransaction, Outcome,
+    State, Transaction, WRITE_MARKERS, read_listed, read_markers, read_producers, read_transactions,
+    write_listed, write_markers, write_producers, write_transactions,
 };
 use super::messages::{METADATA, Refusal, read_metadata, write_metadata};
 use super::wire::Reader;
@@ -73,20 +73,21 @@ impl Search {
         let still = self.open_transactions(*leader, partition)?;
         let mut ended = 0;
         for open in hanging.into_iter().filter(|open| still.contains(open)) {
-            self.abort(*leader, partition, open)?;
+            self.end(*leader, partition, open, Outcome::Aborted)?;
             ended += 1;
         }
         Ok(ended)
     }
 
-    /// Writes into a partition that a transaction was aborted.
-    pub(super) fn abort(
+    /// Writes into a partition how a transaction has ended.
+    pub(super) fn end(
         &mut self,
         leader: i32,
         partition: &TopicPartition,
         open: &OpenTransaction,
+        outcome: Outcome,
     ) -> Result<(), ClientError> {
-        let marker = Marker { partition, open };
+        let marker = Marker { partition, open, outcome };
         let frame = self.brokers.ask(Some(leader), WRITE_MARKERS, |writer| write_markers(writer, &marker))?;
         let refusal = read_markers(&mut Reader::new(&frame, "written markers"))
             .map_err(|error| self.brokers.malformed(error))?;
@@ -160,15 +161,14 @@ impl Search {
     }
 }
 
-/// Whether this transaction was aborted, nobody will ever say so in the partition, and nobody can be writing in it.
+/// Whether this transaction was aborted, nobody will ever say so in the partition, and nobody can be writing in it: its
+/// coordinator has aborted and fenced it, and nothing has come after it.
 fn hangs(open: &OpenTransaction, known: &[Transaction]) -> bool {
-    let known = known.iter().find(|known| known.producer == open.producer);
-    known.is_some_and(|known| was_aborted(open, known))
-}
-
-/// Whether this is the transaction, or one before it, that its coordinator has aborted and fenced.
-pub(super) fn was_aborted(open: &OpenTransaction, known: &Transaction) -> bool {
-    known.producer == open.producer && known.state == State::Aborted && i32::from(known.epoch) > open.epoch
+    known.iter().any(|known| {
+        known.producer == open.producer
+            && known.state == State::Ended(Outcome::Aborted)
+            && i32::from(known.epoch) == open.epoch + 1
+    })
 }
 
 #[cfg(test)]
@@ -178,15 +178,15 @@ mod tests {
     #[test]
     fn only_what_was_aborted_and_no_live_producer_can_write_to_is_ended() {
         let open = OpenTransaction { producer: 7, epoch: 2, coordinator_epoch: 0, start: 10 };
-        let known = |producer, epoch, state| [Transaction { producer, epoch, state }];
-        assert!(hangs(&open, &known(7, 3, State::Aborted)));
+        let known = |producer, epoch, state| [Transaction { producer, epoch, state, began: 0 }];
+        let aborted = State::Ended(Outcome::Aborted);
+        assert!(hangs(&open, &known(7, 3, aborted)));
         assert!(!hangs(&open, &[]), "nobody knows what became of it");
-        assert!(!hangs(&open, &known(8, 3, State::Aborted)));
-        assert!(
-            !hangs(&open, &known(7, 2, State::Aborted)),
-            "its producer may begin the next one at any moment"
-        );
-        assert!(!hangs(&open, &known(7, 3, State::Aborting)), "it is about to be ended");
+        assert!(!hangs(&open, &known(8, 3, aborted)));
+        assert!(!hangs(&open, &known(7, 2, aborted)), "its producer may begin the next one at any moment");
+        assert!(!hangs(&open, &known(7, 4, aborted)), "that was a later one");
+        assert!(!hangs(&open, &known(7, 3, State::Ending)), "it is about to be ended");
+        assert!(!hangs(&open, &known(7, 3, State::Ended(Outcome::Committed))), "that was a later one");
         assert!(!hangs(&open, &known(7, 3, State::Other)), "it may have been committed");
     }
 }

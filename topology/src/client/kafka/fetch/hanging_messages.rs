@@ -1,5 +1,5 @@
-//! The requests that find and end hanging transactions, in their first versions, which are compact (KIP-664; markers:
-//! KIP-98). Must not know when a transaction hangs.
+//! The requests that find and end hanging transactions, in their first versions, which are compact (KIP-664; markers and
+//! registration: KIP-98). Must not know when a transaction hangs.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,8 @@ use crate::record::TopicPartition;
 pub(super) const DESCRIBE_PRODUCERS: Api = Api::compact("DescribeProducers", 61, 0);
 pub(super) const DESCRIBE_TRANSACTIONS: Api = Api::compact("DescribeTransactions", 65, 0);
 pub(super) const LIST_TRANSACTIONS: Api = Api::compact("ListTransactions", 66, 0);
+/// A plain version: a later one adds nothing here.
+pub(super) const INIT_PRODUCER: Api = Api::plain("InitProducerId", 22, 1);
 pub(super) const WRITE_MARKERS: Api = Api::compact("WriteTxnMarkers", 27, 1);
 
 /// A transaction that is open in a partition.
@@ -28,17 +30,28 @@ pub(super) struct Transaction {
     pub(super) producer: i64,
     pub(super) epoch: i16,
     pub(super) state: State,
+    /// When it began, in milliseconds by the coordinator's clock: tells two of one epoch apart.
+    pub(super) began: i64,
 }
 
 /// What has become of a producer's last transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// It was aborted, and the coordinator takes that for written everywhere.
-    Aborted,
-    /// That is being written.
-    Aborting,
-    /// Anything else.
+    /// It is under way.
+    Ongoing,
+    /// Its end is being written.
+    Ending,
+    /// The coordinator takes its end for written everywhere.
+    Ended(Outcome),
+    /// Nothing is known, or not any more.
     Other,
+}
+
+/// How a transaction has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Committed,
+    Aborted,
 }
 
 fn refusal(code: i16) -> Option<Refusal> {
@@ -130,12 +143,14 @@ pub(super) fn read_transactions(
         refused = refused.or(refusal(reader.i16()?));
         reader.compact_text()?;
         let state = match reader.compact_text()? {
-            "CompleteAbort" => State::Aborted,
-            "PrepareAbort" | "PrepareEpochFence" => State::Aborting,
+            "Ongoing" => State::Ongoing,
+            "PrepareCommit" | "PrepareAbort" | "PrepareEpochFence" => State::Ending,
+            "CompleteCommit" => State::Ended(Outcome::Committed),
+            "CompleteAbort" => State::Ended(Outcome::Aborted),
             _ => State::Other,
         };
         reader.i32()?;
-        reader.i64()?;
+        let began = reader.i64()?;
         let (producer, epoch) = (reader.i64()?, reader.i16()?);
         for _ in 0..reader.compact_count()? {
             reader.compact_text()?;
@@ -145,24 +160,37 @@ pub(super) fn read_transactions(
             reader.skip_tags()?;
         }
         reader.skip_tags()?;
-        transactions.push(Transaction { producer, epoch, state });
+        transactions.push(Transaction { producer, epoch, state, began });
     }
     Ok(refused.map_or(Ok(transactions), Err))
 }
 
-/// The marker that aborts a transaction in a partition.
+/// Registers a transactional id anew, for a producer that nobody uses; what is under way under it is aborted.
+pub(super) fn write_init_producer(writer: &mut Writer, id: &str) {
+    writer.text(id);
+    // The longest transaction in milliseconds: none will be.
+    writer.i32(1_000);
+}
+
+/// Why it was refused: as a rule, because a transaction is being aborted for it.
+pub(super) fn read_init_producer(reader: &mut Reader<'_>) -> Result<Option<Refusal>, Malformed> {
+    reader.i32()?;
+    Refusal::read(reader)
+}
+
+/// The marker that ends a transaction in a partition.
 pub(super) struct Marker<'a> {
     pub(super) partition: &'a TopicPartition,
     pub(super) open: &'a OpenTransaction,
+    pub(super) outcome: Outcome,
 }
 
 pub(super) fn write_markers(writer: &mut Writer, marker: &Marker<'_>) {
-    let Marker { partition, open } = marker;
+    let Marker { partition, open, outcome } = marker;
     writer.compact_count(1);
     writer.i64(open.producer);
     writer.i16(i16::try_from(open.epoch).unwrap_or(i16::MAX));
-    // False: abort.
-    writer.i8(0);
+    writer.i8(i8::from(*outcome == Outcome::Committed));
     writer.compact_count(1);
     writer.compact_text(&partition.topic);
     writer.compact_count(1);

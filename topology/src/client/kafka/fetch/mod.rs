@@ -37,7 +37,7 @@ mod wire;
 pub(super) use consumer::FetchConsumer;
 pub(super) use group_offsets::group_offsets;
 pub(super) use hanging::{end_hanging, end_hanging_offsets};
-pub(super) use left_open::end_left_open;
+pub(super) use left_open::{end_left_open, has_ended};
 pub(super) use members::remove_member;
 pub(super) use reach::reach;
 pub(super) use settings::FetchSettings;

@@ -7,6 +7,7 @@ use crate::client::error::ClientError;
 impl Refusal {
     pub(super) const OFFSET_OUT_OF_RANGE: Self = Self(1);
     pub(super) const UNKNOWN_MEMBER: Self = Self(25);
+    pub(super) const TRANSACTIONAL_ID_DENIED: Self = Self(53);
     pub(super) const GROUP_NOT_FOUND: Self = Self(69);
 
     /// Mended by asking again, perhaps somebody else.

@@ -4,6 +4,7 @@
 use std::cell::UnsafeCell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::ManuallyDrop;
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,6 +127,7 @@ impl Client {
             rd::rd_kafka_conf_set_error_cb(conf.ptr(), Some(on_error));
             if !consumer {
                 rd::rd_kafka_conf_set_dr_msg_cb(conf.ptr(), Some(on_delivery));
+                rd::rd_kafka_conf_set_closesocket_cb(conf.ptr(), Some(on_close));
             }
             let conf = ManuallyDrop::new(conf);
             let rk = rd::rd_kafka_new(kind, conf.ptr(), reason.as_mut_ptr(), reason.len());
@@ -187,4 +189,16 @@ unsafe extern "C" fn on_error(
             hooks.signals.failed(code, &text(reason));
         }
     }
+}
+
+/// Called by librdkafka's threads before they connect again.
+unsafe extern "C" fn on_close(socket: c_int, hooks: *mut c_void) -> c_int {
+    // SAFETY: the opaque is the hooks, which live as long as the handle; the socket is given away to be closed here.
+    unsafe {
+        if let Some(hooks) = hooks.cast::<Hooks>().as_ref() {
+            hooks.signals.closing();
+        }
+        drop(OwnedFd::from_raw_fd(socket));
+    }
+    0
 }

@@ -18,12 +18,15 @@ use crate::record::Headers;
 pub(in super::super) struct Delivery {
     /// One past the last acknowledged offset, by topic number and partition; negative where there is none.
     acknowledged: Vec<Vec<i64>>,
+    /// How many records that were.
+    count: u64,
     /// The first failure since it was last taken: topic number and error.
     failure: Option<(usize, RDKafkaErrorCode)>,
 }
 
 impl Delivery {
     fn report(&mut self, topic: usize, partition: i32, offset: i64) {
+        self.count += 1;
         let partition = usize::try_from(partition).unwrap_or(0);
         if self.acknowledged.len() <= topic {
             self.acknowledged.resize_with(topic + 1, Vec::new);
@@ -161,10 +164,22 @@ impl ProducerClient {
         sent
     }
 
-    /// Serves what waits: delivery reports and errors.
-    pub(in super::super) fn poll(&mut self) {
+    /// Serves what waits, or comes within a time: delivery reports and errors.
+    pub(in super::super) fn poll(&mut self, timeout: Duration) {
         // SAFETY: the handle is live; delivery callbacks run now, under `&mut self`.
-        unsafe { rd::rd_kafka_poll(self.client.ptr(), 0) };
+        unsafe { rd::rd_kafka_poll(self.client.ptr(), millis(timeout)) };
+    }
+
+    /// Whether everything sent has its delivery report.
+    pub(in super::super) fn is_empty(&self) -> bool {
+        // SAFETY: the handle is live.
+        unsafe { rd::rd_kafka_outq_len(self.client.ptr()) == 0 }
+    }
+
+    /// How many records were acknowledged so far.
+    pub(in super::super) fn acknowledged_count(&self) -> u64 {
+        // SAFETY: the delivery callback runs only under `&mut self`, so not now.
+        unsafe { (*(*self.client.hooks()).delivery.get()).count }
     }
 
     pub(in super::super) fn flush(&mut self, timeout: Duration) -> Result<(), NativeError> {
