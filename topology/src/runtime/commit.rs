@@ -7,23 +7,22 @@
 //! 3. only then the changes and the changelog positions enter the engines, in one atomic batch per task.
 //!
 //! So an engine never holds what its changelog does not, and a crash at any point replays a tail and wipes nothing.
-//! A commit that the group refuses is ordinary (another member joined): the thread goes back to its last commit.
+//! A commit that the group refuses is ordinary (another member joined). Exactly once, the thread goes back to its last commit
+//! (`rewind`); at least once, what was written stays, and is committed with what comes next.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::application::Application;
 use super::error::StreamsError;
 use super::hanging::Hanging;
 use super::planted::{Bug, planted};
-use super::task::Task;
 use super::thread::{Running, StreamThread};
-use crate::client::{ClientError, CommittedOffset, ProducerError, StartAt};
+use crate::client::{ClientError, CommittedOffset, ProducerError};
 use crate::record::TopicPartition;
 
 /// Why a commit did not happen.
 enum Refused {
-    /// The group did not accept this member as it was: go back to the last commit and go on.
+    /// The group did not accept this member as it was: what stands is committed once the group says who has what.
     NotCurrent,
     /// Nothing can be mended here.
     Fatal(StreamsError),
@@ -62,11 +61,19 @@ impl StreamThread {
                 Ok(())
             }
             Err(Refused::NotCurrent) => {
+                self.waits_for_gate = true;
+                if !self.application.exactly_once() {
+                    // What was written stays, here and in the log: it is committed with what comes next.
+                    tracing::info!(
+                        thread = self.index,
+                        "the commit was refused while the group changed: it is repeated"
+                    );
+                    return Ok(());
+                }
                 tracing::info!(
                     thread = self.index,
                     "the commit was refused while the group changed: going back to the last one"
                 );
-                self.waits_for_gate = true;
                 self.rewind()
             }
             Err(Refused::Fatal(error)) => Err(error),
@@ -220,94 +227,6 @@ impl StreamThread {
     /// The incarnations that what is to be committed was granted under.
     pub(super) fn losses(&self) -> impl Iterator<Item = u64> {
         self.tasks.iter().map(|running| running.grant.losses)
-    }
-
-    /// Ends the open transaction without effect. A producer that cannot any more is as good as fenced: its successor
-    /// ends the transaction when it registers.
-    pub(super) fn abort(&mut self) -> Result<(), ProducerError> {
-        let timeout = self.application.request_timeout();
-        while self.in_transaction {
-            match self.producer.abort_transaction(timeout) {
-                Ok(()) => self.in_transaction = false,
-                Err(ProducerError::Timeout { operation }) => {
-                    tracing::warn!(operation, "waiting for the log to abort a transaction");
-                }
-                Err(ProducerError::Fatal { reason }) => {
-                    tracing::warn!(
-                        thread = self.index,
-                        reason,
-                        "the producer could not abort: it is replaced"
-                    );
-                    return Err(ProducerError::Fenced);
-                }
-                Err(other) => return Err(other),
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes back to the last commit: the open transaction is aborted, stores forget what came after it, nodes begin
-    /// anew, and reading starts again at the committed offsets. Nothing is wiped.
-    pub(super) fn rewind(&mut self) -> Result<(), StreamsError> {
-        self.abort()?;
-        self.drains_since = None;
-        if planted(Bug::NoRewind) {
-            return Ok(());
-        }
-        let wall = self.application.clock.wall();
-        for index in 0..self.tasks.len() {
-            let running = self.tasks.swap_remove(index);
-            let Running { mut task, collector, committed, mut redo, idle, grant } = running;
-            if !self.application.exactly_once() {
-                note_reached(&task, &committed, &mut redo);
-            }
-            let (id, failures) = (task.id, std::mem::take(&mut task.failures));
-            let mut state = task.into_state();
-            if !planted(Bug::NoRollback) {
-                state.rollback()?;
-            }
-            let mut task = self.application.make_task(id, state);
-            task.failures = failures;
-            let partitions: Vec<TopicPartition> =
-                task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
-            for (partition, found) in partitions.iter().zip(self.committed(&partitions)?) {
-                // A commit whose answer was lost counts in the group, while the stores have gone back behind it; it may
-                // have been the first one of a partition that began at its beginning.
-                let known = committed.get(partition).copied();
-                let found = found.filter(|found| known.is_some_and(|known| found.offset <= known));
-                if let Some(found) = &found {
-                    task.recall(partition, found);
-                }
-                // Where it began, if nothing was committed: the end may have moved on since.
-                let start = match known {
-                    Some(offset) => StartAt::Offset(offset),
-                    None => self.reset(partition)?,
-                };
-                self.consumer.seek(partition, start)?;
-                self.consumer.resume(std::slice::from_ref(partition))?;
-            }
-            task.init(wall)?;
-            self.tasks.push(Running { task, collector, committed, redo, idle, grant });
-            let last = self.tasks.len() - 1;
-            self.tasks.swap(index, last);
-        }
-        Ok(())
-    }
-}
-
-/// Notes how far a task has come behind its last commit, whose records are in the log for good: at least once, nothing
-/// takes them back.
-fn note_reached(
-    task: &Task,
-    committed: &BTreeMap<TopicPartition, i64>,
-    redo: &mut BTreeMap<TopicPartition, i64>,
-) {
-    for queue in &task.group.queues {
-        let Some(reached) = queue.position else { continue };
-        if committed.get(&queue.partition).is_none_or(|known| *known < reached) {
-            let to = redo.entry(queue.partition.clone()).or_insert(reached);
-            *to = reached.max(*to);
-        }
     }
 }
 

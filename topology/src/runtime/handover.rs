@@ -28,7 +28,7 @@ impl StreamThread {
         self.ask_updater(Work::Restore(request))
     }
 
-    fn ask_updater(&self, work: Work) -> Result<(), StreamsError> {
+    pub(super) fn ask_updater(&self, work: Work) -> Result<(), StreamsError> {
         let gone =
             ClientError::Fatal { operation: "restore", reason: "the restoring thread has ended".into() };
         self.updater.send(work).map_err(|_| gone.into())
@@ -163,7 +163,7 @@ impl StreamThread {
         self.continue_with_rest()
     }
 
-    /// Forgets these tasks. One transaction holds what all tasks of the thread did, so the others go back as well.
+    /// Forgets these tasks. Exactly once, one transaction holds what all tasks of the thread did: the others go back as well.
     pub(super) fn lose(&mut self, grants: &[Grant]) -> Result<(), StreamsError> {
         if planted(Bug::LostTaskKept) {
             self.tasks.iter_mut().for_each(|running| running.grant.losses += 1);
@@ -178,7 +178,7 @@ impl StreamThread {
         }
         self.give_up(grants)?;
         self.continue_with_rest()?;
-        self.rewind()
+        if self.application.exactly_once() { self.rewind() } else { Ok(()) }
     }
 
     /// The log has ended this producer: its instance was taken for gone, its transaction took too long, or a broker went away
@@ -216,7 +216,7 @@ impl StreamThread {
         Ok(())
     }
 
-    fn continue_with_rest(&mut self) -> Result<(), StreamsError> {
+    pub(super) fn continue_with_rest(&mut self) -> Result<(), StreamsError> {
         let starts = self.continuing();
         self.assign(&starts)?;
         self.show();

@@ -37,6 +37,7 @@ mod query;
 mod report;
 mod restore;
 mod retention;
+mod rewind;
 mod shared;
 mod slow;
 mod snapshots;
