@@ -69,7 +69,8 @@ pub fn judge(file: &GoldenFile, known: &KnownDifferences, variant: Variant) -> V
 fn waits_for_close(spec: &Json) -> bool {
     let nodes = || spec["nodes"].as_array().into_iter().flatten();
     let waits = |node: &Json| node["until"] == "close" && node.get("max_records").is_none();
-    nodes().any(|node| waits(node) || node["emit"] == "close") && !nodes().any(|node| node["op"] == "join")
+    let tells_sooner = |node: &Json| node["op"] == "join" || node["until"] == "time";
+    nodes().any(|node| waits(node) || node["emit"] == "close") && !nodes().any(tells_sooner)
 }
 
 /// Whether a spec has something that no restart brings back, with Kafka Streams neither: when punctuators are due and how

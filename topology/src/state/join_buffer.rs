@@ -194,8 +194,9 @@ where
                 Side::Left => left_open = true,
                 Side::Right => right_open = true,
             }
-            // The next record is one of this time and side.
-            if left_open && right_open && rows > 1 {
+            // The next record is one of this time and side, perhaps of the same key.
+            let has_more = || rows > 1 || self.rows.any_of(rank).is_some_and(|held| !held.more.is_empty());
+            if left_open && right_open && has_more() {
                 break;
             }
         }

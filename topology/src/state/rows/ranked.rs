@@ -174,6 +174,15 @@ impl<R: Copy + Ord, T> RankedRows<R, T> {
         self.queues.iter().map(|(rank, queue)| (*rank, queue.len))
     }
 
+    /// The value of some row of a rank.
+    pub(crate) fn any_of(&self, rank: R) -> Option<&T> {
+        let queue = self.queues.get(&rank)?;
+        let fresh = queue.fresh.iter().chain(&queue.sorted).map(|waiting| (waiting.slot, waiting.ticket));
+        let mut places = fresh.chain(queue.late.iter().map(|Reverse((_, slot, ticket))| (*slot, *ticket)));
+        let (slot, _) = places.find(|(slot, ticket)| is_there(&self.slots, *slot, *ticket))?;
+        Some(&self.slots.at(slot).1.value)
+    }
+
     /// All rows with their values, in no order that means anything.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&RowBytes, R, &T)> {
         self.slots.iter().map(|(_, row, held)| (row, held.rank, &held.value))
@@ -340,6 +349,12 @@ mod tests {
                 let mut expected: BTreeMap<u8, usize> = BTreeMap::new();
                 model.keys().for_each(|(rank, _)| *expected.entry(*rank).or_default() += 1);
                 prop_assert_eq!(rows.ranks().collect::<BTreeMap<_, _>>(), expected);
+                for rank in 0..4 {
+                    let mut of_rank = model.iter().filter(|((other, _), _)| *other == rank).peekable();
+                    let any = rows.any_of(rank);
+                    prop_assert_eq!(any.is_some(), of_rank.peek().is_some());
+                    prop_assert!(any.is_none_or(|any| of_rank.any(|(_, value)| value == any)));
+                }
                 let held = rows.iter().map(|(row, rank, value)| ((rank, row.to_vec()), *value));
                 prop_assert_eq!(&held.collect::<BTreeMap<_, _>>(), &model);
                 places.retain(|row, place| {
