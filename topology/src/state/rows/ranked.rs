@@ -279,6 +279,12 @@ mod tests {
         ]
     }
 
+    /// Whether this is the value of some row of a rank, or there is none.
+    fn is_of(rank: u8, any: Option<&usize>, model: &BTreeMap<(u8, Vec<u8>), usize>) -> bool {
+        let mut of_rank = model.iter().filter(|((other, _), _)| *other == rank).peekable();
+        any.map_or(of_rank.peek().is_none(), |any| of_rank.any(|(_, value)| value == any))
+    }
+
     fn op() -> impl Strategy<Value = Op> {
         prop_oneof![
             30 => (row(), 0u8..4).prop_map(|(row, rank)| Op::Put(row, rank)),
@@ -349,12 +355,7 @@ mod tests {
                 let mut expected: BTreeMap<u8, usize> = BTreeMap::new();
                 model.keys().for_each(|(rank, _)| *expected.entry(*rank).or_default() += 1);
                 prop_assert_eq!(rows.ranks().collect::<BTreeMap<_, _>>(), expected);
-                for rank in 0..4 {
-                    let mut of_rank = model.iter().filter(|((other, _), _)| *other == rank).peekable();
-                    let any = rows.any_of(rank);
-                    prop_assert_eq!(any.is_some(), of_rank.peek().is_some());
-                    prop_assert!(any.is_none_or(|any| of_rank.any(|(_, value)| value == any)));
-                }
+                prop_assert!((0..4).all(|rank| is_of(rank, rows.any_of(rank), &model)));
                 let held = rows.iter().map(|(row, rank, value)| ((rank, row.to_vec()), *value));
                 prop_assert_eq!(&held.collect::<BTreeMap<_, _>>(), &model);
                 places.retain(|row, place| {
