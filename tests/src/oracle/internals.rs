@@ -158,6 +158,8 @@ impl Changelogs {
             }
             let history = self.histories.get_mut(topic);
             let versions = history.as_ref().is_some_and(|history| history.versions);
+            // A join's store on disk does not hear of records without a value; its changelog does.
+            let history = history.filter(|history| history.versions || !row[2].is_null());
             if history.is_some_and(|history| history.refuses(row[3].as_i64().unwrap_or(i64::MAX))) {
                 continue;
             }

@@ -406,6 +406,10 @@ where
         let mut row = Vec::new();
         for record in run.iter() {
             let Some(key) = record.key else { continue };
+            // A table's own topic also holds what the table has refused as too late.
+            if record.timestamp < self.horizon() {
+                continue;
+            }
             self.observed = self.observed.max(record.timestamp);
             let time = record.timestamp.0.to_be_bytes();
             row.clear();
