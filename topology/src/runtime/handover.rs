@@ -65,8 +65,7 @@ impl StreamThread {
         let wall = self.application.clock.wall();
         let mut starts = self.continuing();
         for (mut task, grant) in tasks {
-            let partitions: Vec<TopicPartition> =
-                task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
+            let partitions = task.group.partitions();
             let mut committed = BTreeMap::new();
             for (partition, found) in partitions.iter().zip(self.committed(&partitions)?) {
                 let start = match found {

@@ -102,6 +102,10 @@ impl PartitionGroup {
         Self { queues: queues.collect() }
     }
 
+    pub(crate) fn partitions(&self) -> Vec<TopicPartition> {
+        self.queues.iter().map(|queue| queue.partition.clone()).collect()
+    }
+
     pub(crate) fn index_of(&self, partition: &TopicPartition) -> Option<usize> {
         self.queues.iter().position(|queue| queue.partition == *partition)
     }

@@ -60,8 +60,7 @@ impl StreamThread {
             }
             let mut task = self.application.make_task(id, state);
             task.failures = failures;
-            let partitions: Vec<TopicPartition> =
-                task.group.queues.iter().map(|queue| queue.partition.clone()).collect();
+            let partitions = task.group.partitions();
             for (partition, found) in partitions.iter().zip(self.committed(&partitions)?) {
                 let known = committed.get(partition).copied();
                 let found = found.filter(|found| known.is_some_and(|known| found.offset <= known));
@@ -107,8 +106,7 @@ impl StreamThread {
     }
 
     fn is_overtaken(&mut self, index: usize) -> Result<bool, StreamsError> {
-        let queues = &self.tasks[index].task.group.queues;
-        let partitions: Vec<TopicPartition> = queues.iter().map(|queue| queue.partition.clone()).collect();
+        let partitions = self.tasks[index].task.group.partitions();
         let found = self.committed(&partitions)?;
         let known = &self.tasks[index].committed;
         Ok(partitions.iter().zip(found).any(|(partition, found)| {

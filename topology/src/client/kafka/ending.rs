@@ -51,17 +51,16 @@ impl Ending {
 
     /// Takes in what was seen since; says whether it will never be known any more.
     pub(super) fn is_lost(&mut self, now: Seen) -> bool {
-        let Self::Decided { seen, .. } = *self else { return false };
-        if now.closed != seen.closed {
+        if self.was_cut(|| now.closed) {
             return true;
         }
-        if now.acknowledged != seen.acknowledged {
+        if matches!(self, Self::Decided { seen, .. } if seen.acknowledged != now.acknowledged) {
             *self = Self::Written;
         }
         false
     }
 
-    /// The same before each record.
+    /// Whether a connection was lost since it was decided: a look for before each record.
     pub(super) fn was_cut(&self, closed: impl FnOnce() -> u64) -> bool {
         matches!(self, Self::Decided { seen, .. } if seen.closed != closed())
     }
