@@ -340,27 +340,6 @@ impl RecordRun {
         self.entries.push(RunEntry { offset, timestamp, key, value, headers });
     }
 
-    /// Takes the records of a later run of the same partition behind its own.
-    pub(crate) fn append(&mut self, later: Self) {
-        if self.is_empty() {
-            *self = later;
-            return;
-        }
-        let base = u32::try_from(self.data.len()).expect("runs are gathered up to some MiB");
-        let moved = |span: Span| Span { start: span.start + base, ..span };
-        self.data.extend_from_slice(&later.data);
-        self.entries.extend(later.entries.into_iter().map(|entry| RunEntry {
-            key: entry.key.map(moved),
-            value: entry.value.map(moved),
-            ..entry
-        }));
-    }
-
-    /// About how much memory it takes.
-    pub(crate) fn memory(&self) -> usize {
-        self.data.len() + self.entries.len() * size_of::<RunEntry>()
-    }
-
     /// Leaves out the records from this offset on.
     pub(crate) fn cut(&mut self, end: i64) {
         let kept = self.entries.partition_point(|entry| entry.offset < end);

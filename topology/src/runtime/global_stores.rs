@@ -147,7 +147,7 @@ impl GlobalStores {
         if !self.sources.contains_key(&store) {
             run.iter().filter(|raw| raw.key.is_none()).for_each(|_| self.env.count_drop(DropReason::NullKey));
             let next = run.iter().last().map_or(0, |record| record.offset + 1);
-            self.env.state.restore(store, run, next, usize::MAX).map_err(fault)?;
+            self.env.state.restore(store, &run, next, usize::MAX).map_err(fault)?;
             return Ok(Taken::Done);
         }
         let time = self.reads[at].time;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use super::application::Application;
 use super::collector::Collector;
@@ -21,7 +21,7 @@ use super::retention::{Expiring, expiring};
 use super::shared::Shared;
 use super::snapshots::SnapshotSchedule;
 use super::task::{Task, TaskFault};
-use super::threads::receive;
+use super::threads::{receive, wait_for_either};
 use crate::client::{ClientError, Consumer, PolledBatch, Producer, ProducerError};
 use crate::processor::PunctuationType;
 use crate::record::{TaskId, TopicPartition};
@@ -242,12 +242,21 @@ impl StreamThread {
                 Err(crossbeam_channel::RecvTimeoutError::Disconnected) => return Ok(Next::Stop),
             }
         }
-        while let Ok(command) = self.commands.try_recv() {
-            if let Next::Stop = self.obey(command)? {
-                return Ok(Next::Stop);
+        if self.tasks.is_empty() {
+            let patience = Duration::from_millis(self.application.config.poll_ms);
+            wait_for_either(&*self.application.threads, &self.commands, &self.restored.1, patience);
+        }
+        loop {
+            match self.commands.try_recv() {
+                Ok(command) => {
+                    if let Next::Stop = self.obey(command)? {
+                        return Ok(Next::Stop);
+                    }
+                }
+                Err(TryRecvError::Empty) => return Ok(Next::Go),
+                Err(TryRecvError::Disconnected) => return Ok(Next::Stop),
             }
         }
-        Ok(Next::Go)
     }
 
     fn obey(&mut self, command: Command) -> Result<Next, StreamsError> {
@@ -262,9 +271,6 @@ impl StreamThread {
 
     fn poll(&mut self) -> Result<(), StreamsError> {
         if self.tasks.is_empty() {
-            if !self.restoring.is_empty() {
-                self.application.threads.sleep(Duration::from_millis(1));
-            }
             return Ok(());
         }
         self.look_for_lag();

@@ -5,7 +5,7 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError};
 
 /// Where threads come from, and where they wait.
 #[cfg_attr(not(feature = "sim"), expect(unreachable_pub, reason = "only a simulation brings its own"))]
@@ -81,4 +81,21 @@ pub(crate) fn receive<T>(
         Some(timeout) => channel.recv_timeout(timeout),
         None => channel.recv().map_err(|_| RecvTimeoutError::Disconnected),
     }
+}
+
+/// Waits until one of two channels has something, or nobody is left at its other end; at most `timeout`.
+pub(crate) fn wait_for_either<A, B>(
+    threads: &dyn Threads,
+    one: &Receiver<A>,
+    other: &Receiver<B>,
+    timeout: Duration,
+) {
+    if threads.wait(Some(timeout), &mut || !one.is_empty() || !other.is_empty()) {
+        return;
+    }
+    let mut select = Select::new();
+    select.recv(one);
+    select.recv(other);
+    // Whichever it is, the caller looks at both; and when the time has passed, too.
+    let _ = select.ready_timeout(timeout);
 }

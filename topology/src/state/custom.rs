@@ -9,7 +9,6 @@ use std::ops::{Bound, Deref, DerefMut};
 use super::StateStore;
 use super::error::StoreError;
 use super::overlay::{Layer, WHOLE};
-use super::restore::RestoredRows;
 use crate::record::RecordRun;
 use crate::serde::SerdeError;
 use crate::time::Timestamp;
@@ -235,14 +234,13 @@ impl<S: CustomStore> StateStore for UserStore<S> {
         self.reload()
     }
 
-    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
-        let mut rows = RestoredRows::default();
+    fn restore(&mut self, run: &RecordRun) -> Result<(), StoreError> {
         for record in run.iter() {
             let Some(key) = record.key else { continue };
             let applied = self.structure.apply(key, record.value);
             applied.map_err(|source| StoreError::Serde { store: self.layer.store.clone(), source })?;
-            rows.push(key, &[], record.value);
+            self.layer.restored(WHOLE).push(key, &[], record.value);
         }
-        self.layer.restore([(WHOLE, rows)].into(), marks)
+        Ok(())
     }
 }

@@ -55,7 +55,7 @@ pub fn changelogs(bytes: &[u8]) {
     for store in 0..decls.len() {
         let mut state = TaskState::open(&decls, &settings).expect("stores in memory open");
         // A changelog that makes no sense is an error; the process lives on.
-        let restored = state.restore(store, run(bytes), 100, 0).and_then(|()| state.finish_restore());
+        let restored = state.restore(store, &run(bytes), 100, 0).and_then(|()| state.finish_restore());
         if restored.is_ok() {
             read(&mut state, store);
         }

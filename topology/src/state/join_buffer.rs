@@ -8,7 +8,6 @@ use std::sync::Arc;
 use super::StateStore;
 use super::error::StoreError;
 use super::overlay::{Layer, WHOLE};
-use super::restore::RestoredRows;
 use super::rows::{AHEAD, Place, RankedRows, RowBytes};
 use super::schema::join::{self, Side};
 use crate::record::RecordRun;
@@ -247,14 +246,6 @@ where
         Ok(())
     }
 
-    fn unload(&mut self) {
-        self.rows.clear();
-        self.dirty.clear();
-        self.gone.clear();
-        self.loaded = false;
-        self.clock = JoinClock::default();
-    }
-
     fn stage(&mut self, place: Place) -> Result<(), StoreError> {
         let Some((row, _, held)) = self.rows.at_mut(place).filter(|(_, _, held)| held.is_dirty) else {
             return Ok(());
@@ -310,15 +301,15 @@ where
         self.dirty.is_empty() && self.gone.is_empty() && !self.layer.has_unlogged()
     }
 
-    fn rollback(&mut self) -> Result<(), StoreError> {
-        self.unload();
-        self.layer.clear();
-        Ok(())
+    fn unload(&mut self) {
+        self.rows.clear();
+        self.dirty.clear();
+        self.gone.clear();
+        self.loaded = false;
+        self.clock = JoinClock::default();
     }
 
-    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
-        self.unload();
-        let mut rows = RestoredRows::default();
+    fn restore(&mut self, run: &RecordRun) -> Result<(), StoreError> {
         for record in run.iter() {
             let Some(key) = record.key else { continue };
             let torn = join::split(key).is_none()
@@ -330,8 +321,8 @@ where
                     reason: "its key or value is torn",
                 });
             }
-            rows.push(key, &[], record.value);
+            self.layer.restored(WHOLE).push(key, &[], record.value);
         }
-        self.layer.restore([(WHOLE, rows)].into(), marks)
+        Ok(())
     }
 }

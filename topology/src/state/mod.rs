@@ -133,9 +133,22 @@ pub(crate) trait StateStore: Send {
         Ok(())
     }
 
-    /// Forgets every change since the last commit.
-    fn rollback(&mut self) -> Result<(), StoreError>;
+    /// Forgets what it keeps of its rows in memory: they are read again.
+    fn unload(&mut self) {}
 
-    /// Writes a run of the store's changelog, and `marks`, into the engine.
-    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError>;
+    /// Forgets every change since the last commit.
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.unload();
+        self.layer_mut().clear();
+        Ok(())
+    }
+
+    /// Takes a run of the store's changelog. Its rows wait to be written.
+    fn restore(&mut self, run: &RecordRun) -> Result<(), StoreError>;
+
+    /// Writes the restored rows, `marks` and its own marks into the engine.
+    fn write_restored(&mut self, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
+        self.unload();
+        self.layer_mut().write_restored(WHOLE, marks)
+    }
 }

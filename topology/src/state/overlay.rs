@@ -55,6 +55,8 @@ pub(crate) struct Layer {
     grouping: Grouping,
     segments: BTreeMap<i64, Keyspace>,
     staged: BTreeMap<i64, StagedMap>,
+    /// What a changelog brings, on its way into the engine: it is not read here.
+    restored: BTreeMap<i64, RestoredRows>,
     /// The room of the last commit's rows, for the next one's.
     spare: Vec<StagedMap>,
     bytes: usize,
@@ -94,7 +96,7 @@ impl Layer {
                 }
             }
         }
-        let (staged, spare) = (BTreeMap::new(), Vec::new());
+        let (staged, restored, spare) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         let (bytes, unlogged, passes, is_whole, asked) = (0, 0, 0, false, Cell::default());
         Ok(Self {
             store,
@@ -103,6 +105,7 @@ impl Layer {
             grouping,
             segments,
             staged,
+            restored,
             spare,
             bytes,
             unlogged,
@@ -316,22 +319,35 @@ impl Layer {
         }
     }
 
-    /// Writes restored rows and marks in one batch.
-    pub(crate) fn restore(
-        &mut self,
-        mut segments: BTreeMap<i64, RestoredRows>,
-        marks: Vec<(String, i64)>,
-    ) -> Result<(), StoreError> {
-        let parts = Vec::with_capacity(segments.len());
-        let mut batch = Batch { parts, marks, is_whole: self.is_whole };
-        for (segment, rows) in &mut segments {
+    /// The restored rows of a segment, which wait to be written.
+    pub(crate) fn restored(&mut self, segment: i64) -> &mut RestoredRows {
+        self.restored.entry(segment).or_default()
+    }
+
+    /// Bytes that wait so.
+    pub(crate) fn restored_bytes(&self) -> usize {
+        self.restored.values().map(RestoredRows::bytes).sum()
+    }
+
+    /// Writes the restored rows of the segments from `first` on, and marks, in one batch.
+    pub(crate) fn write_restored(&mut self, first: i64, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
+        let mut restored = std::mem::take(&mut self.restored);
+        restored.retain(|segment, _| *segment >= first);
+        let mut batch = Batch { parts: Vec::with_capacity(restored.len()), marks, is_whole: self.is_whole };
+        for (segment, rows) in &mut restored {
             rows.sort();
-            self.create(*segment)?;
+            batch.parts.push((self.create(*segment)?, Rows::Restored(rows)));
         }
-        for (segment, rows) in &segments {
-            batch.parts.push((self.segments[segment], Rows::Restored(rows)));
-        }
-        self.engine.write(&mut batch)
+        self.engine.write(&mut batch)?;
+        // There may be more to come: the room stays.
+        restored.values_mut().for_each(RestoredRows::clear);
+        self.restored = restored;
+        Ok(())
+    }
+
+    /// Nothing more is restored for now.
+    pub(crate) fn end_restore(&mut self) {
+        self.restored = BTreeMap::new();
     }
 
     /// Drops the overlay: it was committed, or is to be forgotten.

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::StateStore;
 use super::error::StoreError;
 use super::overlay::{Layer, WHOLE};
-use super::restore::RestoredRows;
 use super::schema::buffer::{self, RowToWrite};
 use crate::record::{Record, RecordMetadata, RecordRun};
 use crate::serde::{Serde, SerdeError};
@@ -143,12 +142,6 @@ where
         self.loaded = true;
         Ok(())
     }
-
-    fn unload(&mut self) {
-        self.rows.clear();
-        self.sequence = 0;
-        self.loaded = false;
-    }
 }
 
 /// The key's bytes and the number of arrival in a row's key.
@@ -178,15 +171,13 @@ where
         Ok(())
     }
 
-    fn rollback(&mut self) -> Result<(), StoreError> {
-        self.unload();
-        self.layer.clear();
-        Ok(())
+    fn unload(&mut self) {
+        self.rows.clear();
+        self.sequence = 0;
+        self.loaded = false;
     }
 
-    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
-        self.unload();
-        let mut rows = RestoredRows::default();
+    fn restore(&mut self, run: &RecordRun) -> Result<(), StoreError> {
         for record in run.iter() {
             let Some(key) = record.key else { continue };
             if key_of(key).is_none() || record.value.is_some_and(|value| buffer::read(value).is_none()) {
@@ -196,8 +187,8 @@ where
                     reason: "its key or value is torn",
                 });
             }
-            rows.push(key, &[], record.value);
+            self.layer.restored(WHOLE).push(key, &[], record.value);
         }
-        self.layer.restore([(WHOLE, rows)].into(), marks)
+        Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! Rows on their way from a changelog into an engine, in bulk. Owns the collecting, sorting and thinning of a run: the
 //! newest value of each key, in key order. Must not know which changelog they came from.
 
+use std::cmp::Ordering;
+
 /// Where a row lies in the bytes that all rows share: its key, and its value behind it.
 #[derive(Clone, Copy)]
 struct Row {
@@ -10,9 +12,23 @@ struct Row {
     key_len: u32,
     /// [`GONE`] for a deletion.
     value_len: u32,
+    /// The newest of a key has the greatest.
+    number: u32,
 }
 
 const GONE: u32 = u32::MAX;
+
+impl Row {
+    /// How two keys are ordered. Those of eight bytes and less are told apart here, without a look at what lies elsewhere.
+    fn by_key(&self, other: &Self, data: &[u8]) -> Ordering {
+        let key = |row: &Self| &data[row.start as usize..][..row.key_len as usize];
+        self.prefix.cmp(&other.prefix).then_with(|| match self.key_len.max(other.key_len) {
+            // The prefix of the shorter one ends in zeros as the longer one itself does.
+            0..=8 => self.key_len.cmp(&other.key_len),
+            _ => key(self).cmp(key(other)),
+        })
+    }
+}
 
 /// Rows of one keyspace.
 #[derive(Default)]
@@ -32,22 +48,32 @@ impl RestoredRows {
             self.data.extend_from_slice(value);
             short(before.len() + value.len())
         });
-        self.rows.push(Row { prefix: prefix(key), start, key_len, value_len });
+        let number = short(self.rows.len());
+        self.rows.push(Row { prefix: prefix(key), start, key_len, value_len, number });
     }
 
     /// Sorts by key and keeps the newest row of each.
     pub(crate) fn sort(&mut self) {
         let Self { data, rows } = self;
-        let key = |row: &Row| &data[row.start as usize..(row.start + row.key_len) as usize];
-        rows.sort_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| key(a).cmp(key(b))));
+        rows.sort_unstable_by(|a, b| a.by_key(b, data).then(a.number.cmp(&b.number)));
         // `dedup_by` hands (later, earlier) and drops the later one: swap first, so that the newest stays.
         rows.dedup_by(|later, earlier| {
-            let same = later.prefix == earlier.prefix && key(later) == key(earlier);
+            let same = later.by_key(earlier, data).is_eq();
             if same {
                 std::mem::swap(later, earlier);
             }
             same
         });
+    }
+
+    /// Forgets all rows and keeps their room.
+    pub(crate) fn clear(&mut self) {
+        self.data.clear();
+        self.rows.clear();
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.data.len() + self.rows.len() * size_of::<Row>()
     }
 
     #[cfg(feature = "lmdb")]

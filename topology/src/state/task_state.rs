@@ -62,8 +62,8 @@ pub(crate) struct TaskState {
     memory: Arc<Engine>,
     folder: Option<PathBuf>,
     positions: Vec<Option<i64>>,
-    /// Records of changelogs on their way into the engine, and the offset behind them.
-    gathered: BTreeMap<usize, (RecordRun, i64)>,
+    /// The offset behind the restored rows of each store that wait to be written.
+    restored: BTreeMap<usize, i64>,
 }
 
 impl TaskState {
@@ -83,7 +83,7 @@ impl TaskState {
             memory,
             folder,
             positions: Vec::new(),
-            gathered: BTreeMap::new(),
+            restored: BTreeMap::new(),
         };
         let shared = settings.cache_bytes_max / decls.len().max(1);
         for (index, decl) in decls.iter().enumerate() {
@@ -185,14 +185,17 @@ impl TaskState {
     pub(crate) fn restore(
         &mut self,
         store: usize,
-        run: RecordRun,
+        run: &RecordRun,
         next_offset: i64,
         bytes_max: usize,
     ) -> Result<(), StoreError> {
-        let gathered = self.gathered.entry(store).or_insert_with(|| (RecordRun::new(run.source.clone()), 0));
-        gathered.0.append(run);
-        gathered.1 = next_offset;
-        if gathered.0.memory() > bytes_max { self.restore_gathered(store) } else { Ok(()) }
+        let target = &mut self.stores[store];
+        match &self.sources[store] {
+            Some(read) => target.restore(&read(run))?,
+            None => target.restore(run)?,
+        }
+        self.restored.insert(store, next_offset);
+        if target.layer().restored_bytes() > bytes_max { self.write_restored(store) } else { Ok(()) }
     }
 
     /// Brings what is gathered into the engine: restoration is at its end.
@@ -200,17 +203,18 @@ impl TaskState {
     /// # Errors
     /// As [`restore`](Self::restore).
     pub(crate) fn finish_restore(&mut self) -> Result<(), StoreError> {
-        (0..self.stores.len()).try_for_each(|store| self.restore_gathered(store))
+        for store in 0..self.stores.len() {
+            self.write_restored(store)?;
+            self.stores[store].layer_mut().end_restore();
+        }
+        Ok(())
     }
 
-    /// Writes the gathered records of a store into the engine, together with the offset behind them.
-    fn restore_gathered(&mut self, store: usize) -> Result<(), StoreError> {
-        let Some((run, next_offset)) = self.gathered.remove(&store) else { return Ok(()) };
+    /// Writes the restored rows of a store into the engine, together with the offset behind them.
+    fn write_restored(&mut self, store: usize) -> Result<(), StoreError> {
+        let Some(next_offset) = self.restored.remove(&store) else { return Ok(()) };
         let mark = (mark_name(POSITION, self.stores[store].name()), next_offset);
-        match &self.sources[store] {
-            Some(read) => self.stores[store].restore(&read(&run), vec![mark])?,
-            None => self.stores[store].restore(&run, vec![mark])?,
-        }
+        self.stores[store].write_restored(vec![mark])?;
         self.positions[store] = Some(next_offset);
         Ok(())
     }

@@ -11,7 +11,6 @@ use super::engine::Batch;
 use super::entry::Entry;
 use super::error::StoreError;
 use super::overlay::{Layer, Log, WHOLE, mark_name};
-use super::restore::RestoredRows;
 use crate::record::RecordRun;
 use crate::time::Timestamp;
 
@@ -401,8 +400,7 @@ where
         self.read_marks()
     }
 
-    fn restore(&mut self, run: &RecordRun, mut marks: Vec<(String, i64)>) -> Result<(), StoreError> {
-        let mut rows = RestoredRows::default();
+    fn restore(&mut self, run: &RecordRun) -> Result<(), StoreError> {
         let mut row = Vec::new();
         for record in run.iter() {
             let Some(key) = record.key else { continue };
@@ -416,12 +414,16 @@ where
             row.extend_from_slice(key);
             row.extend_from_slice(&time);
             match record.value {
-                Some(value) => rows.push(&row, &time, Some(value)),
-                None => rows.push(&row, &[], Some(&[])),
+                Some(value) => self.layer.restored(WHOLE).push(&row, &time, Some(value)),
+                None => self.layer.restored(WHOLE).push(&row, &[], Some(&[])),
             }
         }
+        Ok(())
+    }
+
+    fn write_restored(&mut self, mut marks: Vec<(String, i64)>) -> Result<(), StoreError> {
         marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
-        self.layer.restore([(WHOLE, rows)].into(), marks)?;
+        self.layer.write_restored(WHOLE, marks)?;
         self.committed = self.observed;
         Ok(())
     }

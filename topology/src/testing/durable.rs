@@ -47,7 +47,7 @@ impl Durable {
             }
             if !run.is_empty() {
                 let end = i64::try_from(records.len()).unwrap_or(i64::MAX);
-                state.restore(store, run, end, usize::MAX)?;
+                state.restore(store, &run, end, usize::MAX)?;
             }
         }
         state.finish_restore()

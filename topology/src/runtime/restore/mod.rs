@@ -263,7 +263,7 @@ impl StateUpdater {
         }
         let count = i64::try_from(run.len()).unwrap_or(i64::MAX);
         let last = run.iter().last().map_or(0, |record| record.offset);
-        state.restore(store, run, last + 1, bytes_max)?;
+        state.restore(store, &run, last + 1, bytes_max)?;
         if let Some(progress) = progress {
             progress.restored.fetch_add(count, Ordering::Relaxed);
         }

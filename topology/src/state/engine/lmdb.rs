@@ -4,7 +4,6 @@
 //! Every transaction is begun and ended under `pool`: shared for views and batches, exclusively to make or remove a
 //! keyspace and to grow the map, which LMDB allows only while no transaction runs.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -15,8 +14,9 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use heed::types::Bytes;
-use heed::{Database, Env, MdbError, RoTxn, RwTxn, WithoutTls};
+use heed::{Database, Env, MdbError, RoTxn, WithoutTls};
 
+use super::lmdb_cut::{Cut, Place, escaped, plain};
 use super::lmdb_env::{self, EnvSize};
 use super::trust::{DATA, Mark};
 use super::{Batch, Bounds, EngineLimits, Keyspace, Visit};
@@ -24,7 +24,7 @@ use crate::state::error::StoreError;
 use crate::state::folder::{fault, random_id};
 use crate::state::rows::{Grouping, after_prefix};
 
-type Db = Database<Bytes, Bytes>;
+pub(super) type Db = Database<Bytes, Bytes>;
 
 const PAGE_BYTES: usize = 64 * 1024;
 /// What LMDB changes at least for a row.
@@ -56,14 +56,6 @@ pub(crate) struct Pool {
     databases: Vec<Db>,
     names: BTreeMap<String, Keyspace>,
     free: Vec<Keyspace>,
-}
-
-/// Write transactions, one after the other.
-struct Cut<'a> {
-    env: &'a Env<WithoutTls>,
-    txn: Option<RwTxn<'a>>,
-    left: usize,
-    rows_max: usize,
 }
 
 /// One read transaction.
@@ -256,13 +248,17 @@ impl LmdbEngine {
 
     /// Writes a batch in transactions of at most so many rows; the marks come with the last.
     fn write_cut(&self, batch: &Batch<'_>, pool: &Pool, rows_max: usize) -> Result<(), heed::Error> {
-        let mut cut = Cut { env: &self.env, txn: None, left: rows_max, rows_max };
+        let mut cut = Cut::new(&self.env, rows_max);
         for (keyspace, rows) in &batch.parts {
             let database = pool.databases[keyspace.0 as usize];
-            rows.in_order(|key, value| write_row(database, cut.next()?, key, value))?;
+            let place = match rows.first_restored() {
+                Some(key) => cut.place_of(database, key)?,
+                None => Place::Anywhere,
+            };
+            rows.in_order(|key, value| cut.write(database, place, key, value))?;
         }
         for (name, value) in &batch.marks {
-            self.meta.put(cut.current()?, &mark_key(name), &value.to_be_bytes())?;
+            self.meta.put(cut.transaction()?, &mark_key(name), &value.to_be_bytes())?;
         }
         cut.commit()
     }
@@ -291,30 +287,6 @@ impl LmdbEngine {
         Mark::now(&self.folder, &self.id, true).write(&self.folder)?;
         self.dirty.store(false, Ordering::Release);
         Ok(())
-    }
-}
-
-impl<'a> Cut<'a> {
-    fn current(&mut self) -> Result<&mut RwTxn<'a>, heed::Error> {
-        let txn = match self.txn.take() {
-            Some(txn) => txn,
-            None => self.env.write_txn()?,
-        };
-        Ok(self.txn.insert(txn))
-    }
-
-    /// The transaction for one more row.
-    fn next(&mut self) -> Result<&mut RwTxn<'a>, heed::Error> {
-        if self.left == 0 {
-            self.commit()?;
-        }
-        self.left -= 1;
-        self.current()
-    }
-
-    fn commit(&mut self) -> Result<(), heed::Error> {
-        self.left = self.rows_max;
-        self.txn.take().map_or(Ok(()), RwTxn::commit)
     }
 }
 
@@ -422,13 +394,6 @@ impl LmdbView<'_> {
     }
 }
 
-fn write_row(database: Db, txn: &mut RwTxn<'_>, key: &[u8], value: Option<&[u8]>) -> Result<(), heed::Error> {
-    match value {
-        Some(value) => database.put(txn, &escaped(key), value),
-        None => database.delete(txn, &escaped(key)).map(|_| ()),
-    }
-}
-
 fn wait_for_readers(folder: &Path) -> Result<(), StoreError> {
     let path = fs::canonicalize(folder).map_err(fault("resolve", folder))?;
     match heed::env_closing_event(path) {
@@ -469,33 +434,4 @@ fn mark_key(name: &str) -> Vec<u8> {
 
 fn number(meta: &Db, txn: &RoTxn<'_, WithoutTls>, key: &[u8]) -> Result<Option<i64>, heed::Error> {
     Ok(meta.get(txn, key)?.and_then(|bytes| bytes.try_into().ok()).map(i64::from_be_bytes))
-}
-
-/// LMDB has no empty key. A key that is empty or begins with a zero gets one more zero in front, which keeps the order.
-fn escaped(key: &[u8]) -> Cow<'_, [u8]> {
-    match key.first() {
-        Some(1..) => Cow::Borrowed(key),
-        _ => Cow::Owned([&[0], key].concat()),
-    }
-}
-
-fn plain(key: &[u8]) -> &[u8] {
-    key.strip_prefix(&[0]).unwrap_or(key)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escaped_keys_keep_their_order_and_read_back() {
-        let keys: [&[u8]; 7] = [b"", b"\0", b"\0\0", b"\0\x01", b"\x01", b"\x01\0", b"a"];
-        for pair in keys.windows(2) {
-            assert!(escaped(pair[0]) < escaped(pair[1]), "{pair:?}");
-        }
-        for key in keys {
-            assert!(!escaped(key).is_empty());
-            assert_eq!(plain(&escaped(key)), key);
-        }
-    }
 }

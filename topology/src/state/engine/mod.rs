@@ -4,6 +4,8 @@
 #[cfg(feature = "lmdb")]
 mod lmdb;
 #[cfg(feature = "lmdb")]
+mod lmdb_cut;
+#[cfg(feature = "lmdb")]
 mod lmdb_env;
 mod memory;
 #[cfg(feature = "lmdb")]
@@ -60,6 +62,15 @@ pub(crate) enum Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// The first key of rows that come from a changelog, and with them perhaps all that there will be.
+    #[cfg(feature = "lmdb")]
+    fn first_restored(&self) -> Option<&[u8]> {
+        match self {
+            Self::Staged(_) => None,
+            Self::Restored(rows) => rows.iter().next().map(|(key, _)| key),
+        }
+    }
+
     /// How many there are.
     #[cfg(feature = "lmdb")]
     fn len(&self) -> usize {

@@ -11,7 +11,6 @@ use crate::state::cache::CacheCounts;
 use crate::state::codec::without_timestamp;
 use crate::state::error::StoreError;
 use crate::state::overlay::{Layer, Log, WHOLE};
-use crate::state::restore::RestoredRows;
 
 impl<K, V> StateStore for KeyValueStore<K, V>
 where
@@ -52,19 +51,16 @@ where
         self.cache.dirty_len() == 0 && !self.layer.has_unlogged()
     }
 
-    fn rollback(&mut self) -> Result<(), StoreError> {
+    fn unload(&mut self) {
         self.cache.clear();
-        self.layer.clear();
-        Ok(())
     }
 
-    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
-        self.cache.clear();
-        let mut rows = RestoredRows::default();
+    fn restore(&mut self, run: &RecordRun) -> Result<(), StoreError> {
+        let rows = self.layer.restored(WHOLE);
         for record in run.iter() {
             let Some(key) = record.key else { continue };
             rows.push(key, &record.timestamp.0.to_be_bytes(), record.value);
         }
-        self.layer.restore([(WHOLE, rows)].into(), marks)
+        Ok(())
     }
 }

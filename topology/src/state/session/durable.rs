@@ -2,7 +2,6 @@
 //! old segments; must not know how sessions are read.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::hash::Hash;
 
 use super::{OBSERVED, SessionStore};
@@ -13,7 +12,6 @@ use crate::state::codec::without_timestamp;
 use crate::state::engine::Batch;
 use crate::state::error::StoreError;
 use crate::state::overlay::{Layer, Log, mark_name};
-use crate::state::restore::RestoredRows;
 use crate::state::schema::session::split;
 
 impl<K, V> SessionStore<K, V>
@@ -81,20 +79,22 @@ where
         self.layer.remove_before(self.retention.first_segment(self.observed))
     }
 
-    fn rollback(&mut self) -> Result<(), StoreError> {
+    fn unload(&mut self) {
         self.cache.clear();
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.unload();
         self.layer.clear();
         self.read_marks()
     }
 
-    fn restore(&mut self, run: &RecordRun, mut marks: Vec<(String, i64)>) -> Result<(), StoreError> {
-        self.cache.clear();
+    fn restore(&mut self, run: &RecordRun) -> Result<(), StoreError> {
         let sessions = || run.iter().filter_map(|record| Some((record, split(record.key?)?)));
         for (_, (_, end, _)) in sessions() {
             self.observed = self.observed.max(end);
         }
         let first = self.retention.first_segment(self.observed);
-        let mut segments: BTreeMap<i64, RestoredRows> = BTreeMap::new();
         for (record, (_, end, _)) in sessions() {
             let segment = self.retention.segment(end);
             if segment < first {
@@ -102,10 +102,16 @@ where
             }
             let key = record.key.expect("records without a key were filtered out");
             let time = record.timestamp.0.to_be_bytes();
-            segments.entry(segment).or_default().push(key, &time, record.value);
+            self.layer.restored(segment).push(key, &time, record.value);
         }
+        Ok(())
+    }
+
+    fn write_restored(&mut self, mut marks: Vec<(String, i64)>) -> Result<(), StoreError> {
+        self.unload();
+        let first = self.retention.first_segment(self.observed);
         marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
-        self.layer.restore(segments, marks)?;
+        self.layer.write_restored(first, marks)?;
         self.committed = self.observed;
         self.layer.remove_before(first)
     }

@@ -8,7 +8,6 @@ use crate::record::RecordRun;
 use crate::state::StateStore;
 use crate::state::error::StoreError;
 use crate::state::overlay::{Layer, WHOLE};
-use crate::state::restore::RestoredRows;
 use crate::state::rows::{AHEAD, Place};
 use crate::state::schema::buffer::{self, VERSION_HEADER};
 use crate::time::Timestamp;
@@ -18,14 +17,6 @@ where
     K: Clone + Send + 'static,
     C: Send + 'static,
 {
-    fn unload(&mut self) {
-        self.rows.clear();
-        self.dirty.clear();
-        self.gone.clear();
-        self.byte_len = 0;
-        self.loaded = false;
-    }
-
     fn stage(&mut self, place: Place) -> Result<(), StoreError> {
         let Self { rows, scratch, change_serde, topic, layer, .. } = self;
         let Some((key, time, row)) = rows.at_mut(place).filter(|(_, _, row)| row.is_dirty) else {
@@ -80,15 +71,15 @@ where
         self.dirty.is_empty() && self.gone.is_empty() && !self.layer.has_unlogged()
     }
 
-    fn rollback(&mut self) -> Result<(), StoreError> {
-        self.unload();
-        self.layer.clear();
-        Ok(())
+    fn unload(&mut self) {
+        self.rows.clear();
+        self.dirty.clear();
+        self.gone.clear();
+        self.byte_len = 0;
+        self.loaded = false;
     }
 
-    fn restore(&mut self, run: &RecordRun, marks: Vec<(String, i64)>) -> Result<(), StoreError> {
-        self.unload();
-        let mut rows = RestoredRows::default();
+    fn restore(&mut self, run: &RecordRun) -> Result<(), StoreError> {
         for record in run.iter() {
             let Some(key) = record.key else { continue };
             let malformed = |reason| StoreError::Changelog {
@@ -108,8 +99,8 @@ where
                     return Err(malformed("its value is torn"));
                 }
             }
-            rows.push(key, &[], record.value);
+            self.layer.restored(WHOLE).push(key, &[], record.value);
         }
-        self.layer.restore([(WHOLE, rows)].into(), marks)
+        Ok(())
     }
 }

@@ -317,29 +317,44 @@ fn restored_rows_are_read_and_queried() {
 
 #[test]
 fn runs_that_are_gathered_give_what_they_give_one_by_one() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    for engine in engines(folder.path()) {
-        let mut task = Task::open(vec![Stores::key_value("s", StringSerde, I64Serde).into()], engine, 0);
-        let mut expected = BTreeMap::new();
-        for round in 0..7_i64 {
-            let mut run = RecordRun::new(TopicPartition::new("app-s-changelog", 0));
-            for n in 0..50 {
-                let (key, offset) = (format!("k{}", n * (round + 1) % 83), round * 50 + n);
-                let value = (offset % 5 != 0).then(|| offset.to_be_bytes());
-                let value = value.as_ref().map(<[u8; 8]>::as_slice);
-                run.push(offset, Timestamp(offset), Some(key.as_bytes()), value, Headers::default());
-                match value {
-                    Some(_) => drop(expected.insert(key, Entry::new(offset, Timestamp(offset)))),
-                    None => drop(expected.remove(&key)),
+    for bytes_max in [0, 2_000, usize::MAX] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for engine in engines(folder.path()) {
+            let mut task = Task::open(vec![Stores::key_value("s", StringSerde, I64Serde).into()], engine, 0);
+            let mut expected = BTreeMap::new();
+            for round in 0..8_i64 {
+                let mut run = RecordRun::new(TopicPartition::new("app-s-changelog", 0));
+                for n in 0..50 {
+                    let (key, offset) = (odd_key(round, n * (round + 1) % 83), round * 50 + n);
+                    let value = (offset % 5 != 0).then(|| offset.to_be_bytes());
+                    let value = value.as_ref().map(<[u8; 8]>::as_slice);
+                    run.push(offset, Timestamp(offset), Some(key.as_bytes()), value, Headers::default());
+                    match value {
+                        Some(_) => drop(expected.insert(key, Entry::new(offset, Timestamp(offset)))),
+                        None => drop(expected.remove(&key)),
+                    }
                 }
+                task.state().restore(0, &run, (round + 1) * 50, bytes_max).expect("gathered");
             }
-            task.state().restore(0, run, (round + 1) * 50, usize::MAX).expect("gathered");
+            if bytes_max == usize::MAX {
+                assert_eq!(task.state().positions(), [None], "nothing is in the engine yet");
+            }
+            task.state().finish_restore().expect("written");
+            assert_eq!(task.state().positions(), [Some(400)]);
+            let mut all = Vec::new();
+            task.store::<KeyValueStore<String, i64>>(0).all(&mut all).expect("all");
+            assert_eq!(all.into_iter().collect::<BTreeMap<_, _>>(), expected);
         }
-        assert_eq!(task.state().positions(), [None], "nothing is in the engine yet");
-        task.state().finish_restore().expect("written");
-        assert_eq!(task.state().positions(), [Some(350)]);
-        let mut all = Vec::new();
-        task.store::<KeyValueStore<String, i64>>(0).all(&mut all).expect("all");
-        assert_eq!(all.into_iter().collect::<BTreeMap<_, _>>(), expected);
+    }
+}
+
+/// Keys of all lengths, with zeros in front and behind; those of the last round come behind all others.
+fn odd_key(round: i64, n: i64) -> String {
+    match (round, n % 4) {
+        (7, _) => format!("z{n}"),
+        (_, 0) => "\0".repeat(usize::try_from(n / 4).unwrap_or(0)),
+        (_, 1) => format!("\0{n}"),
+        (_, 2) => format!("k{n}\0"),
+        _ => format!("a prefix that many have {n}"),
     }
 }

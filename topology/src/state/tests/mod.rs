@@ -67,7 +67,7 @@ impl Task {
 
     /// Restores a store from this run alone.
     fn restore(&mut self, store: usize, run: &RecordRun, next_offset: i64) -> Result<(), StoreError> {
-        self.state().restore(store, run.clone(), next_offset, 0)?;
+        self.state().restore(store, run, next_offset, 0)?;
         self.state().finish_restore()
     }
 

@@ -2,7 +2,6 @@
 //! old segments; must not know how windows are read.
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::hash::Hash;
 
 use super::{DirtyWindow, OBSERVED, SEQUENCE, WindowKey, WindowStore};
@@ -14,7 +13,6 @@ use crate::state::engine::Batch;
 use crate::state::entry::Dirty;
 use crate::state::error::StoreError;
 use crate::state::overlay::{Layer, Log, mark_name};
-use crate::state::restore::RestoredRows;
 use crate::state::schema::window::{split, suffix};
 use crate::state::staging;
 
@@ -150,21 +148,23 @@ where
         self.layer.remove_before(self.retention.first_segment(self.observed))
     }
 
-    fn rollback(&mut self) -> Result<(), StoreError> {
+    fn unload(&mut self) {
         self.cache.clear();
+    }
+
+    fn rollback(&mut self) -> Result<(), StoreError> {
+        self.unload();
         self.layer.clear();
         self.read_marks()
     }
 
-    fn restore(&mut self, run: &RecordRun, mut marks: Vec<(String, i64)>) -> Result<(), StoreError> {
-        self.cache.clear();
+    fn restore(&mut self, run: &RecordRun) -> Result<(), StoreError> {
         let windows = || run.iter().filter_map(|record| Some((record, split(record.key?)?)));
         for (_, (_, start, sequence)) in windows() {
             self.observed = self.observed.max(start);
             self.sequence = self.sequence.max(sequence);
         }
         let first = self.retention.first_segment(self.observed);
-        let mut segments: BTreeMap<i64, RestoredRows> = BTreeMap::new();
         for (record, (_, start, _)) in windows() {
             let segment = self.retention.segment(start);
             if segment < first {
@@ -172,11 +172,17 @@ where
             }
             let key = record.key.expect("records without a key were filtered out");
             let time = record.timestamp.0.to_be_bytes();
-            segments.entry(segment).or_default().push(key, &time, record.value);
+            self.layer.restored(segment).push(key, &time, record.value);
         }
+        Ok(())
+    }
+
+    fn write_restored(&mut self, mut marks: Vec<(String, i64)>) -> Result<(), StoreError> {
+        self.unload();
+        let first = self.retention.first_segment(self.observed);
         marks.push((mark_name(OBSERVED, &self.layer.store), self.observed.0));
         marks.push((mark_name(SEQUENCE, &self.layer.store), self.sequence.into()));
-        self.layer.restore(segments, marks)?;
+        self.layer.write_restored(first, marks)?;
         self.committed = (self.observed, self.sequence);
         self.layer.remove_before(first)
     }
