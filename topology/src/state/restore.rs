@@ -1,5 +1,5 @@
-//! Rows on their way from a changelog into an engine, in bulk. Owns the collecting, sorting and thinning of a run: the
-//! newest value of each key, in key order. Must not know which changelog they came from.
+//! Rows on their way from a changelog into an engine, in bulk. Owns the collecting, sorting and thinning of what is
+//! written at once: the newest value of each key, in key order. Must not know which changelog they came from.
 
 use std::cmp::Ordering;
 
